@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * card.h: what a card is to cardmux.
+ *
+ * A card does cryptographic operations; it knows nothing of tenants, sessions, rings or SDF handles. A driver is one
+ * `struct card_driver` in one folder below cards/. The broker opens a card once and keeps it for ever.
+ *
+ * Threads.  open, close, submit, collect and wait_fd are called from one thread (the broker's). run, key_import,
+ *           key_free and state_free may be called from any thread at any time, several at once: they are what the
+ * worker pool uses for slow operations and what submit uses inside. Blocking. submit, collect and wait_fd never block.
+ * run may take as long as the operation takes. Memory.   A job and the buffers that it names belong to the caller and
+ * stay untouched by it from submit until collect returned the job. in == out is allowed for every operation (fully in
+ * place); a partial overlap is not. `in` and `out` may lie in memory that a hostile tenant writes at the same time: a
+ * driver must not read a byte of `in` twice where the two readings must agree, and must not take lengths or indexes
+ * from it. The caller copies to private memory first whatever is parsed (see `copied` in the table of operations
+ * below). Errors.   status is an SDR_ code (cardmux/sdf.h). On anything but SDR_OK, out holds no plaintext, out_len is
+ * 0 and no key or state was made. A driver never aborts the process. Secrets.  Key bytes enter by key_import and leave
+ * by CARD_KEYPAIR_GENERATE only; inside, they live in memory that the driver locks, excludes from core dumps and wipes.
+ * Stability. The structs start with their size; fields are only added at the end.
+ */
+#ifndef CARDMUX_CARD_H
+#define CARDMUX_CARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CARD_ABI_VERSION 1u
+
+#define CARD_ECC_POINT   64u /* x || y, big-endian, 32 bytes each (256-bit curves) */
+#define CARD_ECC_PRIVATE 32u
+#define CARD_ECC_SIG     64u /* r || s */
+#define CARD_DIGEST_MAX  64u
+#define CARD_IV          16u
+#define CARD_PKE_HEAD    96u /* x || y || M (SM3), before C: the C1 C3 C2 order of SDF's ECCCipher, L being out_len - 96 \
+                              */
+#define CARD_PKE_MAX     255u /* longest plaintext of one SM2 encryption that every caller's ECCCipher can take */
+#define CARD_SYM_KEY_MAX 32u
+
+struct card;       /* one opened card, the driver's own */
+struct card_key;   /* one key inside it, the driver's own; used by several jobs at once */
+struct card_state; /* a running hash or MAC; used by one job at a time */
+
+enum card_key_type {
+    CARD_KEY_SYMMETRIC = 1, /* 16, 24 or 32 bytes; also the key of an HMAC (1..256 bytes) */
+    CARD_KEY_SM2_PRIVATE,   /* private[32] || point[64] */
+    CARD_KEY_SM2_PUBLIC,    /* point[64]; refused with SDR_KEYERR where the point is not on the curve */
+};
+
+/*
+ * The operations. `in`, `out`, `aux` are the fields of struct card_job; alg is an SGD_ id of cardmux/sdf.h.
+ * "copied": the caller has put in (and aux) into private memory, because it is parsed.
+ *
+ * operation             uses
+ * CARD_ECHO             in -> out, every cache line read and written. Only test cards have it
+ * CARD_RANDOM           out_cap bytes -> out
+ * CARD_HASH_START       alg; makes state. With aux (point[64]) and in (the signer's id, 1..8191 bytes): SGD_SM3 only,
+ * and the state has taken in Z already (GM/T 0009 section 8: Z = SM3(ENTL || id || a || b || xG || yG || x || y)).
+ * copied CARD_HASH_UPDATE      state, in CARD_HASH_FINISH      state -> out (digest, out_cap >= its size). The state
+ * stays to be freed by state_free CARD_HASH             alg, in -> out: the three above in one CARD_MAC_START key, alg
+ * (SGD_SM3: HMAC-SM3, SGD_SM4_MAC, ...), iv (MAC of a block cipher); makes state CARD_MAC_UPDATE       state, in
+ * CARD_MAC_FINISH       state -> out
+ * CARD_MAC              key, alg, iv, in -> out. CBC-MAC without padding (in_len a multiple of the block, else
+ * SDR_INARGERR), 16 bytes; iv is updated to the MAC so that calls chain. HMAC-SM3: 32 bytes, iv untouched
+ * CARD_ENCRYPT/DECRYPT  key, alg (cipher | mode), iv, in -> out, out_len == in_len. No padding. ECB and CBC: a multiple
+ * of 16, else SDR_INARGERR. CFB (128 bit), OFB, CTR (128-bit big-endian counter): any length. iv is left so that the
+ * next call goes on where this one stopped: CBC, CFB the last cipher block; OFB the last key-stream block; CTR advanced
+ * by in_len/16 rounded up. ECB leaves it. A partial last block of CFB/OFB ends the chain CARD_SIGN             key
+ * (private), in (32 bytes, the digest e) -> out r||s. copied CARD_VERIFY           key (private or public) or, with key
+ * NULL, aux point[64]; in (digest 32), sig in aux2 [64]. SDR_OK or SDR_VERIFYERR. copied CARD_PKE_ENCRYPT      key or
+ * aux point[64]; in (1..CARD_PKE_MAX) -> out (CARD_PKE_HEAD + in_len) CARD_PKE_DECRYPT      key (private); in (head +
+ * C) -> out (plaintext only once M held, else SDR_ENCDATAERR). copied CARD_KEYPAIR_GENERATE alg (SGD_SM2*) -> out
+ * private[32] || point[64] CARD_KEY_GENERATE_PKE in_key_bits; key or aux point[64]; makes new_key, out: the key's bytes
+ * encrypted as CARD_PKE_ENCRYPT CARD_KEY_IMPORT_PKE   key (private), in (head + C); makes new_key. copied
+ * CARD_KEY_GENERATE_KEK in_key_bits; key (KEK), alg (ECB or CBC mode), iv; makes new_key, out: wrapped bytes
+ * CARD_KEY_IMPORT_KEK   key (KEK), alg, iv, in (wrapped bytes); makes new_key. copied
+ */
+enum card_op {
+    CARD_ECHO = 1,
+    CARD_RANDOM,
+    CARD_HASH_START,
+    CARD_HASH_UPDATE,
+    CARD_HASH_FINISH,
+    CARD_HASH,
+    CARD_MAC_START,
+    CARD_MAC_UPDATE,
+    CARD_MAC_FINISH,
+    CARD_MAC,
+    CARD_ENCRYPT,
+    CARD_DECRYPT,
+    CARD_SIGN,
+    CARD_VERIFY,
+    CARD_PKE_ENCRYPT,
+    CARD_PKE_DECRYPT,
+    CARD_KEYPAIR_GENERATE,
+    CARD_KEY_GENERATE_PKE,
+    CARD_KEY_IMPORT_PKE,
+    CARD_KEY_GENERATE_KEK,
+    CARD_KEY_IMPORT_KEK,
+    CARD_OP_END
+};
+
+struct card_job {
+    uint16_t op;          /* enum card_op */
+    uint16_t in_key_bits; /* CARD_KEY_GENERATE_*: 128, 192 or 256 */
+    uint32_t alg;
+    struct card_key *key;
+    struct card_state *state; /* in; made by *_START */
+    const uint8_t *in;
+    size_t in_len;
+    const uint8_t *aux;  /* CARD_ECC_POINT bytes or NULL */
+    const uint8_t *aux2; /* CARD_ECC_SIG bytes or NULL */
+    uint8_t *out;
+    size_t out_cap;
+    uint8_t iv[CARD_IV]; /* in and out */
+
+    uint32_t status; /* results: SDR_ code */
+    size_t out_len;
+    struct card_key *new_key; /* owned by the caller: key_free */
+
+    void *driver; /* the driver's own between submit and collect, e.g. a list link */
+    void *owner;  /* the caller's own */
+};
+
+enum {
+    CARD_CAN_ECHO = 1u << 0,
+    CARD_INLINE = 1u << 1
+};
+
+struct card_caps {
+    uint32_t flags; /* CARD_CAN_*; CARD_INLINE: run() on the caller's thread is the fastest way, submit() is not used */
+    uint32_t parallel;    /* jobs worked on at once; 1 where CARD_INLINE */
+    uint32_t depth;       /* jobs that submit takes before it returns fewer than asked */
+    uint32_t max_data;    /* longest in of one job, bytes */
+    uint32_t asym_alg[2]; /* as in DEVICEINFO of GM/T 0018: ids, moduli */
+    uint32_t sym_alg;     /* OR of SGD_ cipher|mode ids without AES */
+    uint32_t hash_alg;    /* OR of SGD_SM3, SGD_SHA1, SGD_SHA256 and the Sansec ids of the others (8, 0x10, 0x20) */
+    char issuer[40];      /* for DEVICEINFO; NUL padded */
+    char name[16];
+    uint32_t device_version;
+};
+
+#define CARD_ERROR_TEXT 256
+
+struct card_options {
+    size_t size;         /* sizeof(struct card_options) */
+    uint32_t threads;    /* 0: inline if the driver can; else that many threads of its own */
+    const char *library; /* vendor cards: path; else NULL */
+    const char *fault;   /* test knob, NULL in production: "selftest:NAME" breaks the known answer of that algorithm,
+                            "delay:US" adds a delay to each job, "fail:N" fails each Nth job with SDR_HARDFAIL */
+};
+
+struct card_driver {
+    size_t size;      /* sizeof(struct card_driver) */
+    uint32_t version; /* CARD_ABI_VERSION */
+    const char *name; /* folder's name: "null", "soft" */
+
+    /* Opens the card and runs its known-answer tests. On failure returns an SDR_ code and writes one sentence for the
+       operator (what failed, which algorithm, what to do) into error[CARD_ERROR_TEXT]; a card whose self-test failed
+       serves nothing. */
+    uint32_t (*open)(const struct card_options *options, struct card **card, char *error);
+    /* Waits for nothing: the caller has collected all jobs and freed all keys and states. */
+    void (*close)(struct card *card);
+    void (*caps)(struct card *card, struct card_caps *caps);
+    /* Runs every known-answer test again; same contract as open. Blocking: worker pool. */
+    uint32_t (*selftest)(struct card *card, char *error);
+
+    /* Does one job now, on this thread; fills its results, status included. */
+    void (*run)(struct card *card, struct card_job *job);
+    /* Hands over up to n jobs; returns how many were taken, in order from jobs[0]. */
+    size_t (*submit)(struct card *card, struct card_job **jobs, size_t n);
+    /* Returns up to max finished jobs, in any order. */
+    size_t (*collect)(struct card *card, struct card_job **done, size_t max);
+    /* A descriptor that polls readable while finished jobs wait and `arm` was called with true; -1 for an inline card.
+       The caller reads it (8 bytes) when it wakes. Not armed, no system call is made for a finished job. */
+    int (*wait_fd)(struct card *card, bool arm);
+
+    uint32_t (*key_import)(struct card *card, enum card_key_type type, const uint8_t *bytes, size_t len,
+                           struct card_key **key);
+    void (*key_free)(struct card *card, struct card_key *key); /* wipes; NULL is allowed */
+    void (*state_free)(struct card *card, struct card_state *state);
+};
+
+/* The drivers built into cardmuxd, ended by NULL; and one by name, NULL where there is none. cards/registry.c */
+extern const struct card_driver *const card_drivers[];
+const struct card_driver *card_driver_find(const char *name);
+
+#endif

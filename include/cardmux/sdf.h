@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sdf.h: the interface of cryptographic devices, GM/T 0018-2012, with the two functions that every vendor's header
+ * adds.
+ *
+ * Lengths are bytes unless a name says Bits. Big integers are big-endian and right-aligned in their fixed fields.
+ * Return: SDR_OK or an SDR_ code (GM/T 0018 annex A). Every puiLength is written only, never read as a capacity, except
+ * puiReadLength of SDF_ReadFile; an output buffer of NULL asks for the length alone. pucIV is read and written.
+ * Threads: any function from any thread; calls on one session are put in order by the library.
+ * Fork: a child must not use handles of its parent; they answer SDR_INARGERR there. It opens the device anew.
+ * The structs are declared for RSA keys up to 2048 bits, the older and common layout.
+ */
+#ifndef CARDMUX_SDF_H
+#define CARDMUX_SDF_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define SDF_API __attribute__((visibility("default")))
+#else
+#define SDF_API
+#endif
+
+/* Algorithm identifiers: GM/T 0006. A symmetric id is cipher | mode. */
+#define SGD_ECB   0x00000001u
+#define SGD_CBC   0x00000002u
+#define SGD_CFB   0x00000004u
+#define SGD_OFB   0x00000008u
+#define SGD_MAC   0x00000010u
+#define SGD_CTR   0x00000020u
+#define SGD_SM1   0x00000100u
+#define SGD_SSF33 0x00000200u
+#define SGD_SM4   0x00000400u
+#define SGD_ZUC   0x00000800u
+#define SGD_AES   0x00002000u /* vendors' extension */
+
+#define SGD_SM1_ECB (SGD_SM1 | SGD_ECB)
+#define SGD_SM1_CBC (SGD_SM1 | SGD_CBC)
+#define SGD_SM1_CFB (SGD_SM1 | SGD_CFB)
+#define SGD_SM1_OFB (SGD_SM1 | SGD_OFB)
+#define SGD_SM1_MAC (SGD_SM1 | SGD_MAC)
+#define SGD_SM1_CTR (SGD_SM1 | SGD_CTR)
+#define SGD_SM4_ECB (SGD_SM4 | SGD_ECB)
+#define SGD_SM4_CBC (SGD_SM4 | SGD_CBC)
+#define SGD_SM4_CFB (SGD_SM4 | SGD_CFB)
+#define SGD_SM4_OFB (SGD_SM4 | SGD_OFB)
+#define SGD_SM4_MAC (SGD_SM4 | SGD_MAC)
+#define SGD_SM4_CTR (SGD_SM4 | SGD_CTR)
+#define SGD_AES_ECB (SGD_AES | SGD_ECB)
+#define SGD_AES_CBC (SGD_AES | SGD_CBC)
+#define SGD_AES_CFB (SGD_AES | SGD_CFB)
+#define SGD_AES_OFB (SGD_AES | SGD_OFB)
+#define SGD_AES_MAC (SGD_AES | SGD_MAC)
+#define SGD_AES_CTR (SGD_AES | SGD_CTR)
+
+#define SGD_RSA      0x00010000u
+#define SGD_RSA_SIGN 0x00010100u
+#define SGD_RSA_ENC  0x00010200u
+#define SGD_SM2      0x00020100u
+#define SGD_SM2_1    0x00020200u /* signature */
+#define SGD_SM2_2    0x00020400u /* key exchange */
+#define SGD_SM2_3    0x00020800u /* encryption */
+
+#define SGD_SM3    0x00000001u
+#define SGD_SHA1   0x00000002u
+#define SGD_SHA256 0x00000004u
+/* SHA-2 has two numberings in the field; the library takes both. */
+#define SGD_SHA512   0x00000008u
+#define SGD_SHA384   0x00000010u
+#define SGD_SHA224   0x00000020u
+#define SGD_SHA224_B 0x00000003u
+#define SGD_SHA384_B 0x00000005u
+#define SGD_SHA512_B 0x00000006u
+
+#define SGD_SM3_SM2 0x00020201u
+
+/* Error codes: GM/T 0018 annex A. */
+#define SDR_OK               0x00000000
+#define SDR_BASE             0x01000000
+#define SDR_UNKNOWERR        (SDR_BASE + 0x01)
+#define SDR_NOTSUPPORT       (SDR_BASE + 0x02)
+#define SDR_COMMFAIL         (SDR_BASE + 0x03)
+#define SDR_HARDFAIL         (SDR_BASE + 0x04)
+#define SDR_OPENDEVICE       (SDR_BASE + 0x05)
+#define SDR_OPENSESSION      (SDR_BASE + 0x06)
+#define SDR_PARDENY          (SDR_BASE + 0x07)
+#define SDR_KEYNOTEXIST      (SDR_BASE + 0x08)
+#define SDR_ALGNOTSUPPORT    (SDR_BASE + 0x09)
+#define SDR_ALGMODNOTSUPPORT (SDR_BASE + 0x0A)
+#define SDR_PKOPERR          (SDR_BASE + 0x0B)
+#define SDR_SKOPERR          (SDR_BASE + 0x0C)
+#define SDR_SIGNERR          (SDR_BASE + 0x0D)
+#define SDR_VERIFYERR        (SDR_BASE + 0x0E)
+#define SDR_SYMOPERR         (SDR_BASE + 0x0F)
+#define SDR_STEPERR          (SDR_BASE + 0x10)
+#define SDR_FILESIZEERR      (SDR_BASE + 0x11)
+#define SDR_FILENOEXIST      (SDR_BASE + 0x12)
+#define SDR_FILEOFSERR       (SDR_BASE + 0x13)
+#define SDR_KEYTYPEERR       (SDR_BASE + 0x14)
+#define SDR_KEYERR           (SDR_BASE + 0x15)
+#define SDR_ENCDATAERR       (SDR_BASE + 0x16)
+#define SDR_RANDERR          (SDR_BASE + 0x17)
+#define SDR_PRKRERR          (SDR_BASE + 0x18)
+#define SDR_MACERR           (SDR_BASE + 0x19)
+#define SDR_FILEEXISTS       (SDR_BASE + 0x1A)
+#define SDR_FILEEXSITS       SDR_FILEEXISTS /* as the 2012 text spells it */
+#define SDR_FILEWERR         (SDR_BASE + 0x1B)
+#define SDR_NOBUFFER         (SDR_BASE + 0x1C)
+#define SDR_INARGERR         (SDR_BASE + 0x1D)
+#define SDR_OUTARGERR        (SDR_BASE + 0x1E)
+#define SDR_USERIDERR        (SDR_BASE + 0x1F)
+
+#define RSAref_MAX_BITS  2048
+#define RSAref_MAX_LEN   ((RSAref_MAX_BITS + 7) / 8)
+#define RSAref_MAX_PBITS ((RSAref_MAX_BITS + 1) / 2)
+#define RSAref_MAX_PLEN  ((RSAref_MAX_PBITS + 7) / 8)
+#define ECCref_MAX_BITS  512
+#define ECCref_MAX_LEN   ((ECCref_MAX_BITS + 7) / 8)
+
+/* No struct below has padding in front of its last byte: all fields are bytes or aligned 32-bit words. */
+typedef struct DeviceInfo_st {
+    unsigned char IssuerName[40]; /* text, padded with NUL, not always ended by one */
+    unsigned char DeviceName[16];
+    unsigned char DeviceSerial[16];
+    unsigned int DeviceVersion;
+    unsigned int StandardVersion;
+    unsigned int AsymAlgAbility[2];
+    unsigned int SymAlgAbility;
+    unsigned int HashAlgAbility;
+    unsigned int BufferSize;
+} DEVICEINFO;
+
+typedef struct RSArefPublicKey_st {
+    unsigned int bits;
+    unsigned char m[RSAref_MAX_LEN];
+    unsigned char e[RSAref_MAX_LEN];
+} RSArefPublicKey;
+
+typedef struct RSArefPrivateKey_st {
+    unsigned int bits;
+    unsigned char m[RSAref_MAX_LEN];
+    unsigned char e[RSAref_MAX_LEN];
+    unsigned char d[RSAref_MAX_LEN];
+    unsigned char prime[2][RSAref_MAX_PLEN];
+    unsigned char pexp[2][RSAref_MAX_PLEN];
+    unsigned char coef[RSAref_MAX_PLEN];
+} RSArefPrivateKey;
+
+typedef struct ECCrefPublicKey_st {
+    unsigned int bits;
+    unsigned char x[ECCref_MAX_LEN];
+    unsigned char y[ECCref_MAX_LEN];
+} ECCrefPublicKey;
+
+typedef struct ECCrefPrivateKey_st {
+    unsigned int bits;
+    unsigned char K[ECCref_MAX_LEN];
+} ECCrefPrivateKey;
+
+/* C has L bytes: the object must own 164 + L bytes, and the library writes no more than those. */
+typedef struct ECCCipher_st {
+    unsigned char x[ECCref_MAX_LEN];
+    unsigned char y[ECCref_MAX_LEN];
+    unsigned char M[32];
+    unsigned int L;
+    unsigned char C[1];
+} ECCCipher;
+
+typedef struct ECCSignature_st {
+    unsigned char r[ECCref_MAX_LEN];
+    unsigned char s[ECCref_MAX_LEN];
+} ECCSignature;
+
+SDF_API int SDF_OpenDevice(void **phDeviceHandle);
+SDF_API int SDF_CloseDevice(void *hDeviceHandle);
+SDF_API int SDF_OpenSession(void *hDeviceHandle, void **phSessionHandle);
+SDF_API int SDF_CloseSession(void *hSessionHandle);
+SDF_API int SDF_GetDeviceInfo(void *hSessionHandle, DEVICEINFO *pstDeviceInfo);
+SDF_API int SDF_GenerateRandom(void *hSessionHandle, unsigned int uiLength, unsigned char *pucRandom);
+SDF_API int SDF_GetPrivateKeyAccessRight(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucPassword,
+                                         unsigned int uiPwdLength);
+SDF_API int SDF_ReleasePrivateKeyAccessRight(void *hSessionHandle, unsigned int uiKeyIndex);
+SDF_API int SDF_ExportSignPublicKey_RSA(void *hSessionHandle, unsigned int uiKeyIndex, RSArefPublicKey *pucPublicKey);
+SDF_API int SDF_ExportEncPublicKey_RSA(void *hSessionHandle, unsigned int uiKeyIndex, RSArefPublicKey *pucPublicKey);
+SDF_API int SDF_GenerateKeyPair_RSA(void *hSessionHandle, unsigned int uiKeyBits, RSArefPublicKey *pucPublicKey,
+                                    RSArefPrivateKey *pucPrivateKey);
+SDF_API int SDF_GenerateKeyWithIPK_RSA(void *hSessionHandle, unsigned int uiIPKIndex, unsigned int uiKeyBits,
+                                       unsigned char *pucKey, unsigned int *puiKeyLength, void **phKeyHandle);
+SDF_API int SDF_GenerateKeyWithEPK_RSA(void *hSessionHandle, unsigned int uiKeyBits, RSArefPublicKey *pucPublicKey,
+                                       unsigned char *pucKey, unsigned int *puiKeyLength, void **phKeyHandle);
+SDF_API int SDF_ImportKeyWithISK_RSA(void *hSessionHandle, unsigned int uiISKIndex, unsigned char *pucKey,
+                                     unsigned int uiKeyLength, void **phKeyHandle);
+SDF_API int SDF_ExchangeDigitEnvelopeBaseOnRSA(void *hSessionHandle, unsigned int uiKeyIndex,
+                                               RSArefPublicKey *pucPublicKey, unsigned char *pucDEInput,
+                                               unsigned int uiDELength, unsigned char *pucDEOutput,
+                                               unsigned int *puiDELength);
+SDF_API int SDF_ExportSignPublicKey_ECC(void *hSessionHandle, unsigned int uiKeyIndex, ECCrefPublicKey *pucPublicKey);
+SDF_API int SDF_ExportEncPublicKey_ECC(void *hSessionHandle, unsigned int uiKeyIndex, ECCrefPublicKey *pucPublicKey);
+SDF_API int SDF_GenerateKeyPair_ECC(void *hSessionHandle, unsigned int uiAlgID, unsigned int uiKeyBits,
+                                    ECCrefPublicKey *pucPublicKey, ECCrefPrivateKey *pucPrivateKey);
+SDF_API int SDF_GenerateKeyWithIPK_ECC(void *hSessionHandle, unsigned int uiIPKIndex, unsigned int uiKeyBits,
+                                       ECCCipher *pucKey, void **phKeyHandle);
+SDF_API int SDF_GenerateKeyWithEPK_ECC(void *hSessionHandle, unsigned int uiKeyBits, unsigned int uiAlgID,
+                                       ECCrefPublicKey *pucPublicKey, ECCCipher *pucKey, void **phKeyHandle);
+SDF_API int SDF_ImportKeyWithISK_ECC(void *hSessionHandle, unsigned int uiISKIndex, ECCCipher *pucKey,
+                                     void **phKeyHandle);
+SDF_API int SDF_GenerateAgreementDataWithECC(void *hSessionHandle, unsigned int uiISKIndex, unsigned int uiKeyBits,
+                                             unsigned char *pucSponsorID, unsigned int uiSponsorIDLength,
+                                             ECCrefPublicKey *pucSponsorPublicKey,
+                                             ECCrefPublicKey *pucSponsorTmpPublicKey, void **phAgreementHandle);
+SDF_API int SDF_GenerateKeyWithECC(void *hSessionHandle, unsigned char *pucResponseID, unsigned int uiResponseIDLength,
+                                   ECCrefPublicKey *pucResponsePublicKey, ECCrefPublicKey *pucResponseTmpPublicKey,
+                                   void *hAgreementHandle, void **phKeyHandle);
+SDF_API int SDF_GenerateAgreementDataAndKeyWithECC(void *hSessionHandle, unsigned int uiISKIndex,
+                                                   unsigned int uiKeyBits, unsigned char *pucResponseID,
+                                                   unsigned int uiResponseIDLength, unsigned char *pucSponsorID,
+                                                   unsigned int uiSponsorIDLength, ECCrefPublicKey *pucSponsorPublicKey,
+                                                   ECCrefPublicKey *pucSponsorTmpPublicKey,
+                                                   ECCrefPublicKey *pucResponsePublicKey,
+                                                   ECCrefPublicKey *pucResponseTmpPublicKey, void **phKeyHandle);
+SDF_API int SDF_ExchangeDigitEnvelopeBaseOnECC(void *hSessionHandle, unsigned int uiKeyIndex, unsigned int uiAlgID,
+                                               ECCrefPublicKey *pucPublicKey, ECCCipher *pucEncDataIn,
+                                               ECCCipher *pucEncDataOut);
+SDF_API int SDF_GenerateKeyWithKEK(void *hSessionHandle, unsigned int uiKeyBits, unsigned int uiAlgID,
+                                   unsigned int uiKEKIndex, unsigned char *pucKey, unsigned int *puiKeyLength,
+                                   void **phKeyHandle);
+SDF_API int SDF_ImportKeyWithKEK(void *hSessionHandle, unsigned int uiAlgID, unsigned int uiKEKIndex,
+                                 unsigned char *pucKey, unsigned int uiKeyLength, void **phKeyHandle);
+SDF_API int SDF_DestroyKey(void *hSessionHandle, void *hKeyHandle);
+SDF_API int SDF_ExternalPublicKeyOperation_RSA(void *hSessionHandle, RSArefPublicKey *pucPublicKey,
+                                               unsigned char *pucDataInput, unsigned int uiInputLength,
+                                               unsigned char *pucDataOutput, unsigned int *puiOutputLength);
+SDF_API int SDF_InternalPublicKeyOperation_RSA(void *hSessionHandle, unsigned int uiKeyIndex,
+                                               unsigned char *pucDataInput, unsigned int uiInputLength,
+                                               unsigned char *pucDataOutput, unsigned int *puiOutputLength);
+SDF_API int SDF_InternalPrivateKeyOperation_RSA(void *hSessionHandle, unsigned int uiKeyIndex,
+                                                unsigned char *pucDataInput, unsigned int uiInputLength,
+                                                unsigned char *pucDataOutput, unsigned int *puiOutputLength);
+SDF_API int SDF_ExternalVerify_ECC(void *hSessionHandle, unsigned int uiAlgID, ECCrefPublicKey *pucPublicKey,
+                                   unsigned char *pucDataInput, unsigned int uiInputLength, ECCSignature *pucSignature);
+SDF_API int SDF_InternalSign_ECC(void *hSessionHandle, unsigned int uiISKIndex, unsigned char *pucData,
+                                 unsigned int uiDataLength, ECCSignature *pucSignature);
+SDF_API int SDF_InternalVerify_ECC(void *hSessionHandle, unsigned int uiIPKIndex, unsigned char *pucData,
+                                   unsigned int uiDataLength, ECCSignature *pucSignature);
+SDF_API int SDF_ExternalEncrypt_ECC(void *hSessionHandle, unsigned int uiAlgID, ECCrefPublicKey *pucPublicKey,
+                                    unsigned char *pucData, unsigned int uiDataLength, ECCCipher *pucEncData);
+SDF_API int SDF_InternalEncrypt_ECC(void *hSessionHandle, unsigned int uiIPKIndex, unsigned int uiAlgID,
+                                    unsigned char *pucData, unsigned int uiDataLength, ECCCipher *pucEncData);
+SDF_API int SDF_InternalDecrypt_ECC(void *hSessionHandle, unsigned int uiISKIndex, unsigned int uiAlgID,
+                                    ECCCipher *pucEncData, unsigned char *pucData, unsigned int *uiDataLength);
+SDF_API int SDF_Encrypt(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, unsigned char *pucIV,
+                        unsigned char *pucData, unsigned int uiDataLength, unsigned char *pucEncData,
+                        unsigned int *puiEncDataLength);
+SDF_API int SDF_Decrypt(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, unsigned char *pucIV,
+                        unsigned char *pucEncData, unsigned int uiEncDataLength, unsigned char *pucData,
+                        unsigned int *puiDataLength);
+SDF_API int SDF_CalculateMAC(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, unsigned char *pucIV,
+                             unsigned char *pucData, unsigned int uiDataLength, unsigned char *pucMAC,
+                             unsigned int *puiMACLength);
+SDF_API int SDF_HashInit(void *hSessionHandle, unsigned int uiAlgID, ECCrefPublicKey *pucPublicKey,
+                         unsigned char *pucID, unsigned int uiIDLength);
+SDF_API int SDF_HashUpdate(void *hSessionHandle, unsigned char *pucData, unsigned int uiDataLength);
+SDF_API int SDF_HashFinal(void *hSessionHandle, unsigned char *pucHash, unsigned int *puiHashLength);
+SDF_API int SDF_CreateFile(void *hSessionHandle, unsigned char *pucFileName, unsigned int uiNameLen,
+                           unsigned int uiFileSize);
+SDF_API int SDF_ReadFile(void *hSessionHandle, unsigned char *pucFileName, unsigned int uiNameLen,
+                         unsigned int uiOffset, unsigned int *puiReadLength, unsigned char *pucBuffer);
+SDF_API int SDF_WriteFile(void *hSessionHandle, unsigned char *pucFileName, unsigned int uiNameLen,
+                          unsigned int uiOffset, unsigned int uiWriteLength, unsigned char *pucBuffer);
+SDF_API int SDF_DeleteFile(void *hSessionHandle, unsigned char *pucFileName, unsigned int uiNameLen);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
