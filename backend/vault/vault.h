@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vault.h: the store of tenants, wrapped keys and access codes.
+ *
+ * Two layers. This one wraps and unwraps (AES-256-GCM), derives access codes (scrypt) and knows what a record means;
+ * below it a `struct vault_store` (store.h, one folder per store: sqlite/) keeps rows of bytes and commits them. A
+ * record's identity (tenant uid, kind, index, part) is associated data of its wrapping, so a record that was moved to
+ * another tenant or index does not open. A master key wraps one random key per tenant; the tenant key wraps that
+ * tenant's records.
+ *
+ * Durability: a function that changes something returns SDR_OK only when the change survives kill -9 and power loss.
+ * On any other code nothing was changed. Threads: any function from any thread at any time; each may block (disk,
+ * scrypt): worker pool. Errors: SDR_ codes, plus a sentence for the operator in error[VAULT_ERROR_TEXT], never with a
+ * secret in it. Names: a tenant's name is 1..32 characters of a-z 0-9 - _ . starting with a letter or digit.
+ */
+#ifndef CARDMUX_VAULT_H
+#define CARDMUX_VAULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VAULT_NAME_MAX   32u
+#define VAULT_ERROR_TEXT 256u
+#define VAULT_INDEX_MAX  65535u /* key and KEK indexes: 1..this */
+#define VAULT_SECRET_MAX 256u
+#define VAULT_CODE_MAX   256u
+#define VAULT_MASTER_KEY 32u
+
+struct vault;
+
+/* Codes of this layer beside SDR_OK; callers turn them into SDR_ codes or sentences. */
+enum vault_result {
+    VAULT_OK = 0,
+    VAULT_NOT_FOUND,
+    VAULT_EXISTS,
+    VAULT_INVALID,  /* argument out of range, bad name */
+    VAULT_DAMAGED,  /* a record does not open: moved, truncated, altered, or the wrong master key */
+    VAULT_IO,       /* disk full, read-only, ... : nothing changed */
+    VAULT_BAD_CODE, /* wrong access code */
+    VAULT_LOCKED,   /* too many wrong codes: the operator resets it */
+    VAULT_BUSY,     /* another daemon has this state directory */
+};
+
+const char *vault_result_name(enum vault_result result);
+
+enum vault_tenant_flag {
+    VAULT_TENANT_DISABLED = 1u << 0
+};
+
+struct vault_tenant {
+    uint32_t id; /* given by the vault, never used again */
+    char name[VAULT_NAME_MAX + 1];
+    char serial[17];               /* of the virtual card, 16 characters: DEVICEINFO.DeviceSerial */
+    uint32_t flags;                /* enum vault_tenant_flag */
+    uint32_t owner_uid, owner_gid; /* of its sockets */
+    uint32_t max_connections;      /* unix connections at once */
+    uint32_t max_sessions;         /* per connection or queue pair */
+    uint32_t max_handles;          /* key handles, all sessions of the tenant together */
+    uint32_t weight;               /* share of the card, 1..1000 */
+};
+
+enum vault_key_kind {
+    VAULT_KEY_SM2 = 1,
+    VAULT_KEY_KEK = 2
+};
+
+/* A key in clear. Lives in locked memory of the vault's making: vault_secret_free wipes and frees. */
+struct vault_secret {
+    size_t len;
+    uint8_t bytes[VAULT_SECRET_MAX];
+};
+struct vault_secret *vault_secret_new(void); /* NULL: no locked memory */
+void vault_secret_free(struct vault_secret *secret);
+
+struct vault_key {
+    enum vault_key_kind kind;
+    uint32_t index;
+    bool has_code;     /* SM2: an access code is needed; else a NULL code is accepted */
+    uint32_t failures; /* wrong codes in a row */
+    bool locked;
+    uint64_t created; /* seconds since the epoch */
+    uint32_t bits;    /* KEK: 128, 192, 256; SM2: 256 */
+};
+
+struct vault_config {
+    const char *state_dir;  /* holds the store; locked against a second daemon */
+    const uint8_t *master;  /* VAULT_MASTER_KEY bytes; copied, the caller wipes its own */
+    uint32_t code_attempts; /* wrong codes in a row before an index is locked; 0: 10 */
+};
+
+/* vault_create makes the store (VAULT_EXISTS where there is one already). vault_open of a store made with another
+ * master key: VAULT_DAMAGED. */
+enum vault_result vault_create(const struct vault_config *config, char *error);
+enum vault_result vault_open(const struct vault_config *config, struct vault **vault, char *error);
+void vault_close(struct vault *vault);
+
+/* id, serial (unless given) are filled in. Zero limits get defaults. */
+enum vault_result vault_tenant_add(struct vault *vault, struct vault_tenant *tenant, char *error);
+enum vault_result vault_tenant_set(struct vault *vault, const struct vault_tenant *tenant,
+                                   char *error);                                      /* by id; the name stays */
+enum vault_result vault_tenant_remove(struct vault *vault, uint32_t id, char *error); /* and all its records */
+enum vault_result vault_tenant_find(struct vault *vault, const char *name, struct vault_tenant *tenant, char *error);
+/* Calls each(arg, tenant) in order of id, until it returns false. The callback must not call the vault. */
+enum vault_result vault_tenant_each(struct vault *vault, bool (*each)(void *arg, const struct vault_tenant *),
+                                    void *arg, char *error);
+
+/* SM2: sign = private[32] || point[64], encrypt likewise, both or VAULT_INVALID; KEK: sign holds the key, encrypt is
+   NULL. code NULL with code_len 0: no access code. */
+enum vault_result vault_key_put(struct vault *vault, uint32_t tenant, enum vault_key_kind kind, uint32_t index,
+                                const struct vault_secret *sign, const struct vault_secret *encrypt,
+                                const uint8_t *code, size_t code_len, char *error);
+/* Fills what is not NULL. sign and encrypt are the caller's, from vault_secret_new. */
+enum vault_result vault_key_get(struct vault *vault, uint32_t tenant, enum vault_key_kind kind, uint32_t index,
+                                struct vault_key *key, struct vault_secret *sign, struct vault_secret *encrypt,
+                                char *error);
+enum vault_result vault_key_remove(struct vault *vault, uint32_t tenant, enum vault_key_kind kind, uint32_t index,
+                                   char *error);
+enum vault_result vault_key_each(struct vault *vault, uint32_t tenant,
+                                 bool (*each)(void *arg, const struct vault_key *), void *arg, char *error);
+/* Checks an access code of an SM2 index: VAULT_OK, VAULT_BAD_CODE (counted, durably, before the answer), VAULT_LOCKED,
+   VAULT_NOT_FOUND. An index without a code accepts only NULL/0; an index with one refuses NULL/0 as VAULT_BAD_CODE
+   without counting it. */
+enum vault_result vault_code_check(struct vault *vault, uint32_t tenant, uint32_t index, const uint8_t *code,
+                                   size_t len, char *error);
+enum vault_result vault_code_reset(struct vault *vault, uint32_t tenant, uint32_t index,
+                                   char *error); /* failures = 0, unlocked */
+
+#endif

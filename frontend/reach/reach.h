@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reach.h: one way from a front end to the host. A reach gives the client one queue pair in mapped memory, a means to
+ * ring and a means to be woken; it knows nothing of rings' contents, calls or SDF. One folder per way.
+ *
+ * Claim: a reach hands out a queue pair that nobody else has. unix: the connection is the claim. ivshmem: the open file
+ * of the kernel module, else an OFD lock. The claim must end with the process, and not be inherited over fork (the
+ * child closes `forget`). The client itself then does the epoch handshake of layout.h (epoch_wanted, ring, wait for
+ * epoch). Threads: open and close by one thread; ring, wait and alive by any.
+ */
+#ifndef CARDMUX_REACH_H
+#define CARDMUX_REACH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "proto/shm.h"
+
+#define REACH_TEXT 256
+
+struct reach;
+
+struct reach_driver {
+    const char *name; /* as in CARDMUX_REACH: unix, ivshmem-module, ivshmem-vfio, ivshmem-poll, ivshmem-peer */
+    /* where: socket path, device, PCI address; NULL: the usual places. SDR_OK, or
+     * SDR_OPENDEVICE/SDR_COMMFAIL/SDR_NOBUFFER and a sentence in text[REACH_TEXT]. */
+    uint32_t (*open)(const char *where, struct reach **reach, char *text);
+    /* Ends the claim. */
+    void (*close)(struct reach *reach);
+    /* In a forked child: closes descriptors and unmaps without touching shared memory or ending the parent's claim. */
+    void (*forget)(struct reach *reach);
+    /* Rings the broker. */
+    void (*ring)(struct reach *reach);
+    /* Blocks until rung or timeout_ms passed (a spurious return is fine). A reach without interrupts sleeps for a short
+     * time (<= 1 ms). */
+    void (*wait)(struct reach *reach, int timeout_ms);
+    /* Makes another thread's wait return. */
+    void (*kick)(struct reach *reach);
+    /* False: the other side is gone for good (keeper dead, device unplugged): the client opens anew. Cheap enough for
+     * each 100 ms. */
+    bool (*alive)(struct reach *reach);
+};
+
+/* First member of each driver's own struct. */
+struct reach {
+    const struct reach_driver *driver;
+    struct shm_span header; /* at least sizeof(struct cm_header); may be read-only */
+    struct shm_span qp;     /* CM_QP_SIZE bytes */
+    bool interrupts;        /* false: wait only sleeps */
+};
+
+extern const struct reach_driver reach_unix, reach_ivshmem_module, reach_ivshmem_vfio, reach_ivshmem_poll,
+    reach_ivshmem_peer;
+
+/* Opens the best that works, in the order of docs/design.md, or the forced one: `reach` NULL means the environment's
+   CARDMUX_REACH, then all. "ivshmem" stands for module, vfio, poll in this order. Forced, nothing falls back. text says
+   what was tried and why it failed. */
+uint32_t reach_open(const char *reach, const char *where, struct reach **out, char *text);
+
+#endif
