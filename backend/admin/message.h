@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * message.h: the small fixed set of messages between the admin process and the broker. SOCK_SEQPACKET; one packet is
+ * one struct admin_message. The admin sends requests, one or more at a time, each with an id; the broker answers each
+ * with zero or more ADMIN_ROW packets and then one ADMIN_DONE, same id; answers to different requests may interleave.
+ * Both sides check length and type. Access codes ride in `code`; whoever held the packet wipes it.
+ */
+#ifndef CARDMUX_ADMIN_MESSAGE_H
+#define CARDMUX_ADMIN_MESSAGE_H
+
+#include <stdint.h>
+#include "backend/vault/vault.h"
+#include "proto/ops.h"
+
+enum admin_type {
+    ADMIN_TENANT_ADD = 1, /* tenant (name, owner, limits; 0: default) -> row: tenant as made */
+    ADMIN_TENANT_SET,     /* tenant by name; `mask` says which fields */
+    ADMIN_TENANT_REMOVE,  /* tenant.name */
+    ADMIN_TENANT_LIST,    /* -> rows: tenant + counters */
+    ADMIN_TENANT_SHOW,    /* tenant.name -> one row */
+    ADMIN_KEY_GENERATE,   /* tenant.name, key.kind, key.index, key.bits (KEK), code -> row: key (+ publics for SM2) */
+    ADMIN_KEY_LIST,       /* tenant.name -> rows: key */
+    ADMIN_KEY_DESTROY,    /* tenant.name, key.kind, key.index */
+    ADMIN_KEY_UNLOCK,     /* tenant.name, key.index: access code failures = 0 */
+    ADMIN_STATUS,         /* -> one row: status */
+    ADMIN_CARD_TEST,      /* runs the known-answer tests again -> done */
+    ADMIN_ROW = 100,
+    ADMIN_DONE, /* result, text */
+};
+
+enum admin_mask {
+    ADMIN_SET_FLAGS = 1u << 0,
+    ADMIN_SET_OWNER = 1u << 1,
+    ADMIN_SET_CONNECTIONS = 1u << 2,
+    ADMIN_SET_SESSIONS = 1u << 3,
+    ADMIN_SET_HANDLES = 1u << 4,
+    ADMIN_SET_WEIGHT = 1u << 5,
+};
+
+/* Counters since the broker started. */
+struct admin_counters {
+    uint64_t operations, errors, bytes;
+    uint64_t doorbells; /* times the front ends rang (eventfd reads that found something) */
+    uint64_t wakeups;   /* times the broker rang front ends */
+    uint64_t rejects[CM_GATE_END];
+    uint64_t card_ns; /* card time used */
+    uint32_t regions, sessions, handles;
+    uint32_t reserved;
+};
+
+struct admin_status {
+    uint64_t generation;
+    uint64_t uptime_s;
+    uint32_t broker_pid;
+    uint32_t tenants;
+    char card[16];
+    char card_state[16]; /* "ok", "failed" */
+    char version[16];
+    struct admin_counters total;
+    uint64_t sleeps, passes; /* of the broker thread */
+};
+
+struct admin_message {
+    uint32_t type;
+    uint32_t id;
+    uint32_t result; /* ADMIN_DONE: enum vault_result */
+    uint32_t mask;
+    struct vault_tenant tenant;
+    struct vault_key key;
+    uint8_t sign_public[64], encrypt_public[64];
+    struct admin_counters counters;
+    struct admin_status status;
+    uint32_t code_len; /* 0: no code */
+    uint8_t code[VAULT_CODE_MAX];
+    char text[VAULT_ERROR_TEXT]; /* ADMIN_DONE: a sentence for the operator where result is not VAULT_OK */
+};
+
+#endif

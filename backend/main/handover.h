@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * handover.h: what keeper and broker say to each other, over one SOCK_SEQPACKET pair made by the keeper before it forks
+ * the broker. One message is one packet of exactly sizeof(struct handover); descriptors ride along by SCM_RIGHTS.
+ *
+ * The keeper owns listening sockets, accepted sockets, memfds and eventfds, so that they outlive a broker. It takes
+ * from the broker only what stands here, checks each message (length, type, name, ranges) and ignores what is wrong,
+ * counting it.
+ *
+ *   broker -> keeper
+ *     DOOR        tenant `tenant` named `name` exists: have its doors open (create
+ * run_dir/tenant/NAME/{unix,ivshmem}.sock if they are not there; the same tenant again with another owner or limit:
+ * change them). The keeper answers DOOR_RESULT and then REGION for each region of that tenant that is already there
+ * (after a restart of the broker), and for new ones as they come DOOR_CLOSE  the tenant is gone: close its doors and
+ * connections, remove the sockets READY       the broker serves (or, status not 0, cannot: text says why). Restart is
+ * not tried where status is not 0 at first start DROPPED     the broker has unmapped a region after REGION_GONE keeper
+ * -> broker DOOR_RESULT status 0, or errno and text REGION      descriptors: memfd, qp_count eventfds that ring the
+ * broker, qp_count eventfds that ring the front end REGION_GONE its front end is gone: forget it when the last job has
+ * left the card
+ *
+ * A region id is never used again. The generation is the broker's; the keeper writes nothing into regions.
+ */
+#ifndef CARDMUX_HANDOVER_H
+#define CARDMUX_HANDOVER_H
+
+#include <stdint.h>
+#include "backend/vault/vault.h"
+#include "proto/layout.h"
+
+enum handover_type {
+    HANDOVER_DOOR = 1,
+    HANDOVER_DOOR_CLOSE,
+    HANDOVER_READY,
+    HANDOVER_DROPPED,
+    HANDOVER_DOOR_RESULT,
+    HANDOVER_REGION,
+    HANDOVER_REGION_GONE,
+};
+
+enum handover_transport {
+    TRANSPORT_UNIX = 1,
+    TRANSPORT_IVSHMEM = 2
+};
+
+#define HANDOVER_FDS (1u + 2u * CM_QP_MAX)
+
+struct handover {
+    uint32_t type;
+    uint32_t tenant;
+    uint64_t region;
+    uint32_t transport;
+    uint32_t qp_count;
+    uint64_t region_size;
+    uint32_t owner_uid, owner_gid;
+    uint32_t max_connections;
+    int32_t status;
+    uint32_t peer_pid; /* REGION: SO_PEERCRED, for messages only */
+    uint32_t reserved;
+    char name[VAULT_NAME_MAX + 1];
+    char text[191];
+};
+
+#endif
