@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+# A thin front for meson and for the scripts in tools/; docs/HACKING.md explains them.
+.PHONY: build demo check check-long bench fuzz clean install setup
+.DEFAULT_GOAL := build
+
+BUILD  ?= build
+PREFIX ?= /usr/local
+
+build: setup
+	@test -f $(BUILD)/build.ninja || meson setup --prefix=$(PREFIX) $(BUILD)
+	@ninja -C $(BUILD)
+	@tools/link-outputs $(BUILD)
+
+# Installs the Debian packages that are missing, and nothing else; says nothing when there is nothing to do.
+setup:
+	@tools/setup
+
+demo: build
+	@BUILD=$(BUILD) tools/demo
+
+check: setup
+	@tools/run-tests
+
+check-long: setup
+	@tools/run-tests --long
+
+# Example: make bench ARGS="--card soft --via unix --op sm4-cbc --size 4096"
+bench: build
+	@$(BUILD)/bin/cardmux bench $(ARGS)
+
+fuzz: setup
+	@tools/run-fuzz $(ARGS)
+
+install: build
+	@ninja -C $(BUILD) install
+
+clean:
+	@rm -rf build build-*
