@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * client.c: the asynchronous client (cardmux/client.h) on one queue pair.
+ *
+ * All bookkeeping is by slot: a slot is FREE (in queue.free_slots), TAKEN (the caller's), IN FLIGHT (bit in `flying`),
+ * or DONE (the caller's again). When the broker is replaced, everything in flight is answered SDR_COMMFAIL from here
+ * (`lost`), and the next submit attaches anew.
+ */
+#include "cardmux/client.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cardmux/sdf.h"
+#include "frontend/client/queue.h"
+#include "proto/ops.h"
+
+_Static_assert(CARDMUX_DEPTH == CM_SLOTS && CARDMUX_DATA_MAX == CM_SLOT_SIZE && CARDMUX_PARAM_MAX == CM_PARAM_SIZE,
+               "client.h says what the layout says");
+_Static_assert((int)CARDMUX_ECHO == CM_OP_ECHO && (int)CARDMUX_RANDOM == CM_OP_RANDOM &&
+                   (int)CARDMUX_HASH == CM_OP_HASH && (int)CARDMUX_KEY_GENERATE_EPK == CM_OP_KEY_GENERATE_EPK &&
+                   (int)CARDMUX_SIGN == CM_OP_SIGN_INTERNAL && (int)CARDMUX_VERIFY == CM_OP_VERIFY_INTERNAL &&
+                   (int)CARDMUX_VERIFY_EXTERNAL == CM_OP_VERIFY_EXTERNAL && (int)CARDMUX_ENCRYPT == CM_OP_ENCRYPT &&
+                   (int)CARDMUX_DECRYPT == CM_OP_DECRYPT && (int)CARDMUX_MAC == CM_OP_MAC &&
+                   (int)CARDMUX_KEY_DESTROY == CM_OP_KEY_DESTROY,
+               "numbers of the operation table");
+
+struct cardmux_client {
+    struct queue queue;
+    pid_t pid;
+    uint32_t session;
+    bool attached;
+    uint64_t flying; /* in flight */
+    uint64_t lost;   /* to be answered SDR_COMMFAIL */
+    uint64_t user[CM_SLOTS];
+    uint64_t submitted, completed;
+    uint64_t expected_ns;
+};
+
+/* One synchronous request outside of the application's: session and rights. No application request may be in flight. */
+static uint32_t exchange(struct cardmux_client *client, struct cm_sqe *sqe, struct cm_cqe *cqe)
+{
+    uint64_t end = monotonic_ns() + client->queue.deadline_ms * 1000000ull;
+    queue_publish(&client->queue, sqe);
+    queue_ring(&client->queue);
+    for (unsigned looks = 0; !queue_take(&client->queue, cqe); looks++) {
+        if (queue_stale(&client->queue) || monotonic_ns() > end || !queue_alive(&client->queue))
+            return SDR_COMMFAIL;
+        if (looks < 100) {
+            sched_yield();
+            continue;
+        }
+        queue_announce(&client->queue, client->queue.cq_pos);
+        if (!queue_ready(&client->queue))
+            queue_block(&client->queue, WAIT_BLOCK_MS);
+        queue_retract(&client->queue);
+    }
+    return cqe->status;
+}
+
+static uint32_t attach(struct cardmux_client *client, bool fresh, char *text)
+{
+    client->attached = false;
+    uint32_t status = queue_attach(&client->queue, fresh, text);
+    if (status != SDR_OK)
+        return status;
+    struct cm_sqe sqe = {.op = CM_OP_SESSION_OPEN};
+    struct cm_cqe cqe;
+    status = exchange(client, &sqe, &cqe);
+    if (status != SDR_OK) {
+        snprintf(text, REACH_TEXT, "the back end gives no session (0x%08x)", status);
+        return status;
+    }
+    client->session = cqe.value;
+    client->attached = true;
+    return SDR_OK;
+}
+
+uint32_t cardmux_open(const struct cardmux_options *options, struct cardmux_client **out, char *text, size_t text_size)
+{
+    char why[REACH_TEXT] = "";
+    *out = NULL;
+    struct cardmux_client *client = calloc(1, sizeof *client);
+    uint32_t status = client ? SDR_OK : SDR_NOBUFFER;
+    if (status == SDR_OK) {
+        status = queue_open(&client->queue, options ? options->reach : NULL, options ? options->where : NULL, why);
+        client->pid = getpid();
+        client->queue.wait = options ? (enum wait_mode)options->wait : WAIT_ADAPTIVE;
+    }
+    if (status == SDR_OK) {
+        status = attach(client, true, why);
+        if (status != SDR_OK)
+            queue_close(&client->queue);
+    }
+    if (text && text_size)
+        snprintf(text, text_size, "%s", why);
+    if (status != SDR_OK) {
+        free(client);
+        return status;
+    }
+    *out = client;
+    return SDR_OK;
+}
+
+void cardmux_close(struct cardmux_client *client)
+{
+    if (!client)
+        return;
+    if (client->pid == getpid())
+        queue_close(&client->queue);
+    else
+        queue_forget(&client->queue);
+    free(client);
+}
+
+const char *cardmux_reach(const struct cardmux_client *client)
+{
+    return client->queue.reach->driver->name;
+}
+
+int cardmux_slot_take(struct cardmux_client *client)
+{
+    return queue_slot_take(&client->queue);
+}
+
+void cardmux_slot_free(struct cardmux_client *client, int slot)
+{
+    if (slot >= 0 && slot < (int)CM_SLOTS && !((client->flying | client->lost) >> slot & 1))
+        queue_slot_free(&client->queue, (unsigned)slot);
+}
+
+uint8_t *cardmux_slot_data(struct cardmux_client *client, int slot)
+{
+    return slot < 0 || slot >= (int)CM_SLOTS
+               ? NULL
+               : shm_bytes(client->queue.qp, cm_slot_offset((uint32_t)slot), CM_SLOT_SIZE);
+}
+
+uint8_t *cardmux_slot_param(struct cardmux_client *client, int slot)
+{
+    return slot < 0 || slot >= (int)CM_SLOTS
+               ? NULL
+               : shm_bytes(client->queue.qp, cm_param_offset((uint32_t)slot), CM_PARAM_SIZE);
+}
+
+/* The broker was replaced: what flew is lost. Slots that the caller holds stay the caller's. */
+static void on_stale(struct cardmux_client *client)
+{
+    client->lost |= client->flying;
+    client->flying = 0;
+    client->attached = false;
+}
+
+static bool ensure_attached(struct cardmux_client *client)
+{
+    if (client->attached && !queue_stale(&client->queue))
+        return true;
+    char text[REACH_TEXT];
+    on_stale(client);
+    uint64_t free_slots = client->queue.free_slots;
+    bool ok = attach(client, false, text) == SDR_OK;
+    client->queue.free_slots = free_slots;
+    return ok;
+}
+
+uint32_t cardmux_right_get(struct cardmux_client *client, uint32_t index, const uint8_t *code, size_t len)
+{
+    if (client->pid != getpid() || client->flying || len > 256 || (len && !code))
+        return SDR_INARGERR;
+    if (!ensure_attached(client))
+        return SDR_COMMFAIL;
+    int slot = queue_slot_take(&client->queue);
+    if (slot < 0)
+        return SDR_NOBUFFER;
+    struct cm_sqe sqe = {.op = CM_OP_RIGHT_GET,
+                         .slot = (uint16_t)slot,
+                         .session = client->session,
+                         .key = index,
+                         .param_len = (uint16_t)len};
+    struct cm_cqe cqe;
+    if (len)
+        memcpy(cardmux_slot_param(client, slot), code, len);
+    uint32_t status = exchange(client, &sqe, &cqe);
+    explicit_bzero(cardmux_slot_param(client, slot), len);
+    queue_slot_free(&client->queue, (unsigned)slot);
+    return status;
+}
+
+size_t cardmux_submit(struct cardmux_client *client, const struct cardmux_request *requests, size_t n)
+{
+    if (client->pid != getpid() || !ensure_attached(client))
+        return 0;
+    size_t done = 0;
+    for (; done < n; done++) {
+        const struct cardmux_request *request = &requests[done];
+        uint64_t bit = 1ull << (request->slot & CM_RING_MASK);
+        const struct cm_op_info *info = cm_op_info(request->op);
+        if (request->slot >= CM_SLOTS || ((client->flying | client->queue.free_slots | client->lost) & bit) || !info)
+            break;
+        struct cm_sqe sqe = {.tag = request->slot,
+                             .op = request->op,
+                             .slot = request->slot,
+                             .param_len = request->param_len,
+                             .data_len = request->data_len,
+                             .session = info->fields & F_SESSION ? client->session : 0,
+                             .key = request->key,
+                             .alg = request->alg,
+                             .arg = request->arg};
+        memcpy(sqe.iv, request->iv, sizeof sqe.iv);
+        client->user[request->slot] = request->user;
+        client->flying |= bit;
+        queue_publish(&client->queue, &sqe);
+    }
+    if (done) {
+        client->submitted += done;
+        queue_ring(&client->queue);
+    }
+    return done;
+}
+
+static size_t take_lost(struct cardmux_client *client, struct cardmux_completion *out, size_t max)
+{
+    size_t n = 0;
+    for (; n < max && client->lost; n++) {
+        int slot = __builtin_ctzll(client->lost);
+        client->lost &= client->lost - 1;
+        out[n] =
+            (struct cardmux_completion){.user = client->user[slot], .status = SDR_COMMFAIL, .slot = (uint16_t)slot};
+    }
+    return n;
+}
+
+static size_t take_ready(struct cardmux_client *client, struct cardmux_completion *out, size_t max)
+{
+    size_t n = 0;
+    struct cm_cqe cqe;
+    while (n < max && queue_take(&client->queue, &cqe)) {
+        uint64_t bit = 1ull << (cqe.tag & CM_RING_MASK);
+        if (cqe.tag >= CM_SLOTS || !(client->flying & bit))
+            continue; /* not a request of ours */
+        client->flying &= ~bit;
+        struct cardmux_completion *to = &out[n++];
+        to->user = client->user[cqe.tag];
+        to->status = cqe.status;
+        to->value = cqe.value;
+        to->data_len = cqe.data_len <= CM_SLOT_SIZE ? cqe.data_len : 0;
+        to->param_len = cqe.param_len <= CM_PARAM_SIZE ? cqe.param_len : 0;
+        to->slot = (uint16_t)cqe.tag;
+        memcpy(to->iv, cqe.iv, sizeof to->iv);
+    }
+    return n;
+}
+
+static unsigned in_flight(const struct cardmux_client *client)
+{
+    return (unsigned)__builtin_popcountll(client->flying);
+}
+
+/* Waits until `want` completions lie there, or something else is to be done about the wait. */
+static void wait_ready(struct cardmux_client *client, uint32_t want, uint64_t start, uint64_t limit_ns)
+{
+    struct queue *queue = &client->queue;
+    struct wait_input in = {.mode = queue->wait, .expected_ns = client->expected_ns};
+    uint32_t at = queue->cq_pos + want - 1;
+    size_t off = cm_entry_offset(CM_QP_CQ, at) + 60;
+    while (shm_load32(queue->qp, off) != at) {
+        in.looks++;
+        if ((in.looks & 15) == 0 || queue->wait == WAIT_SLEEP) {
+            in.waited_ns = monotonic_ns() - start;
+            if (in.waited_ns >= limit_ns || queue_stale(queue))
+                break;
+            in.crowded = queue_crowded(queue);
+        } else if (!in.crowded) {
+            cpu_pause();
+            continue;
+        }
+        switch (wait_decide(&in)) {
+        case WAIT_DO_SPIN:
+            cpu_pause();
+            break;
+        case WAIT_DO_YIELD:
+            sched_yield();
+            break;
+        case WAIT_DO_ANNOUNCE:
+            in.announced = true;
+            queue_announce(queue, at);
+            break;
+        case WAIT_DO_BLOCK: {
+            uint64_t left_ms = (limit_ns - in.waited_ns) / 1000000u + 1;
+            queue_block(queue, left_ms < WAIT_BLOCK_MS ? (int)left_ms : WAIT_BLOCK_MS);
+            if (queue_stale(queue) || !queue_alive(queue))
+                goto out;
+            break;
+        }
+        }
+    }
+out:
+    if (in.announced)
+        queue_retract(queue);
+}
+
+size_t cardmux_poll(struct cardmux_client *client, struct cardmux_completion *out, size_t max, size_t want,
+                    int timeout_ms)
+{
+    if (client->pid != getpid() || !max)
+        return 0;
+    size_t n = client->lost ? take_lost(client, out, max) : 0;
+    n += take_ready(client, out + n, max - n);
+    if (n || timeout_ms == 0 || !client->flying) {
+        if (!n && client->flying && queue_stale(&client->queue)) {
+            on_stale(client);
+            n = take_lost(client, out, max);
+        }
+        client->completed += n;
+        return n;
+    }
+    uint64_t start = monotonic_ns();
+    uint64_t limit = timeout_ms < 0 ? client->queue.deadline_ms * 1000000ull : (uint64_t)timeout_ms * 1000000u;
+    uint32_t goal = (uint32_t)(want < 1 ? 1 : want > in_flight(client) ? in_flight(client) : want);
+    wait_ready(client, goal, start, limit);
+    n = take_ready(client, out, max);
+    if (n) {
+        client->expected_ns = wait_expect(client->expected_ns, monotonic_ns() - start);
+    } else if (queue_stale(&client->queue) || !queue_alive(&client->queue)) {
+        on_stale(client);
+        n = take_lost(client, out, max);
+    }
+    client->completed += n;
+    return n;
+}
+
+void cardmux_stats(const struct cardmux_client *client, struct cardmux_stats *stats)
+{
+    *stats = (struct cardmux_stats){.submitted = client->submitted,
+                                    .completed = client->completed,
+                                    .doorbells = client->queue.doorbells,
+                                    .sleeps = client->queue.sleeps};
+}

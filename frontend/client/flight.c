@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* flight.c: calls in flight: claiming slots, publishing, waiting together, taking results. Theory in link.h. */
+#include "frontend/client/link.h"
+
+#include <limits.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cardmux/sdf.h"
+
+static int slot_claim(struct link *link)
+{
+    uint64_t free_slots = atomic_load_explicit(&link->free, memory_order_relaxed);
+    while (free_slots)
+        if (atomic_compare_exchange_weak(&link->free, &free_slots, free_slots & (free_slots - 1)))
+            return __builtin_ctzll(free_slots);
+    return -1;
+}
+
+static void slot_give(struct link *link, unsigned slot)
+{
+    atomic_store_explicit(&link->flights[slot].state, FLIGHT_IDLE, memory_order_relaxed);
+    atomic_fetch_or(&link->free, 1ull << slot);
+}
+
+static bool any_landed(struct link *link, uint64_t mine)
+{
+    for (uint64_t left = mine; left; left &= left - 1)
+        if (atomic_load_explicit(&link->flights[__builtin_ctzll(left)].state, memory_order_acquire) != FLIGHT_FLYING)
+            return true;
+    return false;
+}
+
+static void wake_followers(struct link *link)
+{
+    atomic_fetch_add(&link->events, 1);
+    if (atomic_load(&link->followers))
+        syscall(SYS_futex, &link->events, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+/* Under `poll`. Marks flights whose completion is there; wakes the threads that sleep and own one. */
+static void drain(struct link *link, uint64_t mine)
+{
+    struct cm_cqe cqe;
+    uint64_t landed = 0;
+    while (queue_take(&link->queue, &cqe)) {
+        if (cqe.tag >= CM_SLOTS)
+            continue;
+        struct flight *flight = &link->flights[cqe.tag];
+        uint32_t state = atomic_load(&flight->state);
+        if (state == FLIGHT_FLYING) {
+            flight->cqe = cqe;
+            if (atomic_compare_exchange_strong(&flight->state, &state, FLIGHT_DONE))
+                landed |= 1ull << cqe.tag;
+        }
+        if (state == FLIGHT_ABANDONED)
+            slot_give(link, cqe.tag);
+    }
+    landed &= ~mine;
+    if (!landed)
+        return;
+    if (atomic_load(&link->sleeper_mine) & landed)
+        link->queue.reach->driver->kick(link->queue.reach);
+    wake_followers(link);
+}
+
+static void sleep_on_reach(struct link *link, uint64_t mine)
+{
+    atomic_store(&link->sleeper_mine, mine);
+    pthread_mutex_lock(&link->poll);
+    drain(link, mine);
+    bool block = !any_landed(link, mine);
+    if (block) {
+        queue_announce(&link->queue, link->queue.cq_pos);
+        block = !queue_ready(&link->queue);
+    }
+    pthread_mutex_unlock(&link->poll);
+    if (block)
+        queue_block(&link->queue, WAIT_BLOCK_MS);
+    atomic_store(&link->sleeper_mine, 0);
+    pthread_mutex_lock(&link->poll);
+    queue_retract(&link->queue);
+    drain(link, mine);
+    pthread_mutex_unlock(&link->poll);
+}
+
+static void sleep_on_events(struct link *link, uint64_t mine)
+{
+    struct timespec timeout = {.tv_nsec = WAIT_BLOCK_MS * 1000000l};
+    atomic_fetch_add(&link->followers, 1);
+    uint32_t seen = atomic_load(&link->events);
+    if (!any_landed(link, mine) && atomic_load(&link->sleeper))
+        syscall(SYS_futex, &link->events, FUTEX_WAIT_PRIVATE, seen, &timeout, NULL, 0);
+    atomic_fetch_sub(&link->followers, 1);
+}
+
+static void sleep_once(struct link *link, uint64_t mine)
+{
+    uint32_t nobody = 0;
+    if (!atomic_compare_exchange_strong(&link->sleeper, &nobody, 1)) {
+        sleep_on_events(link, mine);
+        return;
+    }
+    sleep_on_reach(link, mine);
+    atomic_store(&link->sleeper, 0);
+    wake_followers(link); /* one of them sleeps on the reach next */
+}
+
+/* Waits until one of `mine` (if any are) has landed, or the broker was replaced (LINK_STALE), or the deadline passed,
+ * or the link died (SDR_COMMFAIL). */
+static uint32_t wait_any(struct link *link, uint64_t mine, uint64_t expected_ns)
+{
+    struct wait_input in = {.mode = link->queue.wait, .expected_ns = expected_ns};
+    uint64_t start = monotonic_ns(), limit = link->queue.deadline_ms * 1000000ull;
+    for (;;) {
+        if (any_landed(link, mine))
+            return SDR_OK;
+        if (pthread_mutex_trylock(&link->poll) == 0) {
+            if (queue_ready(&link->queue))
+                drain(link, mine);
+            pthread_mutex_unlock(&link->poll);
+            if (any_landed(link, mine))
+                return SDR_OK;
+        }
+        in.looks++;
+        if (!in.crowded && (in.looks & 15) && in.mode != WAIT_SLEEP) {
+            cpu_pause();
+            continue;
+        }
+        in.waited_ns = monotonic_ns() - start;
+        in.crowded = queue_crowded(&link->queue);
+        if (queue_stale(&link->queue) || atomic_load(&link->dead))
+            return LINK_STALE;
+        if (in.waited_ns > limit)
+            return SDR_COMMFAIL;
+        switch (wait_decide(&in)) {
+        case WAIT_DO_SPIN:
+            cpu_pause();
+            break;
+        case WAIT_DO_YIELD:
+            sched_yield();
+            break;
+        case WAIT_DO_ANNOUNCE: /* announcing, the second look and blocking are one thing here: sleep_once */
+        case WAIT_DO_BLOCK:
+            sleep_once(link, mine);
+            if (!queue_alive(&link->queue))
+                return LINK_STALE;
+            break;
+        }
+    }
+}
+
+/* All slots are other threads', or abandoned to a broker that does not answer: waits for one. */
+static uint32_t wait_slot(struct link *link)
+{
+    uint64_t end = monotonic_ns() + link->queue.deadline_ms * 1000000ull;
+    for (unsigned looks = 0; !atomic_load_explicit(&link->free, memory_order_relaxed); looks++) {
+        if (queue_stale(&link->queue) || atomic_load(&link->dead))
+            return LINK_STALE;
+        if (monotonic_ns() > end)
+            return SDR_COMMFAIL;
+        if (pthread_mutex_trylock(&link->poll) == 0) {
+            drain(link, 0);
+            pthread_mutex_unlock(&link->poll);
+        }
+        if (looks < 1000)
+            sched_yield();
+        else
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    return SDR_OK;
+}
+
+/* Gives up what still flies. The slots come back when the late answers do. */
+static void abandon(struct link *link, uint64_t mine, struct call *const *owner)
+{
+    for (uint64_t left = mine; left; left &= left - 1) {
+        unsigned slot = (unsigned)__builtin_ctzll(left);
+        uint32_t state = FLIGHT_FLYING;
+        owner[slot]->status = SDR_COMMFAIL;
+        if (!atomic_compare_exchange_strong(&link->flights[slot].state, &state, FLIGHT_ABANDONED))
+            slot_give(link, slot);
+    }
+}
+
+/* Copies a result from its slot to the caller. */
+static void take_result(struct link *link, unsigned slot, struct call *call)
+{
+    const struct cm_cqe *cqe = &link->flights[slot].cqe;
+    call->status = cqe->status;
+    call->value = cqe->value;
+    call->out_len = call->param_out_len = 0;
+    if (cqe->status != SDR_OK)
+        return;
+    if (cqe->data_len > CM_SLOT_SIZE || cqe->param_len > sizeof call->param_out) {
+        call->status = SDR_COMMFAIL;
+        return;
+    }
+    if (cqe->data_len && (!call->out || cqe->data_len > call->out_cap)) {
+        call->status = SDR_OUTARGERR;
+        return;
+    }
+    memcpy(call->iv, cqe->iv, sizeof call->iv);
+    if (cqe->data_len)
+        shm_copy_in(call->out, link->queue.qp, cm_slot_offset(slot), cqe->data_len);
+    if (cqe->param_len)
+        shm_copy_in(call->param_out, link->queue.qp, cm_param_offset(slot), cqe->param_len);
+    call->out_len = cqe->data_len;
+    call->param_out_len = cqe->param_len;
+}
+
+/* Access codes do not stay in the region. */
+static void wipe_param(struct link *link, unsigned slot, const struct call *call)
+{
+    if (call->op == CM_OP_RIGHT_GET && call->param_len)
+        explicit_bzero(shm_bytes(link->queue.qp, cm_param_offset(slot), CM_PARAM_SIZE), CM_PARAM_SIZE);
+}
+
+/* Takes what has landed of `mine`; what is lost stays CALL_PENDING. Returns the slots that still fly. */
+static uint64_t take_landed(struct link *link, uint64_t mine, struct call *const *owner)
+{
+    for (uint64_t left = mine; left; left &= left - 1) {
+        unsigned slot = (unsigned)__builtin_ctzll(left);
+        uint32_t state = atomic_load_explicit(&link->flights[slot].state, memory_order_acquire);
+        if (state == FLIGHT_FLYING)
+            continue;
+        if (state == FLIGHT_DONE) {
+            take_result(link, slot, owner[slot]);
+            wipe_param(link, slot, owner[slot]);
+        }
+        slot_give(link, slot);
+        mine &= ~(1ull << slot);
+    }
+    return mine;
+}
+
+/* Fills a claimed slot and publishes it; false where the attachment is not current any more (the slot is given back).
+ */
+static bool launch(struct link *link, uint32_t attach, uint32_t session, unsigned slot, const struct call *call)
+{
+    const struct cm_op_info *info = cm_op_info(call->op);
+    struct cm_sqe sqe = {.tag = slot,
+                         .op = call->op,
+                         .slot = (uint16_t)slot,
+                         .param_len = (uint16_t)call->param_len,
+                         .data_len = (uint32_t)call->data_len,
+                         .session = info->fields & F_SESSION ? session : 0,
+                         .key = call->key,
+                         .alg = call->alg,
+                         .arg = call->arg};
+    memcpy(sqe.iv, call->iv, sizeof sqe.iv);
+    if (call->data_len)
+        shm_copy_out(link->queue.qp, cm_slot_offset(slot), call->data, call->data_len);
+    if (call->param_len)
+        shm_copy_out(link->queue.qp, cm_param_offset(slot), call->param, call->param_len);
+    pthread_mutex_lock(&link->submit);
+    bool current = link_current(link, attach);
+    if (current) {
+        atomic_store_explicit(&link->flights[slot].state, FLIGHT_FLYING, memory_order_relaxed);
+        queue_publish(&link->queue, &sqe);
+    }
+    pthread_mutex_unlock(&link->submit);
+    if (!current) {
+        wipe_param(link, slot, call);
+        slot_give(link, slot);
+    }
+    return current;
+}
+
+static void ring(struct link *link)
+{
+    shm_fence();
+    if (shm_load32(link->queue.qp, offsetof(struct cm_control, broker_sleeps))) {
+        __atomic_fetch_add(&link->queue.doorbells, 1, __ATOMIC_RELAXED);
+        link->queue.reach->driver->ring(link->queue.reach);
+    }
+}
+
+static uint32_t finish(struct call *calls, size_t n, uint32_t status)
+{
+    for (size_t i = 0; i < n; i++)
+        if (calls[i].status == CALL_PENDING)
+            calls[i].status = status;
+    return status;
+}
+
+uint32_t link_run(struct link *link, uint32_t attach, uint32_t session, struct call *calls, size_t n)
+{
+    struct call *owner[CM_SLOTS];
+    uint64_t mine = 0;
+    size_t next = 0;
+    bool stale = false;
+    uint64_t *mean = &link->expected_ns[calls[0].op < CM_OP_END ? calls[0].op : 0];
+    for (;;) {
+        bool launched = false;
+        for (; next < n && !stale; next++) {
+            if (calls[next].status != CALL_PENDING)
+                continue;
+            int slot = slot_claim(link);
+            if (slot < 0)
+                break;
+            owner[slot] = &calls[next];
+            stale = !launch(link, attach, session, (unsigned)slot, &calls[next]);
+            if (stale)
+                break;
+            mine |= 1ull << slot;
+            launched = true;
+        }
+        if (launched)
+            ring(link);
+        if (!mine && (stale || next >= n))
+            return stale ? LINK_STALE : SDR_OK;
+        uint64_t start = monotonic_ns();
+        uint32_t status = mine ? wait_any(link, mine, *mean) : wait_slot(link);
+        if (mine && status == SDR_OK)
+            *mean = wait_expect(*mean, monotonic_ns() - start);
+        if (status == LINK_STALE) {
+            /* wait_any has seen it; link_recover, here or on another thread, marks what is lost */
+            uint32_t ignored;
+            stale = true;
+            if (link_recover(link, &ignored) != SDR_OK) {
+                mine = take_landed(link, mine, owner);
+                abandon(link, mine, owner);
+                return finish(calls, n, SDR_COMMFAIL);
+            }
+        } else if (status != SDR_OK) {
+            abandon(link, mine, owner);
+            return finish(calls, n, status);
+        }
+        mine = take_landed(link, mine, owner);
+    }
+}

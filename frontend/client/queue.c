@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "frontend/client/queue.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "cardmux/sdf.h"
+
+uint64_t monotonic_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint32_t queue_open(struct queue *queue, const char *reach, const char *where, char *text)
+{
+    memset(queue, 0, sizeof *queue);
+    uint32_t status = reach_open(reach, where, &queue->reach, text);
+    if (status != SDR_OK)
+        return status;
+    queue->qp = queue->reach->qp;
+    queue->deadline_ms = 10000; /* until the header says otherwise */
+    return SDR_OK;
+}
+
+void queue_close(struct queue *queue)
+{
+    if (!queue->reach)
+        return;
+    shm_store32(queue->qp, offsetof(struct cm_control, epoch_wanted), 0);
+    shm_fence();
+    queue->reach->driver->ring(queue->reach);
+    queue->reach->driver->close(queue->reach);
+    queue->reach = NULL;
+}
+
+void queue_forget(struct queue *queue)
+{
+    if (queue->reach)
+        queue->reach->driver->forget(queue->reach);
+    queue->reach = NULL;
+}
+
+static uint32_t new_epoch(uint32_t current)
+{
+    uint32_t epoch = 0;
+    while (epoch == 0 || epoch == current)
+        if (getrandom(&epoch, sizeof epoch, GRND_NONBLOCK) != sizeof epoch)
+            epoch = current + 1 + (uint32_t)(monotonic_ns() & 0xffffff);
+    return epoch;
+}
+
+/* What is wrong with the header as the broker of this moment wrote it; NULL: nothing. */
+static const char *header_fault(struct queue *queue, struct cm_header *header)
+{
+    shm_copy_in(header, queue->reach->header, 0, sizeof *header);
+    if (header->magic != CM_MAGIC || !header->generation)
+        return "no back end serves this region";
+    if (header->version != CM_LAYOUT_VERSION)
+        return "the back end speaks another version of the region layout: install front end and back end of one "
+               "release";
+    if (header->slots != CM_SLOTS || header->slot_size != CM_SLOT_SIZE || header->param_size != CM_PARAM_SIZE)
+        return "the region has other slots than this front end was built for";
+    if (header->state != CM_DOOR_OPEN)
+        return "the door is not open";
+    return NULL;
+}
+
+/* The handshake has one rhythm: look, give the core away, then sleep in short steps. */
+static void handshake_pause(struct queue *queue, unsigned step)
+{
+    if (step < 50)
+        sched_yield();
+    else
+        queue->reach->driver->wait(queue->reach, step < 200 ? 1 : 10);
+}
+
+uint32_t queue_attach(struct queue *queue, bool fresh, char *text)
+{
+    uint64_t end = monotonic_ns() + queue->deadline_ms * 1000000ull;
+    const char *fault = NULL;
+    uint64_t asked = 0;
+    for (unsigned step = 0;; step++) {
+        struct cm_header header;
+        fault = header_fault(queue, &header);
+        if (!fault) {
+            if (header.deadline_ms >= 100 && header.deadline_ms <= 3600000)
+                queue->deadline_ms = header.deadline_ms;
+            if (fresh || !queue->epoch) {
+                queue->epoch = new_epoch(shm_load32(queue->qp, offsetof(struct cm_control, epoch)));
+                fresh = false;
+                shm_store32(queue->qp, offsetof(struct cm_control, wake_at), 0);
+                shm_store32(queue->qp, offsetof(struct cm_control, epoch_wanted), queue->epoch);
+            }
+            if (asked != header.generation || step % 64 == 63) {
+                /* each new broker is rung once, and again now and then: a ring may have gone to the broker that died */
+                asked = header.generation;
+                shm_fence();
+                queue->reach->driver->ring(queue->reach);
+            }
+            if (shm_load64(queue->qp, offsetof(struct cm_control, generation)) == header.generation &&
+                shm_load32(queue->qp, offsetof(struct cm_control, epoch)) == queue->epoch) {
+                queue->generation = header.generation;
+                queue->sq_pos = queue->cq_pos = 1;
+                queue->free_slots = ~0ull;
+                return SDR_OK;
+            }
+            fault = "the back end does not answer";
+        }
+        if (monotonic_ns() > end || !queue_alive(queue))
+            break;
+        handshake_pause(queue, step);
+    }
+    snprintf(text, REACH_TEXT, "%s: %s", queue->reach->driver->name,
+             queue_alive(queue) ? fault : "the host side of the connection is gone");
+    return SDR_COMMFAIL;
+}
+
+void queue_announce(struct queue *queue, uint32_t at)
+{
+    shm_store32(queue->qp, offsetof(struct cm_control, wake_at), at ? at : 1);
+    shm_fence();
+}
+
+void queue_block(struct queue *queue, int timeout_ms)
+{
+    queue->sleeps++;
+    queue->reach->driver->wait(queue->reach, timeout_ms);
+}
+
+void queue_retract(struct queue *queue)
+{
+    shm_store32(queue->qp, offsetof(struct cm_control, wake_at), 0);
+}

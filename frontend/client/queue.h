@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * queue.h: the front end's end of one queue pair: attach, publish, take, wait. No locks: the caller sees to it that
+ * publishing and taking each happen on one thread at a time. No allocation after queue_open.
+ *
+ *   CLOSED --queue_open--> OPEN --queue_attach--> ATTACHED --new generation--> OPEN (attach again) ...
+ *                                                 any --reach not alive--> DEAD (only queue_close)
+ */
+#ifndef CARDMUX_CLIENT_QUEUE_H
+#define CARDMUX_CLIENT_QUEUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "frontend/reach/reach.h"
+#include "proto/layout.h"
+#include "proto/ring.h"
+#include "proto/wait.h"
+
+struct queue {
+    struct reach *reach;
+    struct shm_span qp; /* = reach->qp, here for speed */
+    uint64_t generation;
+    uint32_t epoch;
+    uint32_t sq_pos; /* next to publish */
+    uint32_t cq_pos; /* next to take */
+    uint64_t free_slots;
+    uint32_t deadline_ms;
+    enum wait_mode wait;
+    uint64_t doorbells, sleeps;
+    uint64_t stale; /* completions that were not ours: dropped */
+};
+
+/* Opens the reach. SDR_ code and text[REACH_TEXT]. */
+uint32_t queue_open(struct queue *queue, const char *reach, const char *where, char *text);
+/* Leaves the queue pair (unless dead) and closes. */
+void queue_close(struct queue *queue);
+/* Child of a fork: gives it up without a trace. */
+void queue_forget(struct queue *queue);
+
+/* Epoch handshake with the broker of the current generation: all slots free, positions at 1. Waits up to deadline_ms
+   for a broker. SDR_OK, SDR_COMMFAIL. Takes a new epoch where there is none yet or `fresh`. */
+uint32_t queue_attach(struct queue *queue, bool fresh, char *text);
+/* True where the broker was replaced since queue_attach. One load of a shared line. */
+static inline bool queue_stale(const struct queue *queue)
+{
+    return shm_load64(queue->qp, offsetof(struct cm_control, generation)) != queue->generation;
+}
+
+static inline int queue_slot_take(struct queue *queue)
+{
+    if (!queue->free_slots)
+        return -1;
+    int slot = __builtin_ctzll(queue->free_slots);
+    queue->free_slots &= queue->free_slots - 1;
+    return slot;
+}
+
+static inline void queue_slot_free(struct queue *queue, unsigned slot)
+{
+    queue->free_slots |= 1ull << (slot & CM_RING_MASK);
+}
+
+/* Fills in generation, epoch, pos and publishes. queue_ring after the last of a burst. */
+static inline void queue_publish(struct queue *queue, struct cm_sqe *sqe)
+{
+    sqe->generation = queue->generation;
+    sqe->epoch = queue->epoch;
+    sqe->pos = queue->sq_pos;
+    cm_entry_publish(queue->qp, CM_QP_SQ, queue->sq_pos++, sqe);
+}
+
+/* Rings the broker if it said that it sleeps. */
+static inline void queue_ring(struct queue *queue)
+{
+    shm_fence();
+    if (shm_load32(queue->qp, offsetof(struct cm_control, broker_sleeps))) {
+        queue->doorbells++;
+        queue->reach->driver->ring(queue->reach);
+    }
+}
+
+/* Is there something to take? Does not copy. */
+static inline bool queue_ready(const struct queue *queue)
+{
+    return shm_load32(queue->qp, cm_entry_offset(CM_QP_CQ, queue->cq_pos) + 60) == queue->cq_pos;
+}
+
+/* Takes the next completion of this generation and epoch. */
+static inline bool queue_take(struct queue *queue, struct cm_cqe *cqe)
+{
+    if (!cm_entry_take(queue->qp, CM_QP_CQ, queue->cq_pos, cqe))
+        return false;
+    if (cqe->generation != queue->generation || cqe->epoch != queue->epoch) {
+        queue->stale++;
+        return false;
+    }
+    queue->cq_pos++;
+    return true;
+}
+
+/* Sleeping: announce, look again, block (at most timeout_ms), retract. `at` is the completion position to be woken at.
+ */
+void queue_announce(struct queue *queue, uint32_t at);
+void queue_block(struct queue *queue, int timeout_ms);
+void queue_retract(struct queue *queue);
+
+static inline bool queue_crowded(const struct queue *queue)
+{
+    return shm_load32(queue->qp, offsetof(struct cm_control, crowded)) != 0;
+}
+
+static inline bool queue_alive(const struct queue *queue)
+{
+    return queue->reach->driver->alive(queue->reach);
+}
+
+uint64_t monotonic_ns(void);
+
+static inline void cpu_pause(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+#endif
