@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conf.h: /etc/cardmux/client.conf and the environment of a front end.
+ *
+ * The file: one `word = value` a line, words `socket` (a path that begins with /) and `reach` (a name as in
+ * CARDMUX_REACH), each at most once; blank lines and lines whose first sign is # are passed over. Anything else is an
+ * error with its line's number, and no default is taken in its place. The environment goes before the file.
+ */
+#ifndef CARDMUX_REACH_CONF_H
+#define CARDMUX_REACH_CONF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONF_FILE   "/etc/cardmux/client.conf"
+#define CONF_SOCKET "/run/cardmux/card.sock"
+#define CONF_VALUE  108 /* bytes of a value with its NUL: what fits in a socket's address */
+#define CONF_SIZE   4096
+
+struct conf {
+    char socket[CONF_VALUE]; /* empty: not set */
+    char reach[CONF_VALUE];
+};
+
+/* Pure. NULL, or what is wrong, with its line in *line; conf is then empty. */
+const char *conf_parse(const char *bytes, size_t len, struct conf *conf, unsigned *line);
+
+/* Environment over file. socket and reach empty where nobody names them. SDR_OK, or SDR_OPENDEVICE and a sentence. */
+uint32_t conf_load(struct conf *conf, char *text);
+
+/* The socket of the `unix` reach. */
+uint32_t conf_socket(char path[CONF_VALUE], char *text);
+
+#endif
