@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * arity.c: the two functions that are not in the standard, and for which the headers in the field disagree.
+ *
+ *   six arguments    (session, index, algorithm, data...)    most vendors, and our sdf.h
+ *   five arguments   (session, index, data...)               others, among them a provider that many programs use
+ *
+ * In the calling conventions of x86-64 and AArch64 both arrive in the same registers, so one function can take both: it
+ * looks at the third. An identifier of SM2, or 0, 1, 2 (key kinds in one header), is the longer form; so is any number
+ * too small for an address (no program has data below 4 MiB), which is then an unknown algorithm. Only the low 32 bits
+ * are compared with identifiers: the convention leaves the upper half of a 32-bit argument undefined. Where the third
+ * looks like an identifier but is as large as an address and the fourth cannot be an address, it is the shorter form
+ * with a pointer that happens to look so. A pointer argument below the first page is SDR_INARGERR.
+ */
+#define SDF_InternalEncrypt_ECC header_says_six_encrypt
+#define SDF_InternalDecrypt_ECC header_says_six_decrypt
+#include "frontend/sdf/asym.h"
+#include "frontend/sdf/form.h"
+#undef SDF_InternalEncrypt_ECC
+#undef SDF_InternalDecrypt_ECC
+
+#define FIRST_DATA 0x400000u
+#define FIRST_PAGE 4096u
+
+enum form {
+    FORM_FIVE,
+    FORM_SIX,
+    FORM_SIX_UNKNOWN
+};
+
+static enum form form_of(uintptr_t third, uintptr_t fourth)
+{
+    uint32_t low = (uint32_t)third;
+    bool known = low <= 2 || alg_is_sm2(low);
+    if (third < FIRST_DATA)
+        return known ? FORM_SIX : FORM_SIX_UNKNOWN;
+    return known && fourth >= FIRST_PAGE ? FORM_SIX : FORM_FIVE;
+}
+
+/* Small numbers in place of pointers become NULL, which the function behind refuses. */
+static void *address(uintptr_t bits)
+{
+    return bits < FIRST_PAGE ? NULL : (void *)bits;
+}
+
+SDF_API int SDF_InternalEncrypt_ECC(void *session, unsigned int index, uintptr_t a3, uintptr_t a4, uintptr_t a5,
+                                    uintptr_t a6);
+SDF_API int SDF_InternalDecrypt_ECC(void *session, unsigned int index, uintptr_t a3, uintptr_t a4, uintptr_t a5,
+                                    uintptr_t a6);
+
+int SDF_InternalEncrypt_ECC(void *session, unsigned int index, uintptr_t a3, uintptr_t a4, uintptr_t a5, uintptr_t a6)
+{
+    enum form form = form_of(a3, a4);
+    if (form == FORM_FIVE)
+        return asym_encrypt_internal(session, index, true, address(a3), (uint32_t)a4, address(a5));
+    return asym_encrypt_internal(session, index, form == FORM_SIX, address(a4), (uint32_t)a5, address(a6));
+}
+
+int SDF_InternalDecrypt_ECC(void *session, unsigned int index, uintptr_t a3, uintptr_t a4, uintptr_t a5, uintptr_t a6)
+{
+    enum form form = form_of(a3, a4);
+    if (form == FORM_FIVE)
+        return asym_decrypt_internal(session, index, true, address(a3), address(a4), address(a5));
+    return asym_decrypt_internal(session, index, form == FORM_SIX, address(a4), address(a5), address(a6));
+}

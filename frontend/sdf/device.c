@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* device.c: device information, random numbers, private-key rights. */
+#include <string.h>
+#include "frontend/sdf/session.h"
+
+#define BATCH       32u
+#define DEVICE_INFO 100u
+
+_Static_assert(sizeof(DEVICEINFO) == DEVICE_INFO, "DEVICEINFO has no padding");
+
+int SDF_GetDeviceInfo(void *hSessionHandle, DEVICEINFO *pstDeviceInfo)
+{
+    struct sdf_session *session = session_enter(hSessionHandle);
+    if (!session)
+        return SDR_INARGERR;
+    if (!pstDeviceInfo)
+        return session_leave(session, SDR_OUTARGERR);
+    struct call call = {.op = CM_OP_DEVICE_INFO};
+    uint32_t status = session_call_expect(session, &call, DEVICE_INFO, 0);
+    if (status == SDR_OK)
+        memcpy(pstDeviceInfo, call.param_out, DEVICE_INFO);
+    return session_leave(session, status);
+}
+
+/* Up to BATCH slots of random bytes at once. *done: how many bytes were asked for here. */
+static uint32_t random_batch(struct sdf_session *session, uint8_t *out, size_t len, size_t *done)
+{
+    struct call calls[BATCH];
+    size_t n = 0, off = 0;
+    for (; n < BATCH && off < len; n++) {
+        size_t part = len - off < CM_SLOT_SIZE ? len - off : CM_SLOT_SIZE;
+        calls[n] = (struct call){.op = CM_OP_RANDOM, .arg = (uint32_t)part, .out = out + off, .out_cap = part};
+        off += part;
+    }
+    uint32_t status = session_run(session->wire, calls, n);
+    for (size_t i = 0; status == SDR_OK && i < n; i++)
+        if (calls[i].out_len != calls[i].out_cap)
+            status = SDR_COMMFAIL;
+    *done = off;
+    return status;
+}
+
+int SDF_GenerateRandom(void *hSessionHandle, unsigned int uiLength, unsigned char *pucRandom)
+{
+    struct sdf_session *session = session_enter(hSessionHandle);
+    if (!session)
+        return SDR_INARGERR;
+    uint32_t status = pucRandom ? SDR_OK : SDR_OUTARGERR;
+    size_t done = 0;
+    for (size_t off = 0; status == SDR_OK && off < uiLength; off += done)
+        status = random_batch(session, pucRandom + off, uiLength - off, &done);
+    return session_leave(session, status);
+}
+
+int SDF_GetPrivateKeyAccessRight(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucPassword,
+                                 unsigned int uiPwdLength)
+{
+    struct sdf_session *session = session_enter(hSessionHandle);
+    if (!session)
+        return SDR_INARGERR;
+    uint32_t status = SDR_INARGERR;
+    if ((pucPassword || uiPwdLength == 0) && uiPwdLength <= 256) {
+        struct call call = {.op = CM_OP_RIGHT_GET,
+                            .key = uiKeyIndex,
+                            .param = uiPwdLength ? pucPassword : NULL,
+                            .param_len = uiPwdLength};
+        status = session_call(session, &call);
+    }
+    return session_leave(session, status);
+}
+
+int SDF_ReleasePrivateKeyAccessRight(void *hSessionHandle, unsigned int uiKeyIndex)
+{
+    struct sdf_session *session = session_enter(hSessionHandle);
+    if (!session)
+        return SDR_INARGERR;
+    struct call call = {.op = CM_OP_RIGHT_RELEASE, .key = uiKeyIndex};
+    return session_leave(session, session_call(session, &call));
+}

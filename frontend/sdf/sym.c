@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sym.c: SDF_Encrypt and SDF_Decrypt, for any length in one call.
+ *
+ * Input longer than a slot is cut into slots. ECB, CTR, CBC decryption and CFB decryption need nothing of the slot
+ * before but an initial value that is known beforehand (the last cipher block of the input, or the counter plus
+ * blocks): up to BATCH of them are in flight together. Their initial values are taken from the input before the first
+ * is sent, because the output may replace the input. CBC and CFB encryption and OFB go slot after slot, each with the
+ * IV that came back from the one before.
+ *
+ * A failure in the middle leaves IV and length as they were; output already written stays written (in place: the
+ * beginning of the input is lost, as with a card that fails half-way).
+ */
+#include <string.h>
+#include "frontend/sdf/form.h"
+#include "frontend/sdf/session.h"
+
+#define BATCH 32u
+#define BLOCK 16u
+
+struct transform {
+    uint16_t op;
+    uint32_t key, alg;
+    uint8_t iv[BLOCK]; /* of the next slot */
+    const uint8_t *in;
+    uint8_t *out;
+    size_t len;
+};
+
+static void counter_add(uint8_t counter[BLOCK], uint64_t blocks)
+{
+    for (size_t i = BLOCK; i-- > 0 && blocks;) {
+        uint64_t sum = counter[i] + (blocks & 0xff);
+        counter[i] = (uint8_t)sum;
+        blocks = (blocks >> 8) + (sum >> 8);
+    }
+}
+
+static bool transform_parallel(const struct transform *t)
+{
+    uint32_t mode = t->alg & 0xff;
+    return mode == SGD_ECB || mode == SGD_CTR || (t->op == CM_OP_DECRYPT && (mode == SGD_CBC || mode == SGD_CFB));
+}
+
+/* Fills the next call and moves on; len of it is returned. */
+static size_t transform_cut(struct transform *t, struct call *call)
+{
+    size_t part = t->len < CM_SLOT_SIZE ? t->len : CM_SLOT_SIZE;
+    *call = (struct call){
+        .op = t->op, .key = t->key, .alg = t->alg, .data = t->in, .data_len = part, .out = t->out, .out_cap = part};
+    memcpy(call->iv, t->iv, BLOCK);
+    t->in += part;
+    t->out += part;
+    t->len -= part;
+    return part;
+}
+
+/* The initial value behind a slot, from the input alone; the last slot's comes from the back end. */
+static void transform_skip(struct transform *t, size_t part)
+{
+    uint32_t mode = t->alg & 0xff;
+    if (mode == SGD_CTR)
+        counter_add(t->iv, part / BLOCK);
+    else if (mode != SGD_ECB)
+        memcpy(t->iv, t->in - BLOCK, BLOCK);
+}
+
+static uint32_t transform_batch(struct sdf_session *session, struct transform *t)
+{
+    struct call calls[BATCH];
+    size_t n = 0;
+    while (n < BATCH && t->len > 0) {
+        size_t part = transform_cut(t, &calls[n++]);
+        if (t->len > 0)
+            transform_skip(t, part);
+    }
+    uint32_t status = session_run(session->wire, calls, n);
+    for (size_t i = 0; status == SDR_OK && i < n; i++)
+        if (calls[i].out_len != calls[i].data_len)
+            status = SDR_COMMFAIL;
+    if (t->len == 0)
+        memcpy(t->iv, calls[n - 1].iv, BLOCK);
+    return status;
+}
+
+static uint32_t transform_one(struct sdf_session *session, struct transform *t)
+{
+    struct call call;
+    size_t part = transform_cut(t, &call);
+    uint32_t status = session_call_expect(session, &call, 0, part);
+    memcpy(t->iv, call.iv, BLOCK);
+    return status;
+}
+
+static uint32_t transform_run(struct sdf_session *session, struct transform *t)
+{
+    bool parallel = t->len > CM_SLOT_SIZE && transform_parallel(t);
+    uint32_t status = SDR_OK;
+    while (status == SDR_OK && t->len > 0)
+        status = parallel ? transform_batch(session, t) : transform_one(session, t);
+    return status;
+}
+
+static uint32_t cipher(struct sdf_session *session, struct transform *t, void *key, uint8_t *iv, uint32_t *out_len)
+{
+    uint32_t mode = t->alg & 0xff, len = (uint32_t)t->len;
+    uint32_t status = session_key(session, key, &t->key);
+    if (status != SDR_OK)
+        return status;
+    status = alg_check(t->alg, ALG_USE_CIPHER);
+    if (status != SDR_OK)
+        return status;
+    if ((!t->in && len > 0) || (!iv && mode != SGD_ECB) || ((mode == SGD_ECB || mode == SGD_CBC) && len % BLOCK != 0))
+        return SDR_INARGERR;
+    if (!out_len)
+        return SDR_OUTARGERR;
+    if (t->out && len > 0) {
+        if (mode != SGD_ECB)
+            memcpy(t->iv, iv, BLOCK);
+        status = transform_run(session, t);
+        if (status != SDR_OK)
+            return status;
+        /* some callers' IV is read-only memory that a card would not write either */
+        if (mode != SGD_ECB && memcmp(iv, t->iv, BLOCK) != 0)
+            memcpy(iv, t->iv, BLOCK);
+    }
+    *out_len = len;
+    return SDR_OK;
+}
+
+int SDF_Encrypt(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, unsigned char *pucIV,
+                unsigned char *pucData, unsigned int uiDataLength, unsigned char *pucEncData,
+                unsigned int *puiEncDataLength)
+{
+    struct sdf_session *session = session_enter(hSessionHandle);
+    if (!session)
+        return SDR_INARGERR;
+    struct transform t = {.op = CM_OP_ENCRYPT, .alg = uiAlgID, .in = pucData, .out = pucEncData, .len = uiDataLength};
+    return session_leave(session, cipher(session, &t, hKeyHandle, pucIV, puiEncDataLength));
+}
+
+int SDF_Decrypt(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, unsigned char *pucIV,
+                unsigned char *pucEncData, unsigned int uiEncDataLength, unsigned char *pucData,
+                unsigned int *puiDataLength)
+{
+    struct sdf_session *session = session_enter(hSessionHandle);
+    if (!session)
+        return SDR_INARGERR;
+    struct transform t = {
+        .op = CM_OP_DECRYPT, .alg = uiAlgID, .in = pucEncData, .out = pucData, .len = uiEncDataLength};
+    return session_leave(session, cipher(session, &t, hKeyHandle, pucIV, puiDataLength));
+}
