@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The known answers. Where they are published:
+ *     SM4 modes   the examples that go with GB/T 32907 and GB/T 17964 (also in the IETF draft on SM4)
+ *     AES         NIST SP 800-38A, appendix F
+ *     digests     GB/T 32905 example 1; FIPS 180 "abc"
+ *     HMAC        RFC 2202 and RFC 4231, case 2; HMAC-SM3 with the same key and text, computed by two other libraries
+ *     *-mac       the last block of the CBC example
+ *     SM2         GB/T 32918.5, the recommended curve: annex A (signature, Z) and annex C (encryption)
+ */
+#include "cards/soft/kat.h"
+#include "cards/soft/soft_internal.h"
+
+#define SM2_PRIVATE "3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8"
+#define SM2_POINT                                                                                                      \
+    "09f9df311e5421a150dd7d161e4bc5c672179fad1833fc076bb08ff356f35020"                                                 \
+    "ccea490ce26775a52dc6ea718cc1aa600aed05fbf35e084a6632f6072da9ad13"
+#define SM2_DIGEST "f0b43e94ba45accaace692ed534382eb17e6ab5a19ce7b31f4486fdfc0d28640"
+#define SM2_SIGNATURE                                                                                                  \
+    "f5a03b0648d2c4630eeac513e1bb81a15944da3827d5b74143ac7eaceee720b3"                                                 \
+    "b1b6aa29df212fd8763182bc0d421ca1bb9038fd1f7f42d4840b69c485bbc1aa"
+#define SM2_PLAINTEXT "656e6372797074696f6e207374616e64617264" /* encryption standard */
+#define SM2_CIPHERTEXT                                                                                                 \
+    "04ebfc718e8d1798620432268e77feb6415e2ede0e073c0f4f640ecd2e149a73"                                                 \
+    "e858f9d81e5430a57b36daab8f950a3c64e6ee6a63094d99283aff767e124df0"                                                 \
+    "59983c18f809e262923c53aec295d30383b54e39d609d160afcb1908d0bd8766"                                                 \
+    "21886ca989ca9c7d58087307ca93092d651efa"
+
+const struct kat kats[] = {
+    {"random", kat_random, 0, NULL, NULL, NULL, NULL},
+    {"sm4-ecb", kat_sym, SGD_SM4_ECB, "0123456789abcdeffedcba9876543210", "000102030405060708090a0b0c0d0e0f",
+     "aaaaaaaabbbbbbbbccccccccddddddddeeeeeeeeffffffffaaaaaaaabbbbbbbb",
+     "5ec8143de509cff7b5179f8f474b86192f1d305a7fb17df985f81c8482192304"},
+    {"sm4-cbc", kat_sym, SGD_SM4_CBC, "0123456789abcdeffedcba9876543210", "000102030405060708090a0b0c0d0e0f",
+     "aaaaaaaabbbbbbbbccccccccddddddddeeeeeeeeffffffffaaaaaaaabbbbbbbb",
+     "78ebb11cc40b0a48312aaeb2040244cb4cb7016951909226979b0d15dc6a8f6d"},
+    {"sm4-cfb", kat_sym, SGD_SM4_CFB, "0123456789abcdeffedcba9876543210", "000102030405060708090a0b0c0d0e0f",
+     "aaaaaaaabbbbbbbbccccccccddddddddeeeeeeeeffffffffaaaaaaaabbbbbbbb",
+     "ac3236cb861dd316e6413b4e3c7524b769d4c54ed433b9a0346009beb37b2b3f"},
+    {"sm4-ofb", kat_sym, SGD_SM4_OFB, "0123456789abcdeffedcba9876543210", "000102030405060708090a0b0c0d0e0f",
+     "aaaaaaaabbbbbbbbccccccccddddddddeeeeeeeeffffffffaaaaaaaabbbbbbbb",
+     "ac3236cb861dd316e6413b4e3c7524b71d01aca2487ca582cbf5463e6698539b"},
+    {"sm4-ctr", kat_sym, SGD_SM4_CTR, "0123456789abcdeffedcba9876543210", "000102030405060708090a0b0c0d0e0f",
+     "aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbccccccccccccccccddddddddddddddddeeeeeeeeeeeeeeeeffffffffffffffffaaaaaaaaaaaaaaaab"
+     "bbbbbbbbbbbbbbb",
+     "ac3236cb970cc20791364c395a1342d1a3cbc1878c6f30cd074cce385cdd70c7f234bc0e24c11980fd1286310ce37b926e02fcd0faa0baf38"
+     "b2933851d824514"},
+    {"sm4-mac", kat_mac, SGD_SM4_MAC, "0123456789abcdeffedcba9876543210", "000102030405060708090a0b0c0d0e0f",
+     "aaaaaaaabbbbbbbbccccccccddddddddeeeeeeeeffffffffaaaaaaaabbbbbbbb", "4cb7016951909226979b0d15dc6a8f6d"},
+    {"aes-128-ecb", kat_sym, SGD_AES_ECB, "2b7e151628aed2a6abf7158809cf4f3c", "000102030405060708090a0b0c0d0e0f",
+     "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17a"
+     "d2b417be66c3710",
+     "3ad77bb40d7a3660a89ecaf32466ef97f5d3d58503b9699de785895a96fdbaaf43b1cd7f598ece23881b00e3ed0306887b0c785e27e8ad3f8"
+     "223207104725dd4"},
+    {"aes-128-cbc", kat_sym, SGD_AES_CBC, "2b7e151628aed2a6abf7158809cf4f3c", "000102030405060708090a0b0c0d0e0f",
+     "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17a"
+     "d2b417be66c3710",
+     "7649abac8119b246cee98e9b12e9197d5086cb9b507219ee95db113a917678b273bed6b8e3c1743b7116e69e222295163ff1caa1681fac091"
+     "20eca307586e1a7"},
+    {"aes-128-cfb", kat_sym, SGD_AES_CFB, "2b7e151628aed2a6abf7158809cf4f3c", "000102030405060708090a0b0c0d0e0f",
+     "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17a"
+     "d2b417be66c3710",
+     "3b3fd92eb72dad20333449f8e83cfb4ac8a64537a0b3a93fcde3cdad9f1ce58b26751f67a3cbb140b1808cf187a4f4dfc04b05357c5d1c0ee"
+     "ac4c66f9ff7f2e6"},
+    {"aes-128-ofb", kat_sym, SGD_AES_OFB, "2b7e151628aed2a6abf7158809cf4f3c", "000102030405060708090a0b0c0d0e0f",
+     "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17a"
+     "d2b417be66c3710",
+     "3b3fd92eb72dad20333449f8e83cfb4a7789508d16918f03f53c52dac54ed8259740051e9c5fecf64344f7a82260edcc304c6528f659c7786"
+     "6a510d9c1d6ae5e"},
+    {"aes-128-ctr", kat_sym, SGD_AES_CTR, "2b7e151628aed2a6abf7158809cf4f3c", "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff",
+     "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17a"
+     "d2b417be66c3710",
+     "874d6191b620e3261bef6864990db6ce9806f66b7970fdff8617187bb9fffdff5ae4df3edbd5d35e5b4f09020db03eab1e031dda2fbe03d17"
+     "92170a0f3009cee"},
+    {"aes-128-mac", kat_mac, SGD_AES_MAC, "2b7e151628aed2a6abf7158809cf4f3c", "000102030405060708090a0b0c0d0e0f",
+     "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17a"
+     "d2b417be66c3710",
+     "3ff1caa1681fac09120eca307586e1a7"},
+    {"aes-192-ecb", kat_sym, SGD_AES_ECB, "8e73b0f7da0e6452c810f32b809079e562f8ead2522c6b7b",
+     "000102030405060708090a0b0c0d0e0f",
+     "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17a"
+     "d2b417be66c3710",
+     "bd334f1d6e45f25ff712a214571fa5cc974104846d0ad3ad7734ecb3ecee4eefef7afd2270e2e60adce0ba2face6444e9a4b41ba738d6c72f"
+     "b16691603c18e0e"},
+    {"aes-192-cbc", kat_sym, SGD_AES_CBC, "8e73b0f7da0e6452c810f32b809079e562f8ead2522c6b7b",
+     "000102030405060708090a0b0c0d0e0f",
+     "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17a"
+     "d2b417be66c3710",
+     "4f021db243bc633d7178183a9fa071e8b4d9ada9ad7dedf4e5e738763f69145a571b242012fb7ae07fa9baac3df102e008b0e27988598881d"
+     "920a9e64f5615cd"},
+    {"aes-192-cfb", kat_sym, SGD_AES_CFB, "8e73b0f7da0e6452c810f32b809079e562f8ead2522c6b7b",
+     "000102030405060708090a0b0c0d0e0f",
+     "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17a"
+     "d2b417be66c3710",
+     "cdc80d6fddf18cab34c25909c99a417467ce7f7f81173621961a2b70171d3d7a2e1e8a1dd59b88b1c8e60fed1efac4c9c05f9f9ca9834fa04"
+     "2ae8fba584b09ff"},
+    {"aes-192-ofb", kat_sym, SGD_AES_OFB, "8e73b0f7da0e6452c810f32b809079e562f8ead2522c6b7b",
+     "000102030405060708090a0b0c0d0e0f",
+     "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17a"
+     "d2b417be66c3710",
+     "cdc80d6fddf18cab34c25909c99a4174fcc28b8d4c63837c09e81700c11004018d9a9aeac0f6596f559c6d4daf59a5f26d9f200857ca6c3e9"
+     "cac524bd9acc92a"},
+    {"aes-192-ctr", kat_sym, SGD_AES_CTR, "8e73b0f7da0e6452c810f32b809079e562f8ead2522c6b7b",
+     "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff",
+     "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17a"
+     "d2b417be66c3710",
+     "1abc932417521ca24f2b0459fe7e6e0b090339ec0aa6faefd5ccc2c6f4ce8e941e36b26bd1ebc670d1bd1d665620abf74f78a7f6d29809585"
+     "a97daec58c6b050"},
+    {"aes-192-mac", kat_mac, SGD_AES_MAC, "8e73b0f7da0e6452c810f32b809079e562f8ead2522c6b7b",
+     "000102030405060708090a0b0c0d0e0f",
+     "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17a"
+     "d2b417be66c3710",
+     "08b0e27988598881d920a9e64f5615cd"},
+    {"aes-256-ecb", kat_sym, SGD_AES_ECB, "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4",
+     "000102030405060708090a0b0c0d0e0f",
+     "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17a"
+     "d2b417be66c3710",
+     "f3eed1bdb5d2a03c064b5a7e3db181f8591ccb10d410ed26dc5ba74a31362870b6ed21b99ca6f4f9f153e7b1beafed1d23304b7a39f9f3ff0"
+     "67d8d8f9e24ecc7"},
+    {"aes-256-cbc", kat_sym, SGD_AES_CBC, "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4",
+     "000102030405060708090a0b0c0d0e0f",
+     "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17a"
+     "d2b417be66c3710",
+     "f58c4c04d6e5f1ba779eabfb5f7bfbd69cfc4e967edb808d679f777bc6702c7d39f23369a9d9bacfa530e26304231461b2eb05e2c39be9fcd"
+     "a6c19078c6a9d1b"},
+    {"aes-256-cfb", kat_sym, SGD_AES_CFB, "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4",
+     "000102030405060708090a0b0c0d0e0f",
+     "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17a"
+     "d2b417be66c3710",
+     "dc7e84bfda79164b7ecd8486985d386039ffed143b28b1c832113c6331e5407bdf10132415e54b92a13ed0a8267ae2f975a385741ab9cef82"
+     "031623d55b1e471"},
+    {"aes-256-ofb", kat_sym, SGD_AES_OFB, "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4",
+     "000102030405060708090a0b0c0d0e0f",
+     "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17a"
+     "d2b417be66c3710",
+     "dc7e84bfda79164b7ecd8486985d38604febdc6740d20b3ac88f6ad82a4fb08d71ab47a086e86eedf39d1c5bba97c4080126141d67f37be85"
+     "38f5a8be740e484"},
+    {"aes-256-ctr", kat_sym, SGD_AES_CTR, "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4",
+     "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff",
+     "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17a"
+     "d2b417be66c3710",
+     "601ec313775789a5b7a7f504bbf3d228f443e3ca4d62b59aca84e990cacaf5c52b0930daa23de94ce87017ba2d84988ddfc9c58db67aada61"
+     "3c2dd08457941a6"},
+    {"aes-256-mac", kat_mac, SGD_AES_MAC, "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4",
+     "000102030405060708090a0b0c0d0e0f",
+     "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17a"
+     "d2b417be66c3710",
+     "b2eb05e2c39be9fcda6c19078c6a9d1b"},
+    {"sm3", kat_hash, SGD_SM3, NULL, NULL, "616263",
+     "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0"},
+    {"sha1", kat_hash, SGD_SHA1, NULL, NULL, "616263", "a9993e364706816aba3e25717850c26c9cd0d89d"},
+    {"sha224", kat_hash, SGD_SHA224, NULL, NULL, "616263", "23097d223405d8228642a477bda255b32aadbce4bda0b3f7e36c9da7"},
+    {"sha256", kat_hash, SGD_SHA256, NULL, NULL, "616263",
+     "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+    {"sha384", kat_hash, SGD_SHA384, NULL, NULL, "616263",
+     "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7"},
+    {"sha512", kat_hash, SGD_SHA512, NULL, NULL, "616263",
+     "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2"
+     "a9ac94fa54ca49f"},
+    {"hmac-sm3", kat_mac, SGD_SM3, "4a656665", NULL, "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
+     "2e87f1d16862e6d964b50a5200bf2b10b764faa9680a296a2405f24bec39f882"},
+    {"hmac-sha1", kat_mac, SGD_SHA1, "4a656665", NULL, "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
+     "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"},
+    {"hmac-sha224", kat_mac, SGD_SHA224, "4a656665", NULL, "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
+     "a30e01098bc6dbbf45690f3a7e9e6d0f8bbea2a39e6148008fd05e44"},
+    {"hmac-sha256", kat_mac, SGD_SHA256, "4a656665", NULL, "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
+     "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+    {"hmac-sha384", kat_mac, SGD_SHA384, "4a656665", NULL, "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
+     "af45d2e376484031617f78d2b58a6b1b9c7ef464f5a01b47e42ec3736322445e8e2240ca5e69e2c78b3239ecfab21649"},
+    {"hmac-sha512", kat_mac, SGD_SHA512, "4a656665", NULL, "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
+     "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b6"
+     "36e070a38bce737"},
+    /* in: the message; iv: the signer's id */
+    {"sm3-z", kat_sm3_z, SGD_SM3, SM2_POINT, "31323334353637383132333435363738", "6d65737361676520646967657374",
+     SM2_DIGEST},
+    {"sm2-sign", kat_sm2_sign, SGD_SM2_1, SM2_PRIVATE SM2_POINT, NULL, SM2_DIGEST, NULL},
+    {"sm2-verify", kat_sm2_verify, SGD_SM2_1, SM2_POINT, NULL, SM2_DIGEST, SM2_SIGNATURE},
+    {"sm2-encrypt", kat_sm2_encrypt, SGD_SM2_3, SM2_PRIVATE SM2_POINT, NULL, SM2_PLAINTEXT, NULL},
+    {"sm2-decrypt", kat_sm2_decrypt, SGD_SM2_3, SM2_PRIVATE SM2_POINT, NULL, SM2_CIPHERTEXT, SM2_PLAINTEXT},
+    {"sm2-keypair", kat_sm2_keypair, SGD_SM2, NULL, NULL, SM2_DIGEST, NULL},
+    {"wrap-pke", kat_wrap_pke, SGD_SM2_3, SM2_PRIVATE SM2_POINT, NULL, NULL, NULL},
+    {"wrap-kek", kat_wrap_kek, SGD_SM4_ECB, "0123456789abcdeffedcba9876543210", NULL,
+     "0123456789abcdeffedcba9876543210", "681edf34d206965e86b3e94f536e4246"},
+};
+
+const size_t kats_count = sizeof(kats) / sizeof(kats[0]);

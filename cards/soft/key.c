@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Keys of the software card. Symmetric bytes are a secret (secret.h); an SM2 key is libcrypto's, its private number in
+ * libcrypto's secure heap. A running MAC holds a reference, so that freeing its key first is harmless; the bytes are
+ * wiped when the last reference goes.
+ */
+#include <stdlib.h>
+
+#include "cards/soft/soft_internal.h"
+
+uint32_t key_import(struct card *card, enum card_key_type type, const uint8_t *bytes, size_t len, struct card_key **out)
+{
+    uint32_t status = SDR_NOBUFFER;
+    struct card_key *key;
+
+    *out = NULL;
+    if (!bytes)
+        return SDR_INARGERR;
+    key = calloc(1, sizeof(*key));
+    if (!key)
+        return SDR_NOBUFFER;
+    key->type = type;
+    key->card = card;
+    atomic_init(&key->refs, 1);
+    switch (type) {
+    case CARD_KEY_SYMMETRIC:
+        if (len < 1 || len > SECRET_MAX)
+            status = SDR_INARGERR;
+        else if ((key->secret = secret_new(card->secrets, bytes, len)))
+            status = SDR_OK;
+        break;
+    case CARD_KEY_SM2_PRIVATE:
+        if (len != CARD_ECC_PRIVATE + CARD_ECC_POINT)
+            status = SDR_INARGERR;
+        else if ((key->pkey = sm2_pkey_private(bytes, &status)))
+            status = SDR_OK;
+        break;
+    case CARD_KEY_SM2_PUBLIC:
+        if (len != CARD_ECC_POINT)
+            status = SDR_INARGERR;
+        else if ((key->pkey = sm2_pkey_public(bytes, &status)))
+            status = SDR_OK;
+        break;
+    default:
+        status = SDR_KEYTYPEERR;
+    }
+    if (status == SDR_OK)
+        *out = key;
+    else
+        key_unref(key);
+    return status;
+}
+
+struct card_key *key_ref(struct card_key *key)
+{
+    atomic_fetch_add_explicit(&key->refs, 1, memory_order_relaxed);
+    return key;
+}
+
+void key_unref(struct card_key *key)
+{
+    if (!key || atomic_fetch_sub_explicit(&key->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (unsigned kind = 0; kind < KINDS; kind++) {
+        for (unsigned i = 0; i < IDLE_CONTEXTS; i++)
+            context_drop(kind, atomic_load_explicit(&key->idle[kind][i], memory_order_relaxed));
+    }
+    secret_free(key->secret);
+    EVP_PKEY_free(key->pkey);
+    free(key);
+}
+
+uint32_t key_fits(const struct card_key *key, enum cipher cipher)
+{
+    size_t len;
+
+    if (!key)
+        return SDR_KEYNOTEXIST;
+    if (key->type != CARD_KEY_SYMMETRIC)
+        return SDR_KEYTYPEERR;
+    len = secret_len(key->secret);
+    if (len == 16 || (cipher == CIPHER_AES && (len == 24 || len == 32)))
+        return SDR_OK;
+    return SDR_KEYERR;
+}
