@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keys.c: key records. Contract: vault.h. A put never replaces: a key in use is removed first, on purpose. */
+#include <string.h>
+#include <time.h>
+#include "backend/vault/vault_internal.h"
+
+bool key_place_ok(enum vault_key_kind kind, uint32_t index)
+{
+    return (kind == VAULT_KEY_SM2 || kind == VAULT_KEY_KEK) && index >= 1 && index <= VAULT_INDEX_MAX;
+}
+
+static const char *kind_name(enum vault_key_kind kind)
+{
+    return kind == VAULT_KEY_SM2 ? "SM2" : "KEK";
+}
+
+static enum vault_result place_invalid(char *error)
+{
+    return vault_fail(error, VAULT_INVALID, "a key is of type sm2 or kek and has an index from 1 to %u",
+                      VAULT_INDEX_MAX);
+}
+
+static enum vault_result key_damaged(const struct tenant_state *tenant, const struct key_state *key, char *error)
+{
+    return vault_fail(error, VAULT_DAMAGED,
+                      "the record of %s key %u of tenant %s was altered: restore the state directory from a backup",
+                      kind_name((enum vault_key_kind)key->row.kind), key->row.index, tenant->meta.tenant.name);
+}
+
+enum vault_result key_absent(const struct tenant_state *tenant, enum vault_key_kind kind, uint32_t index, char *error)
+{
+    return vault_fail(error, VAULT_NOT_FOUND, "tenant %s has no %s key %u", tenant->meta.tenant.name, kind_name(kind),
+                      index);
+}
+
+enum vault_result key_open(const struct tenant_state *tenant, struct key_state *key, char *error)
+{
+    const struct store_row *row = &key->row;
+    uint8_t plain[RECORD_PART_MAX];
+    size_t len;
+    bool sm2 = row->kind == VAULT_KEY_SM2;
+
+    if (!record_parse(RECORD_KEY, row->bytes, row->len, &key->record) ||
+        !seal_equal(key->record.uid, tenant->record.uid, RECORD_UID) ||
+        !seal_open(tenant->keys, &key->record, PART_META, row->kind, row->index, plain, &len) ||
+        !key_meta_parse(plain, len, &key->meta) || (uint32_t)key->meta.kind != row->kind ||
+        key->meta.index != row->index || key->meta.has_code != (key->record.parts[PART_CODE].len != 0) ||
+        sm2 != (key->record.parts[PART_ENCRYPT].len != 0))
+        return key_damaged(tenant, key, error);
+    return VAULT_OK;
+}
+
+enum vault_result key_load(struct vault *vault, const struct tenant_state *tenant, enum vault_key_kind kind,
+                           uint32_t index, struct key_state *key, char *error)
+{
+    enum vault_result result =
+        vault->store->ops->key_get(vault->store, tenant->row.id, (uint32_t)kind, index, &key->row, error);
+
+    if (result == VAULT_NOT_FOUND)
+        return key_absent(tenant, kind, index, error);
+    return result == VAULT_OK ? key_open(tenant, key, error) : result;
+}
+
+enum vault_result key_save(struct vault *vault, struct tenant_state *tenant, struct key_state *key,
+                           const struct store_row *old, char *error)
+{
+    struct store_row *row = &key->row;
+    uint8_t plain[KEY_META_LEN], gone[RECORD_TALLY] = {0}, tally[RECORD_TALLY];
+    bool ok = !old || seal_tally(tenant->keys, RECORD_KEY, old, gone);
+
+    key_meta_build(&key->meta, plain);
+    ok = ok && seal_close(tenant->keys, &key->record, PART_META, row->kind, row->index, plain, sizeof plain);
+    row->len = ok ? record_build(&key->record, row->bytes) : 0;
+    if (!row->len || !seal_tally(tenant->keys, RECORD_KEY, row, tally))
+        return vault_fail(error, VAULT_IO, "libcrypto failed to seal a record");
+    seal_tally_toggle(tenant->meta.tally, gone);
+    seal_tally_toggle(tenant->meta.tally, tally);
+    if (!old)
+        tenant->meta.keys++;
+    return vault->store->ops->key_put(vault->store, row, error);
+}
+
+/* What vault_key_put was given, judged. */
+static enum vault_result key_judge(enum vault_key_kind kind, uint32_t index, const struct vault_secret *sign,
+                                   const struct vault_secret *encrypt, const uint8_t *code, size_t code_len,
+                                   char *error)
+{
+    if (!key_place_ok(kind, index))
+        return place_invalid(error);
+    if (!sign || !key_length_ok(kind, sign->len))
+        return vault_fail(error, VAULT_INVALID,
+                          kind == VAULT_KEY_SM2 ? "an SM2 key has 32 + 64 bytes" : "a KEK has 16, 24 or 32 bytes");
+    if (kind == VAULT_KEY_SM2 ? !encrypt || encrypt->len != 96 : encrypt != NULL)
+        return vault_fail(error, VAULT_INVALID, "an SM2 index has a signing and an encrypting pair, a KEK one key");
+    if (code_len > VAULT_CODE_MAX || (code_len && !code))
+        return vault_fail(error, VAULT_INVALID, "an access code has at most %u bytes", VAULT_CODE_MAX);
+    if (code_len && kind != VAULT_KEY_SM2)
+        return vault_fail(error, VAULT_INVALID, "only SM2 keys have access codes");
+    return VAULT_OK;
+}
+
+static bool key_parts_close(const struct tenant_state *tenant, struct key_state *key, const struct vault_secret *sign,
+                            const struct vault_secret *encrypt, const struct vault_secret *code)
+{
+    uint32_t kind = key->row.kind, index = key->row.index;
+    struct record *record = &key->record;
+
+    return seal_close(tenant->keys, record, PART_KEY, kind, index, sign->bytes, sign->len) &&
+           (!encrypt || seal_close(tenant->keys, record, PART_ENCRYPT, kind, index, encrypt->bytes, encrypt->len)) &&
+           (!code || seal_close(tenant->keys, record, PART_CODE, kind, index, code->bytes, code->len));
+}
+
+static enum vault_result key_insert(struct vault *vault, struct tenant_state *tenant, struct key_state *key,
+                                    const struct vault_secret *sign, const struct vault_secret *encrypt,
+                                    const struct vault_secret *code, char *error)
+{
+    struct store_row other;
+    enum vault_result result =
+        vault->store->ops->key_get(vault->store, tenant->row.id, key->row.kind, key->row.index, &other, error);
+
+    if (result == VAULT_OK)
+        return vault_fail(error, VAULT_EXISTS, "tenant %s has a %s key %u already: remove it first",
+                          tenant->meta.tenant.name, kind_name(key->meta.kind), key->meta.index);
+    if (result != VAULT_NOT_FOUND)
+        return result;
+    memcpy(key->record.uid, tenant->record.uid, RECORD_UID);
+    if (!key_parts_close(tenant, key, sign, encrypt, code))
+        return vault_fail(error, VAULT_IO, "libcrypto failed to seal a record");
+    return key_save(vault, tenant, key, NULL, error);
+}
+
+/* The verifier of a new access code, in locked memory; NULL: failed. */
+static struct vault_secret *code_make(const uint8_t *code, size_t len)
+{
+    struct vault_secret *secret = vault_secret_new();
+    struct code_verifier verifier;
+    bool ok =
+        secret && seal_random(verifier.salt, RECORD_SALT) && seal_code(code, len, verifier.salt, verifier.verifier);
+
+    if (ok) {
+        code_build(&verifier, secret->bytes);
+        secret->len = CODE_LEN;
+    } else {
+        vault_secret_free(secret);
+        secret = NULL;
+    }
+    explicit_bzero(&verifier, sizeof verifier);
+    return secret;
+}
+
+enum vault_result vault_key_put(struct vault *vault, uint32_t id, enum vault_key_kind kind, uint32_t index,
+                                const struct vault_secret *sign, const struct vault_secret *encrypt,
+                                const uint8_t *code, size_t code_len, char *error)
+{
+    struct key_state key = {.row = {.id = id, .kind = (uint32_t)kind, .index = index}, .record.type = RECORD_KEY};
+    struct vault_secret *verifier = NULL;
+    struct tenant_state tenant;
+    struct root_state root;
+    enum vault_result result = key_judge(kind, index, sign, encrypt, code, code_len, error);
+
+    if (result != VAULT_OK)
+        return result;
+    if (code_len && !(verifier = code_make(code, code_len)))
+        return vault_fail(error, VAULT_IO, "no memory to derive an access code");
+    key.meta = (struct vault_key){.kind = kind,
+                                  .index = index,
+                                  .has_code = code_len != 0,
+                                  .created = (uint64_t)time(NULL),
+                                  .bits = kind == VAULT_KEY_SM2 ? 256 : (uint32_t)(8 * sign->len)};
+    pthread_mutex_lock(&vault->lock);
+    result = change_begin(vault, id, &root, &tenant, error);
+    if (result == VAULT_OK && !id)
+        result = vault_fail(error, VAULT_NOT_FOUND, "there is no tenant with id 0");
+    if (result == VAULT_OK)
+        result = tenant_check(vault, &tenant, error);
+    if (result == VAULT_OK)
+        result = key_insert(vault, &tenant, &key, sign, encrypt, verifier, error);
+    result = change_end(vault, &root, &tenant, result, error);
+    pthread_mutex_unlock(&vault->lock);
+    vault_secret_free(verifier);
+    return result;
+}
+
+static enum vault_result part_get(const struct tenant_state *tenant, const struct key_state *key, enum record_part part,
+                                  struct vault_secret *out, char *error)
+{
+    if (!out)
+        return VAULT_OK;
+    out->len = 0;
+    if (part == PART_ENCRYPT && key->meta.kind != VAULT_KEY_SM2)
+        return VAULT_OK;
+    if (!seal_open(tenant->keys, &key->record, part, key->row.kind, key->row.index, out->bytes, &out->len) ||
+        !key_length_ok(key->meta.kind, out->len) ||
+        out->len * 8 != (key->meta.kind == VAULT_KEY_SM2 ? 768 : key->meta.bits))
+        return key_damaged(tenant, key, error);
+    return VAULT_OK;
+}
+
+enum vault_result vault_key_get(struct vault *vault, uint32_t id, enum vault_key_kind kind, uint32_t index,
+                                struct vault_key *out, struct vault_secret *sign, struct vault_secret *encrypt,
+                                char *error)
+{
+    struct tenant_state tenant;
+    struct key_state key;
+    enum vault_result result;
+
+    if (!key_place_ok(kind, index))
+        return place_invalid(error);
+    pthread_mutex_lock(&vault->lock);
+    result = tenant_get(vault, id, &tenant, error);
+    if (result == VAULT_OK)
+        result = tenant_check(vault, &tenant, error);
+    if (result == VAULT_OK)
+        result = key_load(vault, &tenant, kind, index, &key, error);
+    if (result == VAULT_OK)
+        result = part_get(&tenant, &key, PART_KEY, sign, error);
+    if (result == VAULT_OK)
+        result = part_get(&tenant, &key, PART_ENCRYPT, encrypt, error);
+    tenant_release(&tenant);
+    pthread_mutex_unlock(&vault->lock);
+    if (result == VAULT_OK && out)
+        *out = key.meta;
+    if (result != VAULT_OK && sign)
+        explicit_bzero(sign, sizeof *sign);
+    if (result != VAULT_OK && encrypt)
+        explicit_bzero(encrypt, sizeof *encrypt);
+    return result == VAULT_OK ? vault_ok(error) : result;
+}
+
+static enum vault_result key_delete(struct vault *vault, struct tenant_state *tenant, enum vault_key_kind kind,
+                                    uint32_t index, char *error)
+{
+    struct store_row row;
+    uint8_t tally[RECORD_TALLY];
+    enum vault_result result =
+        vault->store->ops->key_get(vault->store, tenant->row.id, (uint32_t)kind, index, &row, error);
+
+    if (result == VAULT_NOT_FOUND)
+        return key_absent(tenant, kind, index, error);
+    if (result != VAULT_OK)
+        return result;
+    if (!seal_tally(tenant->keys, RECORD_KEY, &row, tally))
+        return vault_fail(error, VAULT_IO, "libcrypto failed to seal a record");
+    seal_tally_toggle(tenant->meta.tally, tally);
+    tenant->meta.keys--;
+    return vault->store->ops->key_remove(vault->store, tenant->row.id, (uint32_t)kind, index, error);
+}
+
+enum vault_result vault_key_remove(struct vault *vault, uint32_t id, enum vault_key_kind kind, uint32_t index,
+                                   char *error)
+{
+    struct tenant_state tenant;
+    struct root_state root;
+    enum vault_result result;
+
+    if (!key_place_ok(kind, index))
+        return place_invalid(error);
+    pthread_mutex_lock(&vault->lock);
+    result = change_begin(vault, id, &root, &tenant, error);
+    if (result == VAULT_OK && !id)
+        result = vault_fail(error, VAULT_NOT_FOUND, "there is no tenant with id 0");
+    if (result == VAULT_OK)
+        result = tenant_check(vault, &tenant, error);
+    if (result == VAULT_OK)
+        result = key_delete(vault, &tenant, kind, index, error);
+    result = change_end(vault, &root, &tenant, result, error);
+    if (result == VAULT_OK)
+        vault->store->ops->erase(vault->store);
+    pthread_mutex_unlock(&vault->lock);
+    return result;
+}
+
+struct list_walk {
+    const struct tenant_state *tenant;
+    bool (*each)(void *arg, const struct vault_key *key);
+    void *arg;
+    char *error;
+    enum vault_result result;
+};
+
+static bool key_visit(void *arg, const struct store_row *row)
+{
+    struct list_walk *walk = arg;
+    struct key_state key;
+
+    key.row = *row;
+    walk->result = key_open(walk->tenant, &key, walk->error);
+    return walk->result == VAULT_OK && walk->each(walk->arg, &key.meta);
+}
+
+enum vault_result vault_key_each(struct vault *vault, uint32_t id, bool (*each)(void *arg, const struct vault_key *),
+                                 void *arg, char *error)
+{
+    struct tenant_state tenant;
+    struct list_walk walk = {.tenant = &tenant, .each = each, .arg = arg, .error = error, .result = VAULT_OK};
+    enum vault_result result;
+
+    pthread_mutex_lock(&vault->lock);
+    result = tenant_get(vault, id, &tenant, error);
+    if (result == VAULT_OK)
+        result = tenant_check(vault, &tenant, error);
+    if (result == VAULT_OK)
+        result = vault->store->ops->key_each(vault->store, id, key_visit, &walk, error);
+    tenant_release(&tenant);
+    pthread_mutex_unlock(&vault->lock);
+    if (result == VAULT_OK)
+        result = walk.result;
+    return result == VAULT_OK ? vault_ok(error) : result;
+}

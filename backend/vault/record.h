@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * record.h: the bytes of a stored record, and the one parser that reads them.
+ *
+ * A record is little-endian and has exactly one encoding:
+ *
+ *     0  4   "CMV" and the version, 1
+ *     4  1   type      enum record_type
+ *     5  1   0
+ *     6  2   length of the whole record
+ *     8  16  uid       random; of the tenant (of the store, in the root record)
+ *    24      four parts, each: 2 bytes length, then nonce[12] ciphertext tag[16]; length 0: absent
+ *
+ * Which parts a type has, and how long they may be, is a table in record.c. The parser knows no keys: what it accepts
+ * may still fail to open. Part META holds the record's attributes in clear-text structs below, encoded at fixed places;
+ * it is sealed together with nonce and tag of the other parts, so that parts of different versions do not mix.
+ *
+ * Failure of a parser leaves the output undefined. Nothing here allocates or reads outside [bytes, bytes + len).
+ */
+#ifndef CARDMUX_VAULT_RECORD_H
+#define CARDMUX_VAULT_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "backend/vault/vault.h"
+
+#define RECORD_VERSION  1u
+#define RECORD_HEADER   24u
+#define RECORD_MAX      512u
+#define RECORD_UID      16u
+#define RECORD_NONCE    12u
+#define RECORD_TAG      16u
+#define RECORD_OVERHEAD (RECORD_NONCE + RECORD_TAG)
+#define RECORD_PART_MAX 160u
+#define RECORD_TALLY    32u
+#define RECORD_SALT     16u
+#define RECORD_VERIFIER 32u
+
+enum record_type {
+    RECORD_ROOT = 1,
+    RECORD_TENANT = 2,
+    RECORD_KEY = 3
+};
+
+enum record_part {
+    PART_META = 0,
+    PART_KEY = 1,     /* root: the check value; tenant: the tenant's key; key: sign, or the KEK */
+    PART_ENCRYPT = 2, /* key record */
+    PART_CODE = 3,    /* key record: salt and verifier of the access code */
+    RECORD_PARTS = 4
+};
+
+struct record_sealed {
+    size_t len; /* 0: absent */
+    uint8_t bytes[RECORD_PART_MAX];
+};
+
+struct record {
+    enum record_type type;
+    uint8_t uid[RECORD_UID];
+    struct record_sealed parts[RECORD_PARTS];
+};
+
+bool record_parse(enum record_type type, const uint8_t *bytes, size_t len, struct record *record);
+/* Length of the encoding; 0: the record's parts do not fit its type. */
+size_t record_build(const struct record *record, uint8_t bytes[RECORD_MAX]);
+
+#define ROOT_META_LEN   40u
+#define TENANT_META_LEN 120u
+#define KEY_META_LEN    24u
+#define CODE_LEN        52u
+
+struct root_meta {
+    uint32_t next_id; /* of the next tenant */
+    uint32_t tenants; /* how many rows there are, and the XOR of their tallies */
+    uint8_t tally[RECORD_TALLY];
+};
+
+struct tenant_meta {
+    struct vault_tenant tenant;
+    uint64_t keys; /* how many key rows, and the XOR of their tallies */
+    uint8_t tally[RECORD_TALLY];
+};
+
+struct code_verifier {
+    uint8_t salt[RECORD_SALT];
+    uint8_t verifier[RECORD_VERIFIER]; /* scrypt, N=2^14 r=8 p=1: written in the record, one choice accepted */
+};
+
+bool root_meta_parse(const uint8_t *bytes, size_t len, struct root_meta *meta);
+void root_meta_build(const struct root_meta *meta, uint8_t bytes[ROOT_META_LEN]);
+bool tenant_meta_parse(const uint8_t *bytes, size_t len, struct tenant_meta *meta);
+void tenant_meta_build(const struct tenant_meta *meta, uint8_t bytes[TENANT_META_LEN]);
+bool key_meta_parse(const uint8_t *bytes, size_t len, struct vault_key *key);
+void key_meta_build(const struct vault_key *key, uint8_t bytes[KEY_META_LEN]);
+bool code_parse(const uint8_t *bytes, size_t len, struct code_verifier *code);
+void code_build(const struct code_verifier *code, uint8_t bytes[CODE_LEN]);
+
+/* Rules that also new data must meet. */
+bool tenant_name_ok(const char *name);
+bool tenant_serial_ok(const char *serial);
+bool tenant_limits_ok(const struct vault_tenant *tenant);
+bool key_length_ok(enum vault_key_kind kind, size_t len); /* of the plain key in PART_KEY */
+
+#endif

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vault.c: opening and closing, the root record, and the frame of every change.
+ *
+ * Trust is a chain. The root record opens under the master key and holds the tally of all tenant rows; a tenant's
+ * record holds that tenant's key and the tally of its key rows; a key's record seals key, code and lock-out state
+ * together. So whoever edits the files can neither alter, move, drop nor bring back a row without being noticed: tenant
+ * rows are compared with the root's tally at opening, key rows with their tenant's tally at that tenant's first use,
+ * and while the vault is open the store is locked against other writers. What this cannot tell is a consistent older
+ * copy of the whole store put in place of the newer one: that needs a counter outside of the disk.
+ */
+#include "backend/vault/vault_internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "backend/vault/sqlite/sqlite_store.h"
+
+static const uint8_t check_value[32] = "the master key of this vault";
+
+const char *vault_result_name(enum vault_result result)
+{
+    static const char *const names[] = {
+        [VAULT_OK] = "ok",
+        [VAULT_NOT_FOUND] = "not found",
+        [VAULT_EXISTS] = "exists",
+        [VAULT_INVALID] = "invalid",
+        [VAULT_DAMAGED] = "damaged",
+        [VAULT_IO] = "input/output",
+        [VAULT_BAD_CODE] = "bad access code",
+        [VAULT_LOCKED] = "locked",
+        [VAULT_BUSY] = "busy",
+    };
+
+    return (unsigned)result < sizeof names / sizeof names[0] ? names[result] : "unknown";
+}
+
+enum vault_result vault_fail(char *error, enum vault_result result, const char *format, ...)
+{
+    va_list args;
+
+    if (!error)
+        return result;
+    va_start(args, format);
+    vsnprintf(error, VAULT_ERROR_TEXT, format, args);
+    va_end(args);
+    return result;
+}
+
+enum vault_result vault_ok(char *error)
+{
+    if (error)
+        error[0] = 0;
+    return VAULT_OK;
+}
+
+static enum vault_result root_damaged(char *error)
+{
+    return vault_fail(error, VAULT_DAMAGED,
+                      "the vault's root record was altered: restore the state directory from a backup");
+}
+
+enum vault_result root_load(struct vault *vault, struct root_state *root, char *error)
+{
+    struct store_row row;
+    uint8_t plain[RECORD_PART_MAX];
+    size_t len;
+    enum vault_result result = vault->store->ops->root_get(vault->store, &row, error);
+
+    if (result == VAULT_NOT_FOUND)
+        return root_damaged(error);
+    if (result != VAULT_OK)
+        return result;
+    if (!record_parse(RECORD_ROOT, row.bytes, row.len, &root->record))
+        return root_damaged(error);
+    if (!seal_open(vault->keys, &root->record, PART_KEY, 0, 0, plain, &len) || len != sizeof check_value ||
+        !seal_equal(plain, check_value, sizeof check_value))
+        return vault_fail(error, VAULT_DAMAGED,
+                          "this vault was made with another master key (or its root record was altered): give the "
+                          "master key that cardmux init made for it");
+    if (!seal_open(vault->keys, &root->record, PART_META, 0, 0, plain, &len) ||
+        !root_meta_parse(plain, len, &root->meta))
+        return root_damaged(error);
+    return VAULT_OK;
+}
+
+static enum vault_result root_save(struct vault *vault, struct root_state *root, char *error)
+{
+    struct store_row row = {0};
+    uint8_t plain[ROOT_META_LEN];
+
+    root_meta_build(&root->meta, plain);
+    if (!seal_close(vault->keys, &root->record, PART_META, 0, 0, plain, sizeof plain))
+        return vault_fail(error, VAULT_IO, "libcrypto failed to seal a record");
+    row.len = record_build(&root->record, row.bytes);
+    return vault->store->ops->root_put(vault->store, &row, error);
+}
+
+enum vault_result change_begin(struct vault *vault, uint32_t id, struct root_state *root, struct tenant_state *tenant,
+                               char *error)
+{
+    enum vault_result result;
+
+    memset(tenant, 0, sizeof *tenant);
+    result = vault->store->ops->begin(vault->store, error);
+    if (result == VAULT_OK)
+        result = root_load(vault, root, error);
+    if (result == VAULT_OK && id)
+        result = tenant_get(vault, id, tenant, error);
+    return result;
+}
+
+enum vault_result change_end(struct vault *vault, struct root_state *root, struct tenant_state *tenant,
+                             enum vault_result result, char *error)
+{
+    if (result == VAULT_OK && tenant->keys)
+        result = tenant_save(vault, root, tenant, false, error);
+    if (result == VAULT_OK)
+        result = root_save(vault, root, error);
+    if (result == VAULT_OK)
+        result = vault->store->ops->commit(vault->store, error);
+    if (result != VAULT_OK)
+        vault->store->ops->rollback(vault->store);
+    tenant_release(tenant);
+    return result == VAULT_OK ? vault_ok(error) : result;
+}
+
+/* A vault with its keys, not yet looked at. */
+static enum vault_result vault_new(const struct vault_config *config, struct vault_store *store, struct vault **out,
+                                   char *error)
+{
+    struct vault *vault = calloc(1, sizeof *vault);
+
+    if (!vault) {
+        store->ops->close(store);
+        return vault_fail(error, VAULT_IO, "no memory for the vault");
+    }
+    pthread_mutex_init(&vault->lock, NULL);
+    vault->store = store;
+    vault->code_attempts = config->code_attempts ? config->code_attempts : CODE_ATTEMPTS_DEFAULT;
+    vault->keys = vault_secret_new();
+    if (!vault->keys || !seal_derive(config->master, vault->keys)) {
+        vault_close(vault);
+        return vault_fail(error, VAULT_IO,
+                          "no locked memory for the vault's keys: raise the limit of locked memory "
+                          "(ulimit -l, LimitMEMLOCK)");
+    }
+    *out = vault;
+    return VAULT_OK;
+}
+
+struct tally_walk {
+    struct vault *vault;
+    uint32_t count;
+    uint8_t sum[RECORD_TALLY];
+    bool failed;
+};
+
+static bool tally_tenant(void *arg, const struct store_row *row)
+{
+    struct tally_walk *walk = arg;
+    uint8_t tally[RECORD_TALLY];
+
+    walk->failed = !seal_tally(walk->vault->keys, RECORD_TENANT, row, tally);
+    seal_tally_toggle(walk->sum, tally);
+    walk->count++;
+    return !walk->failed;
+}
+
+static enum vault_result vault_verify(struct vault *vault, char *error)
+{
+    struct tally_walk walk = {.vault = vault};
+    struct root_state root;
+    enum vault_result result = root_load(vault, &root, error);
+
+    if (result == VAULT_OK)
+        result = vault->store->ops->tenant_each(vault->store, tally_tenant, &walk, error);
+    if (result != VAULT_OK)
+        return result;
+    if (walk.failed)
+        return vault_fail(error, VAULT_IO, "libcrypto failed while the vault was verified");
+    if (walk.count != root.meta.tenants || !seal_equal(walk.sum, root.meta.tally, RECORD_TALLY))
+        return vault_fail(error, VAULT_DAMAGED,
+                          "the vault's list of tenants was altered, cut or put back from an older copy: restore the "
+                          "state directory from a backup");
+    return VAULT_OK;
+}
+
+enum vault_result vault_open_store(const struct vault_config *config, struct vault_store *store, struct vault **out,
+                                   char *error)
+{
+    struct vault *vault;
+    enum vault_result result = vault_new(config, store, &vault, error);
+
+    if (result != VAULT_OK)
+        return result;
+    result = vault_verify(vault, error);
+    if (result != VAULT_OK) {
+        vault_close(vault);
+        return result;
+    }
+    *out = vault;
+    return vault_ok(error);
+}
+
+enum vault_result vault_create_store(const struct vault_config *config, struct vault_store *store, char *error)
+{
+    struct root_state root = {.record.type = RECORD_ROOT, .meta.next_id = 1};
+    struct store_row row;
+    struct vault *vault;
+    enum vault_result result = vault_new(config, store, &vault, error);
+
+    if (result != VAULT_OK)
+        return result;
+    result = store->ops->begin(store, error);
+    if (result == VAULT_OK) {
+        result = store->ops->root_get(store, &row, error);
+        if (result == VAULT_OK)
+            result = vault_fail(error, VAULT_EXISTS, "there is a vault already: nothing was changed");
+        else if (result == VAULT_NOT_FOUND)
+            result = VAULT_OK;
+    }
+    if (result == VAULT_OK && (!seal_random(root.record.uid, RECORD_UID) ||
+                               !seal_close(vault->keys, &root.record, PART_KEY, 0, 0, check_value, sizeof check_value)))
+        result = vault_fail(error, VAULT_IO, "libcrypto failed to seal a record");
+    if (result == VAULT_OK)
+        result = root_save(vault, &root, error);
+    if (result == VAULT_OK)
+        result = store->ops->commit(store, error);
+    if (result != VAULT_OK)
+        store->ops->rollback(store);
+    vault_close(vault);
+    return result == VAULT_OK ? vault_ok(error) : result;
+}
+
+enum vault_result vault_create(const struct vault_config *config, char *error)
+{
+    struct vault_store *store;
+    enum vault_result result = sqlite_store_open(config->state_dir, true, &store, error);
+
+    return result == VAULT_OK ? vault_create_store(config, store, error) : result;
+}
+
+enum vault_result vault_open(const struct vault_config *config, struct vault **vault, char *error)
+{
+    struct vault_store *store;
+    enum vault_result result = sqlite_store_open(config->state_dir, false, &store, error);
+
+    *vault = NULL;
+    return result == VAULT_OK ? vault_open_store(config, store, vault, error) : result;
+}
+
+void vault_close(struct vault *vault)
+{
+    if (!vault)
+        return;
+    vault->store->ops->close(vault->store);
+    vault_secret_free(vault->keys);
+    pthread_mutex_destroy(&vault->lock);
+    free(vault->checked);
+    free(vault);
+}

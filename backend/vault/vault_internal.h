@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vault_internal.h: shared by the vault's own files.
+ *
+ * Every change runs the same way, under vault->lock: change_begin (opens the store's transaction, the root record and
+ * the tenant), rows changed with their tallies toggled, change_end (seals tenant and root anew, commits; or rolls
+ * back).
+ */
+#ifndef CARDMUX_VAULT_INTERNAL_H
+#define CARDMUX_VAULT_INTERNAL_H
+
+#include <pthread.h>
+#include "backend/vault/record.h"
+#include "backend/vault/seal.h"
+#include "backend/vault/store.h"
+#include "backend/vault/vault.h"
+
+#define CODE_ATTEMPTS_DEFAULT 10u
+
+struct vault {
+    pthread_mutex_t lock;      /* everything below, and the store. Not held during scrypt */
+    struct vault_store *store; /* owned */
+    struct vault_secret *keys; /* derived from the master key */
+    uint32_t code_attempts;
+    bool count_owed;   /* a wrong code could not be counted: count first, compare afterwards (codes.c) */
+    uint32_t *checked; /* ids of tenants whose keys' tallies were compared, sorted */
+    size_t checked_count, checked_room;
+};
+
+struct root_state {
+    struct record record;
+    struct root_meta meta;
+};
+
+struct tenant_state {
+    struct store_row row; /* as stored */
+    struct record record;
+    struct tenant_meta meta;
+    struct vault_secret *keys;       /* derived from the tenant's key */
+    uint8_t old_tally[RECORD_TALLY]; /* of row */
+};
+
+struct key_state {
+    struct store_row row;
+    struct record record;
+    struct vault_key meta;
+};
+
+/* Puts the sentence into error (which may be NULL) and returns result. */
+enum vault_result vault_fail(char *error, enum vault_result result, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+enum vault_result vault_ok(char *error); /* empties error */
+
+/* Takes over the store, also on failure. vault_create and vault_open use these; so do tests, with stores of theirs. */
+enum vault_result vault_open_store(const struct vault_config *config, struct vault_store *store, struct vault **vault,
+                                   char *error);
+enum vault_result vault_create_store(const struct vault_config *config, struct vault_store *store, char *error);
+
+/* Opened with tenant_get, freed with tenant_release (safe on a zeroed one). */
+enum vault_result tenant_get(struct vault *vault, uint32_t id, struct tenant_state *tenant, char *error);
+enum vault_result tenant_load(struct vault *vault, struct tenant_state *tenant, char *error); /* row is filled in */
+void tenant_release(struct tenant_state *tenant);
+/* Compares all key rows of the tenant with its tally, once per opening of the vault. */
+enum vault_result tenant_check(struct vault *vault, struct tenant_state *tenant, char *error);
+void tenant_forget(struct vault *vault, uint32_t id);
+
+enum vault_result root_load(struct vault *vault, struct root_state *root, char *error);
+
+/* id 0: no tenant. */
+enum vault_result change_begin(struct vault *vault, uint32_t id, struct root_state *root, struct tenant_state *tenant,
+                               char *error);
+/* Ends what change_begin began, also when that failed. result: how it went so far; returns how it ended. */
+enum vault_result change_end(struct vault *vault, struct root_state *root, struct tenant_state *tenant,
+                             enum vault_result result, char *error);
+/* Seals tenant->meta, puts the row, toggles the root's tally. change_end does it where there is a tenant. */
+enum vault_result tenant_save(struct vault *vault, struct root_state *root, struct tenant_state *tenant, bool is_new,
+                              char *error);
+
+enum vault_result key_load(struct vault *vault, const struct tenant_state *tenant, enum vault_key_kind kind,
+                           uint32_t index, struct key_state *key, char *error);
+/* Reads key->row. */
+enum vault_result key_open(const struct tenant_state *tenant, struct key_state *key, char *error);
+/* Seals key->meta and puts the row; old: the row that it replaces, or NULL. Toggles the tenant's tally. */
+enum vault_result key_save(struct vault *vault, struct tenant_state *tenant, struct key_state *key,
+                           const struct store_row *old, char *error);
+enum vault_result key_absent(const struct tenant_state *tenant, enum vault_key_kind kind, uint32_t index, char *error);
+bool key_place_ok(enum vault_key_kind kind, uint32_t index);
+
+#endif
