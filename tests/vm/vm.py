@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Test guests: stock QEMU, Debian's stock kernel, an initramfs of busybox and what a test puts in.
+
+    result = vm_run("name", "my_program --flag", files={"/bin/my_program": path}, args=ivshmem_args(socket))
+    result.status, result.console, result.files["notes.txt"], result.interrupts("cardmux")
+
+The command is a shell script; what it leaves in /out comes back as result.files, its output is the console's. For tests
+that act while the guest runs there is Vm: start, expect (a line on the console), send (a line to it), qmp, finish, kill.
+
+How results come out: a tar archive over the second serial port, the exit status in it; an archive that is cut short is
+an error, not a result. QEMU dies with us, is killed at its timeout, and only ever by its own process object.
+"""
+import ctypes, io, json, os, re, selectors, shutil, signal, socket, stat, subprocess, tarfile, tempfile, time
+from pathlib import Path
+from guest_kernel import GuestKernel, ROOT
+
+INIT = """#!/bin/busybox sh
+/bin/busybox mkdir -p /proc /sys /dev /tmp /run /out /etc /usr/bin /usr/sbin /sbin /root /var
+/bin/busybox --install -s /bin
+export PATH=/bin:/usr/bin:/sbin:/usr/sbin HOME=/root LD_LIBRARY_PATH=/lib:/usr/lib
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev; mount -t tmpfs tmp /tmp
+ln -sf /proc/self/fd /dev/fd; ip link set lo up
+for module in $(cat /modules/order); do insmod /modules/$module || echo "VM: insmod $module failed"; done
+echo "VM: up"
+cat /proc/interrupts >/out/interrupts.before
+sh /command 2>&1
+echo $? >/out/status
+cat /proc/interrupts >/out/interrupts.after
+dmesg >/out/dmesg
+stty -F /dev/ttyS1 raw
+tar -c -f - -C /out . >/dev/ttyS1
+sync
+poweroff -f
+"""
+
+
+def ivshmem_args(path, name="card", vectors=16, extra=""):
+    return ["-chardev", f"socket,id={name}-door,path={path}",
+            "-device", f"ivshmem-doorbell,id={name},chardev={name}-door,vectors={vectors},master=on{extra}"]
+
+
+def accelerator():
+    real = any(os.path.isdir(f"/sys/module/{m}") for m in ("kvm_intel", "kvm_amd"))
+    if real and os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return ["-accel", "kvm", "-cpu", "host"]
+    return ["-accel", "tcg,thread=multi"]
+
+
+class Archive:
+    """Writes an initramfs ("newc" cpio)."""
+
+    def __init__(self, path):
+        self.file, self.number, self.have = open(path, "wb"), 0, set()
+
+    def _entry(self, name, mode, data=b""):
+        self.number += 1
+        name = name.lstrip("/").encode() + b"\0"
+        fields = (self.number, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name), 0)
+        head = b"070701" + b"".join(b"%08X" % f for f in fields) + name
+        self.file.write(head + b"\0" * (-len(head) % 4) + data + b"\0" * (-len(data) % 4))
+
+    def add(self, name, data, mode=0o755):
+        parts = name.strip("/").split("/")
+        for i in range(1, len(parts)):
+            folder = "/".join(parts[:i])
+            if folder not in self.have:
+                self.have.add(folder)
+                self._entry(folder, stat.S_IFDIR | 0o755)
+        if "/".join(parts) not in self.have:
+            self.have.add("/".join(parts))
+            self._entry(name, stat.S_IFREG | mode, data)
+
+    def add_program(self, name, path):
+        """A file; for a dynamic program or library also what the loader finds for it, where it finds it."""
+        data = Path(path).read_bytes()
+        self.add(name, data)
+        if data[:4] != b"\x7fELF":
+            return
+        said = subprocess.run(["ldd", str(path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+        for line in said.splitlines():
+            match = re.search(r"=> (/\S+) \(|^\s*(/\S+) \(", line)
+            if match:
+                library = match.group(1) or match.group(2)
+                loader = library if match.group(2) else f"/lib/{os.path.basename(library)}"
+                self.add(loader, Path(library).read_bytes())
+
+    def close(self):
+        self._entry("TRAILER!!!", 0)
+        self.file.close()
+
+
+class Result:
+    def __init__(self, status, console, files):
+        self.status, self.console, self.files = status, console, files
+
+    def text(self, name):
+        return self.files[name].decode(errors="replace")
+
+    def interrupts(self, word):
+        """By how much the counts of the vectors whose line has `word` grew while the command ran."""
+        def total(name):
+            return sum(int(n) for line in self.text(name).splitlines() if word in line
+                       for n in re.match(r"\s*\S+:((?:\s+\d+)*)\s", line + " ").group(1).split())
+        return total("interrupts.after") - total("interrupts.before")
+
+
+class Vm:
+    def __init__(self, name, command, files=None, args=(), modules=(), own_modules=(), memory=512, cpus=1,
+                 machine="q35", append="", kernel=None):
+        self.name, self.console, self.process = name, "", None
+        self.kernel = kernel or GuestKernel()
+        self.work = Path(tempfile.mkdtemp(prefix=f"vm-{name}-"))
+        try:
+            self._pack(command, files or {}, self.kernel.modules(modules) + [Path(m) for m in own_modules])
+        except BaseException:
+            self.kill()
+            raise
+        self.line = ["qemu-system-x86_64", "-nodefaults", "-display", "none", "-M", machine, *accelerator(),
+                     "-m", str(memory), "-smp", str(cpus), "-no-reboot", "-kernel", str(self.kernel.image),
+                     "-initrd", str(self.work / "initrd"), "-append", f"console=ttyS0 quiet panic=-1 {append}".strip(),
+                     "-serial", "stdio", "-serial", f"file:{self.work}/out.tar", "-monitor", "none",
+                     "-qmp", f"unix:{self.work}/qmp,server=on,wait=off", *map(str, args)]
+
+    def _pack(self, command, files, modules):
+        archive = Archive(self.work / "initrd")
+        archive.add("/init", INIT.encode())
+        archive.add("/bin/busybox", Path(shutil.which("busybox")).read_bytes())
+        archive.add("/command", command.encode() + b"\n")
+        archive.add("/modules/order", "\n".join(m.name for m in modules).encode() + b"\n")
+        for module in modules:
+            archive.add(f"/modules/{module.name}", module.read_bytes())
+        for inside, path in files.items():
+            archive.add(inside, path) if isinstance(path, bytes) else archive.add_program(inside, path)
+        archive.close()
+
+    def start(self):
+        libc = ctypes.CDLL(None)
+        parent = os.getpid()
+
+        def die_with_parent():
+            libc.prctl(1, signal.SIGKILL)
+            if os.getppid() != parent:
+                os._exit(1)
+
+        self.process = subprocess.Popen(self.line, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
+        os.set_blocking(self.process.stdout.fileno(), False)
+        self.reader = selectors.DefaultSelector()
+        self.reader.register(self.process.stdout, selectors.EVENT_READ)
+        return self
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def _read(self, seconds):
+        """Takes in what the console says; False at its end."""
+        if not self.reader.select(max(seconds, 0)):
+            return True
+        data = self.process.stdout.read()
+        self.console += (data or b"").decode(errors="replace").replace("\r", "")
+        return data != b""
+
+    def expect(self, pattern, timeout=60):
+        """The match of `pattern` on the console, from its beginning."""
+        until = time.monotonic() + timeout
+        while not (match := re.search(pattern, self.console, re.M)):
+            if time.monotonic() > until or not self._read(min(1, until - time.monotonic())):
+                raise RuntimeError(f"{self.name}: no /{pattern}/ on the console:\n{self.console}")
+        return match
+
+    def send(self, line):
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+
+    def qmp(self, command, **arguments):
+        with socket.socket(socket.AF_UNIX) as door:
+            door.settimeout(20)
+            door.connect(str(self.work / "qmp"))
+            lines = door.makefile("rw")
+            lines.readline()
+            for say in ({"execute": "qmp_capabilities"}, {"execute": command, "arguments": arguments}):
+                lines.write(json.dumps(say) + "\n")
+                lines.flush()
+                while True:
+                    line = lines.readline()
+                    if not line:
+                        raise RuntimeError(f"{self.name}: QMP ended at {command}")
+                    answer = json.loads(line)
+                    if "error" in answer:
+                        raise RuntimeError(f"{self.name}: QMP {command}: {answer['error']['desc']}")
+                    if "return" in answer:
+                        break
+        return answer["return"]
+
+    def finish(self, timeout=120):
+        try:
+            until = time.monotonic() + timeout
+            while self._read(1):
+                if time.monotonic() > until:
+                    raise RuntimeError(f"{self.name}: not done after {timeout} s:\n{self.console}")
+            self.process.wait(timeout=20)
+            return self._result()
+        finally:
+            self.kill()
+
+    def _result(self):
+        files = {}
+        try:
+            with tarfile.open(self.work / "out.tar") as archive:
+                for member in archive:
+                    if member.isfile():
+                        files[os.path.normpath(member.name)] = archive.extractfile(member).read()
+            raw = (self.work / "out.tar").read_bytes()
+            if not raw.endswith(bytes(1024)) or "status" not in files:
+                raise tarfile.TarError("cut short")
+        except (tarfile.TarError, OSError, EOFError) as error:
+            raise RuntimeError(f"{self.name}: no result came out ({error}):\n{self.console}") from error
+        return Result(int(files["status"]), self.console, files)
+
+    def kill(self):
+        if self.process:
+            if self.process.poll() is None:
+                self.process.kill()
+            self.process.wait()
+            self.process.stdin.close()
+            self.process.stdout.close()
+        shutil.rmtree(self.work, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+
+def vm_run(name, command, files=None, args=(), timeout=120, **options):
+    with Vm(name, command, files, args, **options) as vm:
+        return vm.start().finish(timeout)
