@@ -1,0 +1,31 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""http_body.py FOLDER: seeds for fuzz_http_body: the requests that the command line sends, and near misses."""
+import sys
+
+TENANT = ('{"name": "vm1", "owner_uid": 64055, "owner_gid": 64055, "max_connections": 16, "max_sessions": 64, '
+          '"max_handles": 1024, "weight": 100, "disabled": false}')
+SEEDS = [
+    'GET /v1/status\n', 'GET /v1/operations\n', 'GET /v1/tenants\n', 'POST /v1/card/test\n{}',
+    'POST /v1/tenants\n{"name": "vm1"}', f'POST /v1/tenants\n{TENANT}', 'GET /v1/tenants/vm1\n',
+    'PATCH /v1/tenants/vm1\n{"weight": 7, "disabled": true}', 'PATCH /v1/tenants/vm1\n{"owner_uid": 1}',
+    'PATCH /v1/tenants/vm1\n{}', 'DELETE /v1/tenants/vm1\n', 'GET /v1/tenants/vm1/keys\n',
+    'POST /v1/tenants/vm1/keys\n{"kind": "sm2", "index": 1, "bits": 256, "code": "12345678"}',
+    'POST /v1/tenants/vm1/keys\n{"kind": "kek", "index": 2, "bits": 128}',
+    'POST /v1/tenants/vm1/keys\n{"kind": "kek", "index": 2, "bits": 129}',
+    'POST /v1/tenants/vm1/keys\n{"kind": "kek", "index": 2, "code": "x"}',
+    'POST /v1/tenants/vm1/keys\n{"kind": "sm2", "index": 1, "bits": 128}',
+    'POST /v1/tenants/vm1/keys\n{"kind": 1, "index": "1", "code": 5}',
+    'POST /v1/tenants/vm1/keys\n{"kind": "sm2", "index": 70000}',
+    'DELETE /v1/tenants/vm1/keys/sm2/1\n', 'DELETE /v1/tenants/vm1/keys/rsa/1\n',
+    'DELETE /v1/tenants/vm1/keys/kek/65536\n', 'POST /v1/tenants/vm1/keys/sm2/1/unlock\n',
+    'POST /v1/tenants/vm1/keys/kek/1/unlock\n', 'PUT /v1/tenants/vm1\n', 'GET /v1/tenants/VM1\n', 'GET //\n',
+    'POST /v1/tenants\n{"name": "a", "name": "b"}', 'POST /v1/tenants\n{"wieght": 1}', 'POST /v1/tenants\n[1]',
+    'POST /v1/tenants\n{"name": "a\\u0000"}', 'POST /v1/tenants\n{"name": 1, "disabled": 2}',
+    'POST /v1/tenants\n{"disabled": "no"}', 'POST /v1/tenants\n', 'POST /v1/tenants/vm1/keys\n{"index": 0}',
+    'POST /v1/tenants/vm1/keys\n{"kind": "kek", "index": 3}', 'POST /v1/tenants/vm1/keys\n{"kind": "rsa", "index": 3}',
+]
+
+for number, seed in enumerate(SEEDS):
+    with open(f'{sys.argv[1]}/request-{number:02}', 'w') as file:
+        file.write(seed)

@@ -1,0 +1,75 @@
+/* covers: backend/admin/body.c, backend/admin/route.c */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A request as the admin process sees it: the first line of the input is "METHOD PATH", the rest is the body. Beside
+ * crashes it looks for what the broker relies on: names, kinds, indexes and lengths in a message that was taken are in
+ * range, and a refusal has a word and a sentence.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include "backend/admin/body.h"
+#include "backend/admin/route.h"
+#include "backend/admin/wipe_alloc.h"
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(int condition)
+{
+    if (!condition)
+        abort();
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc, (void)argv;
+    wipe_alloc_for_json();
+    return 0;
+}
+
+static void check_taken(const struct route *route, const struct admin_message *m)
+{
+    bool named = route->body == BODY_TENANT_ADD || strstr(route->pattern, "{name}");
+    must(!named || body_name_ok(m->tenant.name));
+    must(m->code_len <= VAULT_CODE_MAX && m->tenant.weight <= 1000);
+    if (route->body == BODY_KEY_GENERATE || strstr(route->pattern, "{kind}")) {
+        must(m->key.kind == VAULT_KEY_SM2 || m->key.kind == VAULT_KEY_KEK);
+        must(m->key.index >= 1 && m->key.index <= VAULT_INDEX_MAX);
+    }
+    if (route->body == BODY_KEY_GENERATE)
+        must(m->key.bits == 128 || m->key.bits == 192 || m->key.bits == 256);
+    if (route->body == BODY_TENANT_SET)
+        must(m->mask != 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct admin_message message;
+    struct body_error error = {0};
+    char line[300], allow[64];
+    unsigned status = 0;
+    const uint8_t *end = memchr(data, '\n', size);
+    size_t len = end ? (size_t)(end - data) : size;
+    if (len >= sizeof line)
+        return 0;
+    memcpy(line, data, len);
+    line[len] = 0;
+    char *path = strchr(line, ' ');
+    if (!path)
+        return 0;
+    *path++ = 0;
+    memset(&message, 0, sizeof message);
+    const struct route *route = route_find(line, path, &message, &status, allow, &error);
+    const char *body = end ? (const char *)end + 1 : "";
+    size_t body_len = end ? size - len - 1 : 0;
+    if (!route)
+        must((status == 400 || status == 404 || status == 405) && error.code && error.message[0]);
+    else if (body_parse(route->body, body, body_len, &message, &error))
+        check_taken(route, &message);
+    else
+        must(error.code && error.message[0] && strlen(error.message) < sizeof error.message);
+    const char *code;
+    must(route_result((uint32_t)size % 12, &code) >= 200 && code && route_row(1000) == NULL);
+    return 0;
+}

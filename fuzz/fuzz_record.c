@@ -1,0 +1,62 @@
+/* covers: backend/vault/record.c */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Records of the vault: what a parser accepts is byte for byte what the builder makes of it. The first byte chooses. */
+#include <stdlib.h>
+#include <string.h>
+#include "vault/record.h"
+
+static void must(int condition)
+{
+    if (!condition)
+        abort();
+}
+
+static void try_record(enum record_type type, const uint8_t *bytes, size_t len)
+{
+    struct record record;
+    uint8_t again[RECORD_MAX];
+    if (!record_parse(type, bytes, len, &record))
+        return;
+    must(record_build(&record, again) == len && memcmp(again, bytes, len) == 0);
+    record.parts[PART_KEY].len = 1; /* no part is this short */
+    must(record_build(&record, again) == 0);
+}
+
+static void try_metas(const uint8_t *bytes, size_t len)
+{
+    uint8_t again[RECORD_MAX] = {0};
+    struct root_meta root;
+    struct tenant_meta tenant;
+    struct vault_key key;
+    struct code_verifier code;
+    if (root_meta_parse(bytes, len, &root)) {
+        root_meta_build(&root, again);
+        must(memcmp(again, bytes, len) == 0);
+    }
+    if (tenant_meta_parse(bytes, len, &tenant)) {
+        tenant_meta_build(&tenant, again);
+        must(memcmp(again, bytes, len) == 0);
+        must(tenant_name_ok(tenant.tenant.name) && tenant_limits_ok(&tenant.tenant));
+    }
+    if (key_meta_parse(bytes, len, &key)) {
+        key_meta_build(&key, again);
+        must(memcmp(again, bytes, len) == 0);
+    }
+    if (code_parse(bytes, len, &code)) {
+        code_build(&code, again);
+        must(memcmp(again, bytes, len) == 0);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0)
+        return 0;
+    unsigned choice = data[0] % 5;
+    if (choice < 4)
+        try_record((enum record_type)choice, data + 1, size - 1);
+    else
+        try_metas(data + 1, size - 1);
+    return 0;
+}
