@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * admin_link.c: the broker's end of backend/admin/message.h.
+ *
+ * Reading counters is answered at once. Everything that touches the vault is a task: `begin` on the broker's thread
+ * finds the tenant, `work` on a worker's thread does the slow part, `done` on the broker's thread puts the result into
+ * the tables and answers. Between begin and done a tenant may go: done looks it up again by its number.
+ */
+#include "backend/broker/broker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ACTS_MAX 32u /* under way at a time */
+
+struct act {
+    struct task task;
+    struct admin_message message; /* the request, then the answer's row */
+    enum vault_result result;
+    char error[VAULT_ERROR_TEXT];
+    struct keypair pair;
+    struct kek kek;
+    bool loaded;
+    struct vault_key *rows;
+    size_t row_count, row_room;
+};
+
+static unsigned acts; /* the broker's thread only */
+
+static void answer(struct broker *broker, const struct admin_message *message)
+{
+    while (send(broker->admin_fd, message, sizeof *message, MSG_NOSIGNAL) < 0)
+        if (errno != EINTR) {
+            broker_log("admin: cannot be answered: %m");
+            return;
+        }
+}
+
+static void answer_done(struct broker *broker, uint32_t id, enum vault_result result, const char *text)
+{
+    struct admin_message message = {.type = ADMIN_DONE, .id = id, .result = (uint32_t)result};
+    snprintf(message.text, sizeof message.text, "%s", result == VAULT_OK ? "" : text);
+    answer(broker, &message);
+}
+
+static void answer_tenant(struct broker *broker, uint32_t id, const struct tenant *tenant)
+{
+    struct admin_message row = {.type = ADMIN_ROW, .id = id, .tenant = tenant->record, .counters = tenant->counters};
+    answer(broker, &row);
+}
+
+static void act_free(struct act *act)
+{
+    explicit_bzero(act->message.code, sizeof act->message.code);
+    free(act->rows);
+    free(act);
+    acts--;
+}
+
+/* work: on a worker's thread */
+
+static void work_tenant_add(struct broker *broker, struct task *task)
+{
+    struct act *act = (struct act *)task;
+    act->result = vault_tenant_add(broker->vault, &act->message.tenant, act->error);
+}
+
+static void work_tenant_set(struct broker *broker, struct task *task)
+{
+    struct act *act = (struct act *)task;
+    act->result = vault_tenant_set(broker->vault, &act->message.tenant, act->error);
+}
+
+static void work_tenant_remove(struct broker *broker, struct task *task)
+{
+    struct act *act = (struct act *)task;
+    act->result = vault_tenant_remove(broker->vault, act->message.tenant.id, act->error);
+}
+
+static bool generate_pair(struct broker *broker, struct vault_secret *secret)
+{
+    struct card_job job = {
+        .op = CARD_KEYPAIR_GENERATE, .alg = SGD_SM2_1, .out = secret->bytes, .out_cap = sizeof secret->bytes};
+    broker->driver->run(broker->card, &job);
+    secret->len = job.out_len;
+    return job.status == SDR_OK && job.out_len == CARD_ECC_PRIVATE + CARD_ECC_POINT;
+}
+
+static bool generate_kek(struct broker *broker, uint32_t bits, struct vault_secret *secret)
+{
+    struct card_job job = {.op = CARD_RANDOM, .out = secret->bytes, .out_cap = bits / 8};
+    broker->driver->run(broker->card, &job);
+    secret->len = job.out_len;
+    return job.status == SDR_OK && job.out_len == bits / 8;
+}
+
+static void generate_and_put(struct broker *broker, struct act *act, struct vault_secret *sign,
+                             struct vault_secret *encrypt)
+{
+    struct admin_message *message = &act->message;
+    bool sm2 = message->key.kind == VAULT_KEY_SM2;
+    bool made = sm2 ? generate_pair(broker, sign) && generate_pair(broker, encrypt)
+                    : generate_kek(broker, message->key.bits, sign);
+    if (!made) {
+        act->result = VAULT_IO;
+        snprintf(act->error, sizeof act->error, "the card made no key: look at its state with `cardmux status`");
+        return;
+    }
+    act->result =
+        vault_key_put(broker->vault, message->tenant.id, message->key.kind, message->key.index, sign,
+                      sm2 ? encrypt : NULL, message->code_len ? message->code : NULL, message->code_len, act->error);
+    if (act->result != VAULT_OK)
+        return;
+    act->result = vault_key_get(broker->vault, message->tenant.id, message->key.kind, message->key.index, &message->key,
+                                NULL, NULL, act->error);
+    if (act->result == VAULT_OK)
+        act->loaded = key_load(broker, message->tenant.id, &message->key, &act->pair, &act->kek, act->error);
+    if (!act->loaded)
+        act->result = VAULT_DAMAGED;
+}
+
+static void work_key_generate(struct broker *broker, struct task *task)
+{
+    struct act *act = (struct act *)task;
+    struct vault_secret *sign = vault_secret_new(), *encrypt = vault_secret_new();
+    if (sign && encrypt) {
+        generate_and_put(broker, act, sign, encrypt);
+    } else {
+        act->result = VAULT_IO;
+        snprintf(act->error, sizeof act->error, "no locked memory for keys: raise LimitMEMLOCK of cardmuxd");
+    }
+    vault_secret_free(sign);
+    vault_secret_free(encrypt);
+    explicit_bzero(act->message.code, sizeof act->message.code);
+}
+
+static void work_key_destroy(struct broker *broker, struct task *task)
+{
+    struct act *act = (struct act *)task;
+    act->result = vault_key_remove(broker->vault, act->message.tenant.id, act->message.key.kind, act->message.key.index,
+                                   act->error);
+}
+
+static void work_key_unlock(struct broker *broker, struct task *task)
+{
+    struct act *act = (struct act *)task;
+    act->result = vault_code_reset(broker->vault, act->message.tenant.id, act->message.key.index, act->error);
+}
+
+static bool keep_row(void *arg, const struct vault_key *key)
+{
+    struct act *act = arg;
+    if (act->row_count == act->row_room) {
+        size_t room = act->row_room ? act->row_room * 2 : 16;
+        struct vault_key *grown = realloc(act->rows, room * sizeof *grown);
+        if (!grown)
+            return false;
+        act->rows = grown;
+        act->row_room = room;
+    }
+    act->rows[act->row_count++] = *key;
+    return true;
+}
+
+static void work_key_list(struct broker *broker, struct task *task)
+{
+    struct act *act = (struct act *)task;
+    act->result = vault_key_each(broker->vault, act->message.tenant.id, keep_row, act, act->error);
+}
+
+static void work_card_test(struct broker *broker, struct task *task)
+{
+    struct act *act = (struct act *)task;
+    bool ok = broker->driver->selftest(broker->card, act->error) == SDR_OK;
+    act->result = ok ? VAULT_OK : VAULT_DAMAGED;
+}
+
+/* done: on the broker's thread */
+
+static void done_plain(struct broker *broker, struct task *task)
+{
+    struct act *act = (struct act *)task;
+    answer_done(broker, act->message.id, act->result, act->error);
+    act_free(act);
+}
+
+static void done_card_test(struct broker *broker, struct task *task)
+{
+    struct act *act = (struct act *)task;
+    snprintf(broker->card_state, sizeof broker->card_state, "%s", act->result == VAULT_OK ? "ok" : "failed");
+    if (act->result != VAULT_OK)
+        broker_log("card: %s", act->error);
+    done_plain(broker, task);
+}
+
+static void done_tenant_add(struct broker *broker, struct task *task)
+{
+    struct act *act = (struct act *)task;
+    if (act->result == VAULT_OK) {
+        struct tenant *tenant = tenant_install(broker, &act->message.tenant);
+        if (tenant) {
+            keeper_door(broker, tenant);
+            answer_tenant(broker, act->message.id, tenant);
+        } else {
+            act->result = VAULT_IO;
+            snprintf(act->error, sizeof act->error, "the tenant is stored but not served: there are %u tenants already",
+                     broker->tenant_count);
+        }
+    }
+    done_plain(broker, task);
+}
+
+static void done_tenant_set(struct broker *broker, struct task *task)
+{
+    struct act *act = (struct act *)task;
+    struct tenant *tenant = tenant_by_id(broker, act->message.tenant.id);
+    if (act->result == VAULT_OK && tenant) {
+        tenant->record = act->message.tenant;
+        keeper_door(broker, tenant);
+        answer_tenant(broker, act->message.id, tenant);
+    }
+    done_plain(broker, task);
+}
+
+static void done_tenant_remove(struct broker *broker, struct task *task)
+{
+    struct act *act = (struct act *)task;
+    struct tenant *tenant = tenant_by_id(broker, act->message.tenant.id);
+    if (act->result == VAULT_OK && tenant) {
+        tenant->gone = true;
+        keeper_door(broker, tenant);
+        tenant_remove(broker, tenant);
+    }
+    done_plain(broker, task);
+}
+
+static void done_key_generate(struct broker *broker, struct task *task)
+{
+    struct act *act = (struct act *)task;
+    struct admin_message *message = &act->message;
+    struct tenant *tenant = tenant_by_id(broker, message->tenant.id);
+    bool sm2 = message->key.kind == VAULT_KEY_SM2;
+    if (act->loaded && !tenant) {
+        key_release(broker, sm2 ? act->pair.sign : act->kek.key);
+        if (sm2)
+            key_release(broker, act->pair.encrypt);
+    } else if (act->loaded &&
+               !(sm2 ? tenant_put_pair(broker, tenant, &act->pair) : tenant_put_kek(broker, tenant, &act->kek))) {
+        act->result = VAULT_IO;
+        snprintf(act->error, sizeof act->error, "the key is stored but not served: no memory");
+    }
+    if (act->result == VAULT_OK) {
+        struct admin_message row = {.type = ADMIN_ROW, .id = message->id, .key = message->key};
+        if (sm2) {
+            memcpy(row.sign_public, act->pair.sign_public, sizeof row.sign_public);
+            memcpy(row.encrypt_public, act->pair.encrypt_public, sizeof row.encrypt_public);
+        }
+        answer(broker, &row);
+    }
+    done_plain(broker, task);
+}
+
+static void done_key_destroy(struct broker *broker, struct task *task)
+{
+    struct act *act = (struct act *)task;
+    struct tenant *tenant = tenant_by_id(broker, act->message.tenant.id);
+    if (act->result == VAULT_OK && tenant)
+        tenant_drop_key(broker, tenant, act->message.key.kind, act->message.key.index);
+    done_plain(broker, task);
+}
+
+static void done_key_list(struct broker *broker, struct task *task)
+{
+    struct act *act = (struct act *)task;
+    struct tenant *tenant = tenant_by_id(broker, act->message.tenant.id);
+    for (size_t i = 0; act->result == VAULT_OK && i < act->row_count; i++) {
+        struct admin_message row = {.type = ADMIN_ROW, .id = act->message.id, .key = act->rows[i]};
+        struct keypair *pair = tenant && row.key.kind == VAULT_KEY_SM2 ? tenant_pair(tenant, row.key.index) : NULL;
+        if (pair) {
+            memcpy(row.sign_public, pair->sign_public, sizeof row.sign_public);
+            memcpy(row.encrypt_public, pair->encrypt_public, sizeof row.encrypt_public);
+        }
+        answer(broker, &row);
+    }
+    done_plain(broker, task);
+}
+
+/* begin */
+
+static const struct {
+    void (*work)(struct broker *, struct task *);
+    void (*done)(struct broker *, struct task *);
+} tasks[] = {
+    [ADMIN_TENANT_ADD] = {work_tenant_add, done_tenant_add},
+    [ADMIN_TENANT_SET] = {work_tenant_set, done_tenant_set},
+    [ADMIN_TENANT_REMOVE] = {work_tenant_remove, done_tenant_remove},
+    [ADMIN_KEY_GENERATE] = {work_key_generate, done_key_generate},
+    [ADMIN_KEY_LIST] = {work_key_list, done_key_list},
+    [ADMIN_KEY_DESTROY] = {work_key_destroy, done_key_destroy},
+    [ADMIN_KEY_UNLOCK] = {work_key_unlock, done_plain},
+    [ADMIN_CARD_TEST] = {work_card_test, done_card_test},
+};
+
+/* The record as it is to be: what the mask names from the request, the rest as it was. */
+static void merge(struct admin_message *message, const struct vault_tenant *old)
+{
+    struct vault_tenant wanted = message->tenant;
+    message->tenant = *old;
+    if (message->mask & ADMIN_SET_FLAGS)
+        message->tenant.flags = wanted.flags;
+    if (message->mask & ADMIN_SET_OWNER) {
+        message->tenant.owner_uid = wanted.owner_uid;
+        message->tenant.owner_gid = wanted.owner_gid;
+    }
+    if (message->mask & ADMIN_SET_CONNECTIONS)
+        message->tenant.max_connections = wanted.max_connections;
+    if (message->mask & ADMIN_SET_SESSIONS)
+        message->tenant.max_sessions = wanted.max_sessions;
+    if (message->mask & ADMIN_SET_HANDLES)
+        message->tenant.max_handles = wanted.max_handles;
+    if (message->mask & ADMIN_SET_WEIGHT)
+        message->tenant.weight = wanted.weight;
+}
+
+static void begin_task(struct broker *broker, const struct admin_message *message, const struct tenant *tenant)
+{
+    struct act *act = acts < ACTS_MAX ? calloc(1, sizeof *act) : NULL;
+    if (!act) {
+        answer_done(broker, message->id, VAULT_IO, "too many management requests at a time: try again");
+        return;
+    }
+    acts++;
+    act->message = *message;
+    if (message->type == ADMIN_TENANT_SET)
+        merge(&act->message, &tenant->record);
+    else if (tenant)
+        act->message.tenant = tenant->record;
+    act->task.work = tasks[message->type].work;
+    act->task.done = tasks[message->type].done;
+    pool_submit(broker, &act->task);
+}
+
+static void begin_status(struct broker *broker, uint32_t id)
+{
+    struct admin_message row = {.type = ADMIN_ROW, .id = id};
+    struct admin_status *status = &row.status;
+    broker_totals(broker);
+    status->generation = broker->generation;
+    status->uptime_s = (clock_ns() - broker->started_ns) / 1000000000u;
+    status->broker_pid = (uint32_t)getpid();
+    status->tenants = broker->tenant_count;
+    snprintf(status->card, sizeof status->card, "%s", broker->driver->name);
+    snprintf(status->card_state, sizeof status->card_state, "%s", broker->card_state);
+    snprintf(status->version, sizeof status->version, "%s", CARDMUX_VERSION);
+    status->total = broker->total;
+    status->sleeps = broker->sleeps;
+    status->passes = broker->passes;
+    answer(broker, &row);
+    answer_done(broker, id, VAULT_OK, "");
+}
+
+static void begin(struct broker *broker, struct admin_message *message)
+{
+    message->tenant.name[VAULT_NAME_MAX] = '\0';
+    struct tenant *tenant = NULL;
+    switch (message->type) {
+    case ADMIN_STATUS:
+        begin_status(broker, message->id);
+        return;
+    case ADMIN_TENANT_LIST:
+        for (unsigned i = 0; i < broker->tenant_count; i++)
+            if (!broker->tenants[i]->gone)
+                answer_tenant(broker, message->id, broker->tenants[i]);
+        answer_done(broker, message->id, VAULT_OK, "");
+        return;
+    case ADMIN_TENANT_ADD:
+    case ADMIN_CARD_TEST:
+        begin_task(broker, message, NULL);
+        return;
+    case ADMIN_TENANT_SHOW:
+    case ADMIN_TENANT_SET:
+    case ADMIN_TENANT_REMOVE:
+    case ADMIN_KEY_GENERATE:
+    case ADMIN_KEY_LIST:
+    case ADMIN_KEY_DESTROY:
+    case ADMIN_KEY_UNLOCK:
+        tenant = tenant_by_name(broker, message->tenant.name);
+        break;
+    default:
+        answer_done(broker, message->id, VAULT_INVALID, "no such request");
+        return;
+    }
+    if (!tenant) {
+        char text[VAULT_ERROR_TEXT];
+        snprintf(text, sizeof text, "there is no tenant %s", message->tenant.name);
+        answer_done(broker, message->id, VAULT_NOT_FOUND, text);
+    } else if (message->type == ADMIN_TENANT_SHOW) {
+        answer_tenant(broker, message->id, tenant);
+        answer_done(broker, message->id, VAULT_OK, "");
+    } else if (message->type == ADMIN_KEY_GENERATE && message->key.kind == VAULT_KEY_KEK && message->key.bits != 128 &&
+               message->key.bits != 192 && message->key.bits != 256) {
+        answer_done(broker, message->id, VAULT_INVALID, "a KEK has 128, 192 or 256 bits");
+    } else {
+        begin_task(broker, message, tenant);
+    }
+}
+
+bool admin_read(struct broker *broker)
+{
+    for (;;) {
+        struct admin_message message;
+        ssize_t got = recv(broker->admin_fd, &message, sizeof message, MSG_DONTWAIT | MSG_TRUNC);
+        if (got < 0)
+            return errno == EAGAIN || errno == EINTR;
+        if (got == 0)
+            return false;
+        if (got != sizeof message || message.code_len > sizeof message.code)
+            broker_log("admin: a message of %zd bytes is not understood", got);
+        else
+            begin(broker, &message);
+        explicit_bzero(message.code, sizeof message.code);
+    }
+}

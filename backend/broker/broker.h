@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * broker.h: the broker's own structures; project-internal to backend/broker.
+ *
+ * One thread, the broker's, owns everything declared here and does a pass over and over (loop.c):
+ *
+ *     doorbells, keeper, admin (epoll)          now and then, or when there is nothing else
+ *     for each tenant that is active, in turn   until its share of the pass is used up:
+ *         take a submission   intake.c          copied once, one gate, limits
+ *         prepare a job       ops_*.c           keys looked up in the tenant's own table
+ *         card                card_run.c        inline, or handed over
+ *         complete            complete.c        result out, rung if asked for
+ *     jobs that came back from card threads and from the worker pool (worker.c): completed
+ *
+ * Slow things run on worker threads as tasks; a task touches only what it was given and the vault and card, which are
+ * thread-safe. Its `done` runs on the broker's thread.
+ *
+ *   tenant --* region --* channel --* session --* handle
+ *
+ * A channel is one queue pair. Objects that a job uses are counted (session, key); what is closed or destroyed while
+ * jobs use it disappears from the tables at once and from memory with the last job.
+ */
+#ifndef CARDMUX_BROKER_H
+#define CARDMUX_BROKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+
+#include "backend/admin/message.h"
+#include "backend/main/broker_entry.h"
+#include "backend/main/handover.h"
+#include "backend/vault/vault.h"
+#include "cardmux/card.h"
+#include "cardmux/sdf.h"
+#include "proto/layout.h"
+#include "proto/ops.h"
+#include "proto/ring.h"
+#include "proto/wait.h"
+
+#define TENANTS_MAX          1024u
+#define JOBS_MAX             8192u /* of all tenants together */
+#define SESSION_HANDLES_MAX  4096u
+#define SESSION_RIGHTS_MAX   64u
+#define CHANNEL_SESSIONS_MAX 4096u
+#define TENANT_WORK_MAX      8u /* slow operations of one tenant at a time */
+#define JOB_BYTES            512u
+
+/* A key in the card, counted. */
+struct key {
+    struct card_key *card;
+    unsigned refs;
+};
+
+struct keypair {
+    uint32_t index;
+    bool has_code;
+    struct key *sign, *encrypt;
+    uint8_t sign_public[CARD_ECC_POINT], encrypt_public[CARD_ECC_POINT];
+};
+
+struct kek {
+    uint32_t index;
+    uint32_t bits;
+    struct key *key;
+};
+
+struct tenant {
+    struct vault_tenant record;
+    bool gone;             /* removed; freed when its last region is */
+    struct keypair *pairs; /* sorted by index */
+    size_t pair_count;
+    struct kek *keks; /* sorted by index */
+    size_t kek_count;
+    struct region *regions;
+    struct channel *active; /* ring of active channels: the one whose turn is next */
+    unsigned active_count;
+    int64_t credit_ns; /* share of the pass left */
+    unsigned working;  /* slow operations under way */
+    struct admin_counters counters;
+};
+
+struct session {
+    uint32_t id; /* 0: closed */
+    unsigned refs;
+    struct channel *channel;
+    struct handle {
+        uint32_t id; /* 0: free */
+        struct key *key;
+    } * handles;
+    uint32_t handle_room, handle_used, handle_serial;
+    uint32_t rights[SESSION_RIGHTS_MAX]; /* key indexes; the same may stand more than once */
+    unsigned right_count;
+    struct card_state *hash, *mac;
+    bool hash_busy, mac_busy; /* a job uses the state now */
+};
+
+struct channel {
+    struct shm_span qp;
+    struct region *region;
+    struct tenant *tenant;
+    unsigned index;
+    uint32_t epoch;   /* served; 0: none */
+    bool active;      /* looked at in each pass; else broker_sleeps is set and a doorbell is needed */
+    bool crowded;     /* as last told */
+    bool has_stalled; /* `stalled` was taken but could not be started: card or pool is full */
+    uint32_t sq_pos, cq_pos;
+    uint64_t busy; /* slots in flight */
+    unsigned jobs; /* in flight */
+    uint64_t used; /* slots that held data in this epoch: wiped for the next owner */
+    uint32_t stale_pos;
+    uint32_t rung_at;     /* wake_at that was answered */
+    uint32_t looks_empty; /* passes */
+    uint64_t idle_since;
+    struct channel *next, *previous; /* ring of the tenant's active channels */
+    struct session **sessions;
+    uint32_t session_room, session_count, session_serial;
+    struct cm_sqe stalled;
+    int doorbell_fd, wake_fd;
+};
+
+struct region {
+    uint64_t id;
+    struct tenant *tenant;
+    struct shm_span all;
+    int memfd;
+    bool gone; /* the front end is gone: dropped with the last job */
+    struct region *next;
+    unsigned qp_count;
+    struct channel channels[];
+};
+
+enum reply {
+    REPLY_NONE = 0,
+    REPLY_PARAM,
+    REPLY_IN_PLACE,
+    REPLY_DATA
+};
+
+struct broker;
+struct job;
+
+/* Something for the worker pool. work on a worker's thread, done on the broker's. */
+struct task {
+    struct task *next;
+    void (*work)(struct broker *, struct task *);
+    void (*done)(struct broker *, struct task *);
+};
+
+struct job {
+    struct card_job card;
+    struct cm_sqe sqe; /* private copy */
+    struct channel *channel;
+    struct session *session;
+    struct key *key;
+    void (*finish)(struct broker *, struct job *); /* after the card; may be NULL */
+    enum reply reply;
+    bool makes_handle;
+    bool secret; /* in or out held something to wipe */
+    uint32_t value;
+    uint8_t *big; /* a copy too long for `data` */
+    struct task task;
+    struct job *next;
+    uint8_t param[JOB_BYTES]; /* copied in */
+    uint8_t data[JOB_BYTES];  /* copied in, for T_COPY */
+    uint8_t out[JOB_BYTES];
+};
+
+/* What a handler wants done with its job. */
+enum step {
+    STEP_DONE = 0, /* status is set: complete */
+    STEP_CARD,     /* hand to the card */
+    STEP_WORK,     /* hand to the worker pool: task.work is set */
+};
+
+struct pool {
+    pthread_mutex_t lock;
+    pthread_cond_t more;
+    struct task *first, **last;
+    pthread_t threads[16];
+    unsigned thread_count;
+    _Atomic(struct task *) finished; /* lock-free stack */
+    bool stopping;
+    int event_fd;
+};
+
+struct broker {
+    const struct daemon_config *config;
+    const struct card_driver *driver;
+    struct card *card;
+    struct card_caps caps;
+    char card_state[16];
+    struct vault *vault;
+    uint64_t generation;
+    uint64_t started_ns;
+    struct tenant *tenants[TENANTS_MAX];
+    unsigned tenant_count, turn;
+    unsigned active_channels;
+    unsigned cores;
+    struct job *free_jobs;
+    unsigned jobs_made;
+    unsigned jobs_in_card, jobs_in_card_max;
+    bool card_armed;
+    int card_fd;
+    struct pool pool;
+    unsigned tasks; /* in the pool */
+    struct admin_counters total;
+    uint64_t sleeps, passes;
+    uint64_t now; /* as last read, ns */
+    int epoll_fd, keeper_fd, admin_fd;
+    bool ending;
+};
+
+static inline uint64_t clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* log.c: one line to standard error for the operator. Never a tenant's bytes, never a secret. */
+void broker_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* tenant.c */
+struct tenant *tenant_by_id(struct broker *broker, uint32_t id);
+struct tenant *tenant_by_name(struct broker *broker, const char *name);
+bool tenants_load(struct broker *broker, char *error);
+struct tenant *tenant_install(struct broker *broker, const struct vault_tenant *record);
+void tenant_remove(struct broker *broker, struct tenant *tenant);
+void tenant_release(struct broker *broker, struct tenant *tenant); /* frees it where gone and without regions */
+struct keypair *tenant_pair(struct tenant *tenant, uint32_t index);
+struct kek *tenant_kek(struct tenant *tenant, uint32_t index);
+/* Puts imported keys into the tables; the references become the table's. False: no memory, they are released. */
+bool tenant_put_pair(struct broker *broker, struct tenant *tenant, const struct keypair *pair);
+bool tenant_put_kek(struct broker *broker, struct tenant *tenant, const struct kek *kek);
+void tenant_drop_key(struct broker *broker, struct tenant *tenant, enum vault_key_kind kind, uint32_t index);
+struct key *key_new(struct card_key *card);
+void key_release(struct broker *broker, struct key *key); /* NULL is allowed */
+/* Reads one key from the vault and imports it into the card. Any thread. SDR_OK or a sentence. */
+bool key_load(struct broker *broker, uint32_t tenant, const struct vault_key *key, struct keypair *pair,
+              struct kek *kek, char *error);
+
+/* region.c */
+void region_attach(struct broker *broker, const struct handover *message, const int *fds);
+void region_gone(struct broker *broker, uint64_t id);
+void region_release(struct broker *broker, struct region *region); /* frees it where gone and without jobs */
+bool channel_reset_wanted(const struct channel *channel);
+void channel_reset(struct broker *broker, struct channel *channel); /* when no job is in flight */
+void channel_activate(struct broker *broker, struct channel *channel);
+/* Announces that the broker sleeps for this channel; false where something is there after all: it stays active. */
+bool channel_deactivate(struct broker *broker, struct channel *channel);
+bool channel_has_work(const struct channel *channel);
+
+/* session.c */
+struct session *session_find(struct channel *channel, uint32_t id);
+uint32_t session_make(struct broker *broker, struct channel *channel, uint32_t *id);
+void session_end(struct broker *broker, struct session *session);
+void session_release(struct broker *broker, struct session *session);
+bool session_has_right(const struct session *session, uint32_t index);
+struct key *session_key(struct session *session, uint32_t id); /* not counted for the caller; NULL: none */
+uint32_t session_add_key(struct broker *broker, struct session *session, struct card_key *card, uint32_t *id);
+bool session_drop_key(struct broker *broker, struct session *session, uint32_t id);
+
+/* intake.c: takes and starts submissions of a channel, at most max of them; returns how many. */
+unsigned intake(struct broker *broker, struct channel *channel, unsigned max);
+
+/* ops_*.c: the handler of each operation. Fills job->card (status included for STEP_DONE). */
+typedef enum step op_handler(struct broker *broker, struct job *job);
+op_handler op_session_open, op_session_close, op_device_info, op_right_get, op_right_release, op_export_public,
+    op_keypair_generate, op_key_generate_ipk, op_key_generate_epk, op_key_import_isk, op_key_generate_kek,
+    op_key_import_kek, op_key_destroy, op_verify_external, op_sign_internal, op_verify_internal,
+    op_pke_encrypt_external, op_pke_encrypt_internal, op_pke_decrypt_internal, op_echo, op_random, op_encrypt,
+    op_decrypt, op_mac, op_hash_init, op_hash_update, op_hash_final, op_hash, op_mac_init, op_mac_update, op_mac_final;
+
+/* Refuses: counts the reason, sets the status. */
+enum step refuse(struct job *job, enum cm_gate reason, uint32_t status);
+/* Uses a key for this job, counted until the job's end. */
+void job_use_key(struct job *job, struct key *key);
+
+/* complete.c */
+struct job *job_take(struct broker *broker);
+void job_complete(struct broker *broker, struct job *job);
+void channel_answer(struct channel *channel, const struct cm_sqe *sqe, uint32_t status); /* without a job */
+void channel_notify(struct broker *broker, struct channel *channel);
+
+/* card_run.c */
+bool card_has_room(const struct broker *broker);
+void card_start(struct broker *broker, struct job *job);
+unsigned card_collect(struct broker *broker);
+
+/* worker.c */
+bool pool_start(struct broker *broker, unsigned threads);
+void pool_stop(struct broker *broker);
+void pool_submit(struct broker *broker, struct task *task);
+unsigned pool_collect(struct broker *broker);
+
+/* keeper_link.c, admin_link.c: called when their descriptors are readable. False: the other side hung up. */
+bool keeper_read(struct broker *broker);
+void keeper_send(struct broker *broker, const struct handover *message);
+void keeper_door(struct broker *broker, const struct tenant *tenant);
+bool admin_read(struct broker *broker);
+
+/* main.c: what broker_main does, step by step, for tests that have broker and front end in one process. text has 256
+ * bytes. */
+bool broker_init(struct broker *broker, const struct broker_start *start);
+bool broker_open_card(struct broker *broker, char *text);
+bool broker_open_vault(struct broker *broker, const char *state_dir, const uint8_t *master, char *text);
+void broker_open_doors(struct broker *broker, const char *text);
+void broker_end(struct broker *broker);
+
+/* loop.c */
+void broker_totals(struct broker *broker); /* adds up the tenants' counters */
+int broker_loop(struct broker *broker);
+
+#endif

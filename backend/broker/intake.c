@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * intake.c: from a submission in shared memory to a job.
+ *
+ * The 64 bytes are copied once (cm_entry_take); from there on only the copy is looked at. Generation and epoch of
+ * somebody else mean "nothing there". Then the one gate: cm_gate_check for what the submission alone tells, the
+ * session, and the tenant's limits; below it, handlers take lengths and slot for granted. Whatever is parsed is copied
+ * too, before a handler sees it.
+ */
+#include "backend/broker/broker.h"
+
+#include <stdlib.h>
+
+static op_handler *const handlers[CM_OP_END] = {
+    [CM_OP_ECHO] = op_echo,
+    [CM_OP_SESSION_OPEN] = op_session_open,
+    [CM_OP_SESSION_CLOSE] = op_session_close,
+    [CM_OP_DEVICE_INFO] = op_device_info,
+    [CM_OP_RANDOM] = op_random,
+    [CM_OP_RIGHT_GET] = op_right_get,
+    [CM_OP_RIGHT_RELEASE] = op_right_release,
+    [CM_OP_EXPORT_PUBLIC] = op_export_public,
+    [CM_OP_KEYPAIR_GENERATE] = op_keypair_generate,
+    [CM_OP_KEY_GENERATE_IPK] = op_key_generate_ipk,
+    [CM_OP_KEY_GENERATE_EPK] = op_key_generate_epk,
+    [CM_OP_KEY_IMPORT_ISK] = op_key_import_isk,
+    [CM_OP_KEY_GENERATE_KEK] = op_key_generate_kek,
+    [CM_OP_KEY_IMPORT_KEK] = op_key_import_kek,
+    [CM_OP_KEY_DESTROY] = op_key_destroy,
+    [CM_OP_VERIFY_EXTERNAL] = op_verify_external,
+    [CM_OP_SIGN_INTERNAL] = op_sign_internal,
+    [CM_OP_VERIFY_INTERNAL] = op_verify_internal,
+    [CM_OP_PKE_ENCRYPT_EXTERNAL] = op_pke_encrypt_external,
+    [CM_OP_PKE_ENCRYPT_INTERNAL] = op_pke_encrypt_internal,
+    [CM_OP_PKE_DECRYPT_INTERNAL] = op_pke_decrypt_internal,
+    [CM_OP_ENCRYPT] = op_encrypt,
+    [CM_OP_DECRYPT] = op_decrypt,
+    [CM_OP_MAC] = op_mac,
+    [CM_OP_HASH_INIT] = op_hash_init,
+    [CM_OP_HASH_UPDATE] = op_hash_update,
+    [CM_OP_HASH_FINAL] = op_hash_final,
+    [CM_OP_HASH] = op_hash,
+    [CM_OP_MAC_INIT] = op_mac_init,
+    [CM_OP_MAC_UPDATE] = op_mac_update,
+    [CM_OP_MAC_FINAL] = op_mac_final,
+};
+
+static uint32_t gate_status(enum cm_gate reason)
+{
+    return reason == CM_GATE_OP ? SDR_NOTSUPPORT : SDR_INARGERR;
+}
+
+static void reject(struct channel *channel, const struct cm_sqe *sqe, enum cm_gate reason, uint32_t status)
+{
+    channel->tenant->counters.rejects[reason]++;
+    channel->tenant->counters.errors++;
+    channel_answer(channel, sqe, status);
+}
+
+/* Copies what is parsed; in place otherwise. False: no memory. */
+static bool job_fill_input(struct job *job, const struct cm_op_info *info)
+{
+    const struct cm_sqe *sqe = &job->sqe;
+    struct channel *channel = job->channel;
+    if (sqe->param_len)
+        shm_copy_in(job->param, channel->qp, cm_param_offset(sqe->slot), sqe->param_len);
+    job->card.in_len = sqe->data_len;
+    if (!(info->traits & T_COPY)) {
+        job->card.in = job->card.out = shm_bytes(channel->qp, cm_slot_offset(sqe->slot), CM_SLOT_SIZE);
+        return true;
+    }
+    uint8_t *copy = job->data;
+    if (sqe->data_len > sizeof job->data) {
+        copy = job->big = malloc(sqe->data_len);
+        if (!copy)
+            return false;
+    }
+    if (sqe->data_len)
+        shm_copy_in(copy, channel->qp, cm_slot_offset(sqe->slot), sqe->data_len);
+    job->card.in = copy;
+    job->card.out = job->out;
+    return true;
+}
+
+static struct job *job_make(struct broker *broker, struct channel *channel, const struct cm_sqe *sqe)
+{
+    struct job *job = job_take(broker);
+    if (!job)
+        return NULL;
+    job->sqe = *sqe;
+    job->channel = channel;
+    job->session = NULL;
+    job->key = NULL;
+    job->finish = NULL;
+    job->reply = REPLY_NONE;
+    job->makes_handle = job->secret = false;
+    job->value = 0;
+    job->big = NULL;
+    struct card_job *card = &job->card;
+    card->alg = sqe->alg;
+    card->key = NULL;
+    card->state = NULL;
+    card->aux = card->aux2 = NULL;
+    card->out_cap = 0;
+    memcpy(card->iv, sqe->iv, sizeof card->iv);
+    card->status = SDR_OK;
+    card->out_len = 0;
+    card->new_key = NULL;
+    card->owner = job;
+    channel->busy |= 1ull << sqe->slot;
+    channel->used |= 1ull << sqe->slot;
+    channel->jobs++;
+    return job;
+}
+
+static void start(struct broker *broker, struct channel *channel, const struct cm_sqe *sqe, struct session *session)
+{
+    const struct cm_op_info *info = cm_op_info(sqe->op);
+    struct job *job = job_make(broker, channel, sqe);
+    if (!job) {
+        reject(channel, sqe, CM_GATE_LIMIT, SDR_NOBUFFER);
+        return;
+    }
+    if (session) {
+        session->refs++;
+        job->session = session;
+    }
+    enum step step = STEP_DONE;
+    if (job_fill_input(job, info))
+        step = handlers[sqe->op](broker, job);
+    else
+        refuse(job, CM_GATE_LIMIT, SDR_NOBUFFER);
+    switch (step) {
+    case STEP_DONE:
+        job_complete(broker, job);
+        break;
+    case STEP_CARD:
+        card_start(broker, job);
+        break;
+    case STEP_WORK:
+        channel->tenant->working++;
+        pool_submit(broker, &job->task);
+        break;
+    }
+}
+
+/* Must a submission wait in front of the gate because card or pool are full? It then waits at the cost of its own
+ * channel only. */
+static bool must_stall(const struct broker *broker, const struct channel *channel, const struct cm_sqe *sqe)
+{
+    const struct cm_op_info *info = cm_op_info(sqe->op);
+    if (!info)
+        return false;
+    if (info->traits & T_SLOW)
+        return channel->tenant->working >= TENANT_WORK_MAX;
+    return !card_has_room(broker);
+}
+
+static void admit(struct broker *broker, struct channel *channel, const struct cm_sqe *sqe)
+{
+    enum cm_gate reason = cm_gate_check(sqe, channel->busy);
+    if (reason != CM_GATE_OK) {
+        reject(channel, sqe, reason, gate_status(reason));
+        return;
+    }
+    struct session *session = NULL;
+    if (cm_op_info(sqe->op)->fields & F_SESSION) {
+        session = session_find(channel, sqe->session);
+        if (!session) {
+            reject(channel, sqe, CM_GATE_SESSION, SDR_INARGERR);
+            return;
+        }
+    }
+    if (channel->tenant->gone || channel->tenant->record.flags & VAULT_TENANT_DISABLED) {
+        reject(channel, sqe, CM_GATE_POLICY, SDR_NOTSUPPORT);
+        return;
+    }
+    start(broker, channel, sqe, session);
+}
+
+unsigned intake(struct broker *broker, struct channel *channel, unsigned max)
+{
+    unsigned taken = 0;
+    while (taken < max && channel->jobs < CM_SLOTS) {
+        struct cm_sqe sqe;
+        if (channel->has_stalled) {
+            sqe = channel->stalled;
+        } else {
+            if (!cm_entry_take(channel->qp, CM_QP_SQ, channel->sq_pos, &sqe))
+                break;
+            if (sqe.generation != broker->generation || sqe.epoch != channel->epoch) {
+                if (channel->stale_pos != channel->sq_pos)
+                    channel->tenant->counters.rejects[CM_GATE_STALE]++;
+                channel->stale_pos = channel->sq_pos;
+                break;
+            }
+            channel->sq_pos++;
+        }
+        if (must_stall(broker, channel, &sqe)) {
+            channel->stalled = sqe;
+            channel->has_stalled = true;
+            break;
+        }
+        channel->has_stalled = false;
+        admit(broker, channel, &sqe);
+        taken++;
+    }
+    return taken;
+}

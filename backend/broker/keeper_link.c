@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keeper_link.c: the broker's end of handover.h. */
+#include "backend/broker/broker.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+void keeper_send(struct broker *broker, const struct handover *message)
+{
+    /* blocks where the keeper is slow: it never waits for the broker, so this ends */
+    while (send(broker->keeper_fd, message, sizeof *message, MSG_NOSIGNAL) < 0)
+        if (errno != EINTR) {
+            if (errno != EPIPE)
+                broker_log("keeper: cannot be told: %m");
+            return;
+        }
+}
+
+void keeper_door(struct broker *broker, const struct tenant *tenant)
+{
+    const struct vault_tenant *record = &tenant->record;
+    bool closed = tenant->gone || record->flags & VAULT_TENANT_DISABLED;
+    struct handover message = {.type = closed ? HANDOVER_DOOR_CLOSE : HANDOVER_DOOR,
+                               .tenant = record->id,
+                               .owner_uid = record->owner_uid,
+                               .owner_gid = record->owner_gid,
+                               .max_connections = record->max_connections};
+    memcpy(message.name, record->name, sizeof message.name);
+    keeper_send(broker, &message);
+}
+
+static void close_all(const int *fds, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        close(fds[i]);
+}
+
+static void on_message(struct broker *broker, struct handover *message, int *fds, unsigned n)
+{
+    message->name[sizeof message->name - 1] = '\0';
+    message->text[sizeof message->text - 1] = '\0';
+    switch (message->type) {
+    case HANDOVER_REGION:
+        if (message->qp_count >= 1 && message->qp_count <= CM_QP_MAX && n == 1 + 2 * message->qp_count &&
+            message->region_size >= CM_QP_OFFSET(message->qp_count)) {
+            region_attach(broker, message, fds);
+            return;
+        }
+        broker_log("keeper: a region with %u descriptors for %u queue pairs is not understood", n, message->qp_count);
+        break;
+    case HANDOVER_REGION_GONE:
+        region_gone(broker, message->region);
+        break;
+    case HANDOVER_DOOR_RESULT:
+        if (message->status)
+            broker_log("tenant %s: its doors cannot be opened: %s", message->name, message->text);
+        break;
+    default:
+        broker_log("keeper: message %u is not understood", message->type);
+        break;
+    }
+    close_all(fds, n);
+}
+
+bool keeper_read(struct broker *broker)
+{
+    for (;;) {
+        struct handover message;
+        union {
+            struct cmsghdr head;
+            char room[CMSG_SPACE(HANDOVER_FDS * sizeof(int))];
+        } control;
+        struct iovec part = {&message, sizeof message};
+        struct msghdr header = {
+            .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+        ssize_t got = recvmsg(broker->keeper_fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        if (got < 0)
+            return errno == EAGAIN || errno == EINTR;
+        if (got == 0)
+            return false;
+        int fds[HANDOVER_FDS];
+        unsigned n = 0;
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(&header); c; c = CMSG_NXTHDR(&header, c))
+            if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+                n = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+                memcpy(fds, CMSG_DATA(c), n * sizeof(int));
+            }
+        if (got == sizeof message && !(header.msg_flags & (MSG_CTRUNC | MSG_TRUNC)))
+            on_message(broker, &message, fds, n);
+        else
+            close_all(fds, n);
+    }
+}

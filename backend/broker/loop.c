@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * loop.c: the passes of the broker's thread.
+ *
+ * A tenant is active while one of its channels is. In a pass each active tenant gets a share of time (QUANTUM_NS times
+ * its weight over the default weight) and its channels take turns within it; what a turn overdraws is taken from the
+ * next one, what is not used is not saved. The time of wake-ups counts as the tenant's.
+ *
+ * A channel without work for CHANNEL_IDLE_NS while others are busy is put to sleep by itself (its front end rings
+ * then). Without any work the waiting rule says when all of them are, and the thread blocks.
+ */
+#include "backend/broker/broker.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define QUANTUM_NS      100000
+#define WEIGHT_DEFAULT  100
+#define BURST           8u     /* submissions of one channel at a time */
+#define EVENTS_EVERY_NS 50000u /* how late a doorbell may be seen while others keep us busy */
+#define CHANNEL_IDLE_NS 1000000u
+#define POLL_IDLE_NS    10000000000u /* a polling broker gives up the core after so long */
+#define EVENTS_MAX      64
+#define IDLE_MS         1000
+
+static unsigned channel_turn(struct broker *broker, struct channel *channel)
+{
+    if (channel_reset_wanted(channel)) {
+        if (channel->jobs)
+            return 0;
+        channel_reset(broker, channel);
+        return 1;
+    }
+    if (!channel->epoch || channel->region->gone)
+        return 0;
+    unsigned taken = intake(broker, channel, BURST);
+    if (taken)
+        channel_notify(broker, channel);
+    return taken;
+}
+
+static unsigned tenant_turn(struct broker *broker, struct tenant *tenant)
+{
+    int64_t share = (int64_t)QUANTUM_NS * tenant->record.weight / WEIGHT_DEFAULT;
+    unsigned total = 0, empty = 0;
+    tenant->credit_ns += share;
+    if (tenant->credit_ns > share || tenant->active_count == broker->active_channels)
+        tenant->credit_ns = share; /* nobody else is there to be fair to */
+    while (tenant->credit_ns > 0 && tenant->active && empty < tenant->active_count) {
+        struct channel *channel = tenant->active;
+        tenant->active = channel->next;
+        unsigned taken = channel_turn(broker, channel);
+        if (!taken) {
+            empty++;
+            if (!channel->idle_since)
+                channel->idle_since = broker->now;
+            else if (broker->now - channel->idle_since > CHANNEL_IDLE_NS && broker->active_channels > 1 &&
+                     broker->config->wait != WAIT_POLL && channel_deactivate(broker, channel))
+                empty--;
+            continue;
+        }
+        channel->idle_since = 0;
+        empty = 0;
+        total += taken;
+        uint64_t then = broker->now;
+        broker->now = clock_ns();
+        tenant->credit_ns -= (int64_t)(broker->now - then);
+        tenant->counters.card_ns += broker->now - then;
+    }
+    return total;
+}
+
+static unsigned tenants_turn(struct broker *broker)
+{
+    unsigned total = 0;
+    broker->now = clock_ns();
+    for (unsigned i = 0, n = broker->tenant_count; i < n && i < broker->tenant_count; i++) {
+        struct tenant *tenant = broker->tenants[(broker->turn + i) % broker->tenant_count];
+        if (tenant->active)
+            total += tenant_turn(broker, tenant);
+    }
+    if (broker->tenant_count)
+        broker->turn = (broker->turn + 1) % broker->tenant_count;
+    return total;
+}
+
+static void drain(int fd)
+{
+    uint64_t count;
+    if (read(fd, &count, sizeof count) < 0 && errno != EAGAIN && errno != EINTR)
+        broker_log("an eventfd cannot be read: %m");
+}
+
+/* Doorbells first: what keeper and admin say may free the channels that the events name. */
+static unsigned events_take(struct broker *broker, int timeout_ms)
+{
+    struct epoll_event events[EVENTS_MAX];
+    int n = epoll_wait(broker->epoll_fd, events, EVENTS_MAX, timeout_ms);
+    bool keeper = false, admin = false;
+    for (int i = 0; i < n; i++) {
+        void *what = events[i].data.ptr;
+        if (what == &broker->keeper_fd) {
+            keeper = true;
+        } else if (what == &broker->admin_fd) {
+            admin = true;
+        } else if (what == &broker->pool || what == &broker->card_fd) {
+            drain(what == &broker->pool ? broker->pool.event_fd : broker->card_fd);
+        } else {
+            struct channel *channel = what;
+            drain(channel->doorbell_fd);
+            channel->tenant->counters.doorbells++;
+            channel_activate(broker, channel);
+        }
+    }
+    if (keeper && !keeper_read(broker))
+        broker->ending = true;
+    if (admin && !admin_read(broker)) {
+        epoll_ctl(broker->epoll_fd, EPOLL_CTL_DEL, broker->admin_fd, NULL);
+        close(broker->admin_fd);
+        broker->admin_fd = -1;
+    }
+    return n > 0 ? (unsigned)n : 0;
+}
+
+/* Tells front ends whether pollers outnumber cores. */
+static bool crowded_tell(struct broker *broker)
+{
+    unsigned pollers = broker->active_channels + 1;
+    if (!(broker->caps.flags & CARD_INLINE))
+        pollers += broker->caps.parallel;
+    bool crowded = pollers > broker->cores;
+    for (unsigned i = 0; i < broker->tenant_count; i++) {
+        struct channel *channel = broker->tenants[i]->active;
+        for (unsigned k = broker->tenants[i]->active_count; k; k--, channel = channel->next)
+            if (channel->crowded != crowded) {
+                channel->crowded = crowded;
+                shm_store32(channel->qp, offsetof(struct cm_control, crowded), crowded);
+            }
+    }
+    return crowded;
+}
+
+static bool sleep_announced(struct broker *broker)
+{
+    for (unsigned i = 0; i < broker->tenant_count; i++) {
+        struct tenant *tenant = broker->tenants[i];
+        for (unsigned k = tenant->active_count; k; k--) {
+            struct channel *channel = tenant->active;
+            tenant->active = channel->next;
+            if (!channel_deactivate(broker, channel))
+                return false;
+        }
+    }
+    return true;
+}
+
+static void block(struct broker *broker)
+{
+    bool armed = broker->jobs_in_card > 0;
+    if (armed)
+        broker->driver->wait_fd(broker->card, true);
+    if (!armed || !card_collect(broker)) {
+        broker->sleeps++;
+        events_take(broker, IDLE_MS);
+    }
+    if (armed)
+        broker->driver->wait_fd(broker->card, false);
+}
+
+void broker_totals(struct broker *broker)
+{
+    struct admin_counters *total = &broker->total;
+    *total = (struct admin_counters){0};
+    for (unsigned i = 0; i < broker->tenant_count; i++) {
+        const struct admin_counters *one = &broker->tenants[i]->counters;
+        total->operations += one->operations;
+        total->errors += one->errors;
+        total->bytes += one->bytes;
+        total->doorbells += one->doorbells;
+        total->wakeups += one->wakeups;
+        total->card_ns += one->card_ns;
+        total->regions += one->regions;
+        total->sessions += one->sessions;
+        total->handles += one->handles;
+        for (unsigned k = 0; k < CM_GATE_END; k++)
+            total->rejects[k] += one->rejects[k];
+    }
+}
+
+int broker_loop(struct broker *broker)
+{
+    struct wait_input wait = {.mode = broker->config->wait};
+    uint64_t idle_since = 0, events_at = 0;
+    while (!broker->ending) {
+        broker->passes++;
+        unsigned did = tenants_turn(broker);
+        did += card_collect(broker);
+        did += pool_collect(broker);
+        if (broker->now - events_at > EVENTS_EVERY_NS) {
+            did += events_take(broker, 0);
+            wait.crowded = crowded_tell(broker);
+            events_at = broker->now;
+        }
+        if (did) {
+            idle_since = 0;
+            wait.looks = 0;
+            continue;
+        }
+        if (!idle_since)
+            idle_since = broker->now;
+        wait.looks++;
+        wait.waited_ns = broker->now - idle_since;
+        wait.mode = wait.waited_ns > POLL_IDLE_NS ? WAIT_ADAPTIVE : broker->config->wait;
+        switch (wait_decide(&wait)) {
+        case WAIT_DO_SPIN:
+            break; /* a pass is a look, and no short one */
+        case WAIT_DO_YIELD:
+            sched_yield();
+            break;
+        case WAIT_DO_ANNOUNCE:
+        case WAIT_DO_BLOCK: /* announcing, the second look and blocking are one thing here */
+            if (sleep_announced(broker)) {
+                block(broker);
+                idle_since = 0;
+            }
+            break;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ops_key.c: handlers of key pairs, private-key rights, session keys and public-key operations.
+ *
+ * Index operations use the tenant's own table: the sign pair of an index for signing and verifying, its encrypt pair
+ * for the rest. What uses a private key needs the session's right to the index, else SDR_PARDENY (GM/T 0018 clause on
+ * SDF_GetPrivateKeyAccessRight).
+ */
+#include "backend/broker/broker.h"
+
+#define WHICH_SIGN    0u
+#define WHICH_ENCRYPT 1u
+
+/* SM2 has two numberings in the field; the operation says which use is meant, the id only that it is SM2. */
+static bool alg_is_sm2(uint32_t alg)
+{
+    return alg == SGD_SM2 || alg == SGD_SM2_1 || alg == SGD_SM2_2 || alg == SGD_SM2_3;
+}
+
+static struct keypair *find_pair(struct job *job)
+{
+    struct keypair *pair = tenant_pair(job->channel->tenant, job->sqe.key);
+    if (!pair)
+        refuse(job, CM_GATE_KEY, SDR_KEYNOTEXIST);
+    return pair;
+}
+
+/* The pair of an index whose private key the session may use. */
+static struct keypair *find_own_pair(struct job *job)
+{
+    struct keypair *pair = find_pair(job);
+    if (pair && !session_has_right(job->session, pair->index)) {
+        refuse(job, CM_GATE_RIGHT, SDR_PARDENY);
+        return NULL;
+    }
+    return pair;
+}
+
+static bool bits_ok(uint32_t bits)
+{
+    return bits == 128 || bits == 192 || bits == 256;
+}
+
+static void result_in_data(struct job *job)
+{
+    job->card.out = job->out;
+    job->card.out_cap = JOB_BYTES;
+    job->reply = REPLY_DATA;
+}
+
+static void result_in_param(struct job *job)
+{
+    job->card.out = job->out;
+    job->card.out_cap = JOB_BYTES;
+    job->reply = REPLY_PARAM;
+}
+
+static uint32_t grant(struct session *session, uint32_t index)
+{
+    if (session->right_count >= SESSION_RIGHTS_MAX)
+        return SDR_NOBUFFER;
+    session->rights[session->right_count++] = index;
+    return SDR_OK;
+}
+
+static void check_code(struct broker *broker, struct task *task)
+{
+    struct job *job = (struct job *)((char *)task - offsetof(struct job, task));
+    char error[VAULT_ERROR_TEXT] = "";
+    enum vault_result result = vault_code_check(broker->vault, job->channel->tenant->record.id, job->sqe.key,
+                                                job->sqe.param_len ? job->param : NULL, job->sqe.param_len, error);
+    explicit_bzero(job->param, sizeof job->param);
+    switch (result) {
+    case VAULT_OK:
+        job->card.status = SDR_OK;
+        break;
+    case VAULT_BAD_CODE:
+    case VAULT_LOCKED:
+        job->card.status = SDR_PRKRERR;
+        break;
+    case VAULT_NOT_FOUND:
+        job->card.status = SDR_KEYNOTEXIST;
+        break;
+    default:
+        broker_log("tenant %s, key %u: access code cannot be checked: %s", job->channel->tenant->record.name,
+                   job->sqe.key, error);
+        job->card.status = SDR_HARDFAIL;
+        break;
+    }
+}
+
+static void finish_on_broker(struct broker *broker, struct task *task)
+{
+    struct job *job = (struct job *)((char *)task - offsetof(struct job, task));
+    struct channel *channel = job->channel;
+    bool gone = channel->region->gone; /* then the job's end frees it */
+    channel->tenant->working--;
+    job_complete(broker, job);
+    if (!gone)
+        channel_notify(broker, channel);
+}
+
+static void right_finish(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    if (job->card.status == SDR_OK)
+        job->card.status = grant(job->session, job->sqe.key);
+}
+
+enum step op_right_get(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    job->secret = true;
+    struct keypair *pair = find_pair(job);
+    if (!pair)
+        return STEP_DONE;
+    job->finish = right_finish;
+    if (!pair->has_code && !job->sqe.param_len)
+        return STEP_DONE;
+    if (!pair->has_code || !job->sqe.param_len) { /* a code where there is none, none where there is one */
+        job->card.status = SDR_PRKRERR;
+        return STEP_DONE;
+    }
+    job->task.work = check_code;
+    job->task.done = finish_on_broker;
+    return STEP_WORK;
+}
+
+enum step op_right_release(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    struct session *session = job->session;
+    for (unsigned i = 0; i < session->right_count; i++)
+        if (session->rights[i] == job->sqe.key) {
+            session->rights[i] = session->rights[--session->right_count];
+            return STEP_DONE;
+        }
+    if (!find_pair(job))
+        return STEP_DONE;
+    return refuse(job, CM_GATE_RIGHT, SDR_PARDENY);
+}
+
+enum step op_export_public(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    if (job->sqe.arg != WHICH_SIGN && job->sqe.arg != WHICH_ENCRYPT)
+        return refuse(job, CM_GATE_ARG, SDR_INARGERR);
+    struct keypair *pair = find_pair(job);
+    if (!pair)
+        return STEP_DONE;
+    memcpy(job->out, job->sqe.arg == WHICH_SIGN ? pair->sign_public : pair->encrypt_public, CARD_ECC_POINT);
+    result_in_param(job);
+    job->card.out_len = CARD_ECC_POINT;
+    return STEP_DONE;
+}
+
+static void run_on_worker(struct broker *broker, struct task *task)
+{
+    struct job *job = (struct job *)((char *)task - offsetof(struct job, task));
+    broker->driver->run(broker->card, &job->card);
+}
+
+enum step op_keypair_generate(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    if (!alg_is_sm2(job->sqe.alg))
+        return refuse(job, CM_GATE_ALG, SDR_ALGNOTSUPPORT);
+    if (job->sqe.arg != 256)
+        return refuse(job, CM_GATE_ARG, SDR_INARGERR);
+    job->secret = true;
+    job->card.op = CARD_KEYPAIR_GENERATE;
+    result_in_param(job);
+    job->task.work = run_on_worker;
+    job->task.done = finish_on_broker;
+    return STEP_WORK;
+}
+
+enum step op_key_generate_ipk(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    if (!bits_ok(job->sqe.arg))
+        return refuse(job, CM_GATE_ARG, SDR_INARGERR);
+    struct keypair *pair = find_pair(job);
+    if (!pair)
+        return STEP_DONE;
+    job_use_key(job, pair->encrypt);
+    job->card.op = CARD_KEY_GENERATE_PKE;
+    job->card.in_key_bits = (uint16_t)job->sqe.arg;
+    job->makes_handle = true;
+    result_in_data(job);
+    return STEP_CARD;
+}
+
+enum step op_key_generate_epk(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    if (!alg_is_sm2(job->sqe.alg))
+        return refuse(job, CM_GATE_ALG, SDR_ALGNOTSUPPORT);
+    if (!bits_ok(job->sqe.arg))
+        return refuse(job, CM_GATE_ARG, SDR_INARGERR);
+    job->card.op = CARD_KEY_GENERATE_PKE;
+    job->card.in_key_bits = (uint16_t)job->sqe.arg;
+    job->card.aux = job->param;
+    job->makes_handle = true;
+    result_in_data(job);
+    return STEP_CARD;
+}
+
+enum step op_key_import_isk(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    struct keypair *pair = find_own_pair(job);
+    if (!pair)
+        return STEP_DONE;
+    job_use_key(job, pair->encrypt);
+    job->card.op = CARD_KEY_IMPORT_PKE;
+    job->card.out_cap = JOB_BYTES;
+    job->makes_handle = true;
+    return STEP_CARD;
+}
+
+static enum step with_kek(struct job *job, enum card_op op)
+{
+    struct kek *kek = tenant_kek(job->channel->tenant, job->sqe.key);
+    if (!kek)
+        return refuse(job, CM_GATE_KEY, SDR_KEYNOTEXIST);
+    job_use_key(job, kek->key);
+    job->card.op = (uint16_t)op;
+    memset(job->card.iv, 0, sizeof job->card.iv);
+    job->makes_handle = true;
+    return STEP_CARD;
+}
+
+enum step op_key_generate_kek(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    if (!bits_ok(job->sqe.arg))
+        return refuse(job, CM_GATE_ARG, SDR_INARGERR);
+    job->card.in_key_bits = (uint16_t)job->sqe.arg;
+    result_in_data(job);
+    return with_kek(job, CARD_KEY_GENERATE_KEK);
+}
+
+enum step op_key_import_kek(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    job->card.out_cap = JOB_BYTES;
+    return with_kek(job, CARD_KEY_IMPORT_KEK);
+}
+
+enum step op_key_destroy(struct broker *broker, struct job *job)
+{
+    if (!session_drop_key(broker, job->session, job->sqe.key))
+        return refuse(job, CM_GATE_KEY, SDR_KEYNOTEXIST);
+    return STEP_DONE;
+}
+
+enum step op_verify_external(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    if (!alg_is_sm2(job->sqe.alg))
+        return refuse(job, CM_GATE_ALG, SDR_ALGNOTSUPPORT);
+    job->card.op = CARD_VERIFY;
+    job->card.aux = job->param;
+    job->card.in = job->param + 64;
+    job->card.in_len = 32;
+    job->card.aux2 = job->param + 96;
+    return STEP_CARD;
+}
+
+enum step op_sign_internal(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    struct keypair *pair = find_own_pair(job);
+    if (!pair)
+        return STEP_DONE;
+    job_use_key(job, pair->sign);
+    job->card.op = CARD_SIGN;
+    job->card.in = job->param;
+    job->card.in_len = 32;
+    result_in_param(job);
+    return STEP_CARD;
+}
+
+enum step op_verify_internal(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    struct keypair *pair = find_pair(job);
+    if (!pair)
+        return STEP_DONE;
+    job_use_key(job, pair->sign);
+    job->card.op = CARD_VERIFY;
+    job->card.in = job->param;
+    job->card.in_len = 32;
+    job->card.aux2 = job->param + 32;
+    return STEP_CARD;
+}
+
+enum step op_pke_encrypt_external(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    if (!alg_is_sm2(job->sqe.alg))
+        return refuse(job, CM_GATE_ALG, SDR_ALGNOTSUPPORT);
+    job->card.op = CARD_PKE_ENCRYPT;
+    job->card.aux = job->param;
+    result_in_data(job);
+    return STEP_CARD;
+}
+
+enum step op_pke_encrypt_internal(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    if (!alg_is_sm2(job->sqe.alg))
+        return refuse(job, CM_GATE_ALG, SDR_ALGNOTSUPPORT);
+    struct keypair *pair = find_pair(job);
+    if (!pair)
+        return STEP_DONE;
+    job_use_key(job, pair->encrypt);
+    job->card.op = CARD_PKE_ENCRYPT;
+    result_in_data(job);
+    return STEP_CARD;
+}
+
+enum step op_pke_decrypt_internal(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    if (!alg_is_sm2(job->sqe.alg))
+        return refuse(job, CM_GATE_ALG, SDR_ALGNOTSUPPORT);
+    struct keypair *pair = find_own_pair(job);
+    if (!pair)
+        return STEP_DONE;
+    job_use_key(job, pair->encrypt);
+    job->secret = true;
+    job->card.op = CARD_PKE_DECRYPT;
+    result_in_data(job);
+    return STEP_CARD;
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * region.c: regions and channels: mapping, the header, epochs, who is active.
+ *
+ *   channel      epoch  looked at in each pass
+ *   UNOWNED      0      no; a doorbell makes it look at epoch_wanted
+ *   OWNED        != 0   while active; after a while without work it says broker_sleeps and waits for a doorbell
+ *   RESETTING    != 0, and epoch_wanted differs: takes nothing more; when its last job is done its sessions end, used
+ * slots are wiped, positions start anew, and epoch = epoch_wanted
+ */
+#include "backend/broker/broker.h"
+
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void header_write(struct broker *broker, struct region *region)
+{
+    struct cm_header header = {.magic = CM_MAGIC,
+                               .version = CM_LAYOUT_VERSION,
+                               .qp_count = region->qp_count,
+                               .region_size = (uint32_t)region->all.size,
+                               .slots = CM_SLOTS,
+                               .slot_size = CM_SLOT_SIZE,
+                               .param_size = CM_PARAM_SIZE,
+                               .host_peer = CM_IVSHMEM_HOST,
+                               .state = CM_DOOR_OPEN,
+                               .deadline_ms = broker->config->deadline_ms};
+    memcpy(header.tenant, region->tenant->record.name, sizeof region->tenant->record.name);
+    shm_store64(region->all, offsetof(struct cm_header, generation), 0);
+    shm_copy_out(region->all, 0, &header, sizeof header);
+    shm_store64(region->all, offsetof(struct cm_header, generation), broker->generation);
+}
+
+bool channel_reset_wanted(const struct channel *channel)
+{
+    return shm_load32(channel->qp, offsetof(struct cm_control, epoch_wanted)) != channel->epoch;
+}
+
+bool channel_has_work(const struct channel *channel)
+{
+    return channel->has_stalled || channel_reset_wanted(channel) ||
+           shm_load32(channel->qp, cm_entry_offset(CM_QP_SQ, channel->sq_pos) + 60) == channel->sq_pos;
+}
+
+static void wipe_slots(struct channel *channel)
+{
+    for (uint64_t left = channel->used; left; left &= left - 1) {
+        uint32_t slot = (uint32_t)__builtin_ctzll(left);
+        memset(shm_bytes(channel->qp, cm_slot_offset(slot), CM_SLOT_SIZE), 0, CM_SLOT_SIZE);
+        memset(shm_bytes(channel->qp, cm_param_offset(slot), CM_PARAM_SIZE), 0, CM_PARAM_SIZE);
+    }
+    channel->used = 0;
+}
+
+static void end_sessions(struct broker *broker, struct channel *channel)
+{
+    for (uint32_t i = 0; i < channel->session_room; i++)
+        if (channel->sessions[i])
+            session_end(broker, channel->sessions[i]);
+    free(channel->sessions);
+    channel->sessions = NULL;
+    channel->session_room = channel->session_count = 0;
+}
+
+void channel_reset(struct broker *broker, struct channel *channel)
+{
+    end_sessions(broker, channel);
+    wipe_slots(channel);
+    channel->sq_pos = channel->cq_pos = 1;
+    channel->busy = 0;
+    channel->has_stalled = false;
+    channel->stale_pos = channel->rung_at = 0;
+    channel->epoch = shm_load32(channel->qp, offsetof(struct cm_control, epoch_wanted));
+    shm_store32(channel->qp, offsetof(struct cm_control, epoch), channel->epoch);
+    uint64_t one = 1;
+    if (channel->epoch && write(channel->wake_fd, &one, sizeof one) == sizeof one)
+        channel->tenant->counters.wakeups++;
+}
+
+void channel_activate(struct broker *broker, struct channel *channel)
+{
+    if (channel->active)
+        return;
+    struct tenant *tenant = channel->tenant;
+    channel->active = true;
+    channel->looks_empty = 0;
+    channel->idle_since = 0;
+    if (tenant->active) {
+        channel->next = tenant->active;
+        channel->previous = tenant->active->previous;
+        channel->previous->next = channel->next->previous = channel;
+    } else {
+        tenant->active = channel->next = channel->previous = channel;
+    }
+    tenant->active_count++;
+    broker->active_channels++;
+    shm_store32(channel->qp, offsetof(struct cm_control, broker_sleeps), 0);
+}
+
+static void unlink_active(struct broker *broker, struct channel *channel)
+{
+    struct tenant *tenant = channel->tenant;
+    channel->active = false;
+    if (channel->next == channel) {
+        tenant->active = NULL;
+    } else {
+        channel->previous->next = channel->next;
+        channel->next->previous = channel->previous;
+        if (tenant->active == channel)
+            tenant->active = channel->next;
+    }
+    channel->next = channel->previous = NULL;
+    tenant->active_count--;
+    broker->active_channels--;
+}
+
+/* There is work, but nothing to be done before a job of its own ends; job_complete makes it active again. */
+static bool waits_for_own_jobs(const struct channel *channel)
+{
+    return channel->jobs && (channel->has_stalled || channel->jobs >= CM_SLOTS || channel_reset_wanted(channel));
+}
+
+/* An entry of another generation or epoch is no work. */
+static bool stale_entry(const struct broker *broker, const struct channel *channel)
+{
+    struct cm_sqe sqe;
+    return !channel->has_stalled && !channel_reset_wanted(channel) &&
+           cm_entry_take(channel->qp, CM_QP_SQ, channel->sq_pos, &sqe) &&
+           (sqe.generation != broker->generation || sqe.epoch != channel->epoch);
+}
+
+bool channel_deactivate(struct broker *broker, struct channel *channel)
+{
+    shm_store32(channel->qp, offsetof(struct cm_control, broker_sleeps), 1);
+    shm_fence();
+    if (channel_has_work(channel) && !waits_for_own_jobs(channel) && !stale_entry(broker, channel)) {
+        shm_store32(channel->qp, offsetof(struct cm_control, broker_sleeps), 0);
+        return false;
+    }
+    unlink_active(broker, channel);
+    return true;
+}
+
+static void channel_open(struct broker *broker, struct region *region, unsigned index, int doorbell_fd, int wake_fd)
+{
+    struct channel *channel = &region->channels[index];
+    channel->qp = shm_sub(region->all, CM_QP_OFFSET(index), CM_QP_SIZE);
+    channel->region = region;
+    channel->tenant = region->tenant;
+    channel->index = index;
+    channel->doorbell_fd = doorbell_fd;
+    channel->wake_fd = wake_fd;
+    channel->sq_pos = channel->cq_pos = 1;
+    /* whoever owned it under the last broker goes on with the same epoch */
+    channel->epoch = shm_load32(channel->qp, offsetof(struct cm_control, epoch_wanted));
+    channel->used = channel->epoch ? ~0ull : 0;
+    shm_store32(channel->qp, offsetof(struct cm_control, broker_sleeps), 1);
+    shm_store32(channel->qp, offsetof(struct cm_control, crowded), 0);
+    shm_store32(channel->qp, offsetof(struct cm_control, epoch), channel->epoch);
+    shm_store64(channel->qp, offsetof(struct cm_control, generation), broker->generation);
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = channel};
+    if (epoll_ctl(broker->epoll_fd, EPOLL_CTL_ADD, doorbell_fd, &event))
+        broker_log("tenant %s: a doorbell cannot be watched: %m", region->tenant->record.name);
+    /* it may have slept since before the last broker died */
+    uint64_t one = 1;
+    if (channel->epoch && write(wake_fd, &one, sizeof one) != sizeof one)
+        broker_log("tenant %s: a front end cannot be woken: %m", region->tenant->record.name);
+    channel_activate(broker, channel);
+}
+
+void region_attach(struct broker *broker, const struct handover *message, const int *fds)
+{
+    struct tenant *tenant = tenant_by_id(broker, message->tenant);
+    struct region *region = NULL;
+    struct stat status;
+    void *map = MAP_FAILED;
+    if (tenant && !fstat(fds[0], &status) && (uint64_t)status.st_size == message->region_size)
+        map = mmap(NULL, message->region_size, PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
+    if (map != MAP_FAILED)
+        region = calloc(1, sizeof *region + message->qp_count * sizeof region->channels[0]);
+    if (!region) {
+        broker_log("tenant %s: region %llu cannot be mapped: %m", message->name, (unsigned long long)message->region);
+        if (map != MAP_FAILED)
+            munmap(map, message->region_size);
+        for (unsigned i = 0; i < 1 + 2 * message->qp_count; i++)
+            close(fds[i]);
+        return;
+    }
+    madvise(map, message->region_size, MADV_DONTDUMP);
+    region->id = message->region;
+    region->tenant = tenant;
+    region->memfd = fds[0];
+    region->qp_count = message->qp_count;
+    region->all = shm_span_of(map, message->region_size);
+    region->next = tenant->regions;
+    tenant->regions = region;
+    tenant->counters.regions++;
+    for (unsigned i = 0; i < region->qp_count; i++)
+        channel_open(broker, region, i, fds[1 + i], fds[1 + region->qp_count + i]);
+    header_write(broker, region);
+}
+
+void region_gone(struct broker *broker, uint64_t id)
+{
+    for (unsigned t = 0; t < broker->tenant_count; t++)
+        for (struct region *region = broker->tenants[t]->regions; region; region = region->next)
+            if (region->id == id) {
+                region->gone = true;
+                region_release(broker, region);
+                return;
+            }
+}
+
+void region_release(struct broker *broker, struct region *region)
+{
+    if (!region->gone)
+        return;
+    for (unsigned i = 0; i < region->qp_count; i++)
+        if (region->channels[i].jobs)
+            return;
+    struct tenant *tenant = region->tenant;
+    for (struct region **link = &tenant->regions; *link; link = &(*link)->next)
+        if (*link == region) {
+            *link = region->next;
+            break;
+        }
+    for (unsigned i = 0; i < region->qp_count; i++) {
+        struct channel *channel = &region->channels[i];
+        if (channel->active)
+            unlink_active(broker, channel);
+        end_sessions(broker, channel);
+        epoll_ctl(broker->epoll_fd, EPOLL_CTL_DEL, channel->doorbell_fd, NULL);
+        close(channel->doorbell_fd);
+        close(channel->wake_fd);
+    }
+    munmap((void *)region->all.base, region->all.size);
+    close(region->memfd);
+    tenant->counters.regions--;
+    keeper_send(broker, &(struct handover){.type = HANDOVER_DROPPED, .region = region->id});
+    free(region);
+    tenant_release(broker, tenant);
+}

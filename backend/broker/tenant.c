@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tenant.c: tenants and their key tables in memory, as loaded from the vault. */
+#include "backend/broker/broker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct tenant *tenant_by_id(struct broker *broker, uint32_t id)
+{
+    for (unsigned i = 0; i < broker->tenant_count; i++)
+        if (broker->tenants[i]->record.id == id && !broker->tenants[i]->gone)
+            return broker->tenants[i];
+    return NULL;
+}
+
+struct tenant *tenant_by_name(struct broker *broker, const char *name)
+{
+    for (unsigned i = 0; i < broker->tenant_count; i++)
+        if (!strcmp(broker->tenants[i]->record.name, name) && !broker->tenants[i]->gone)
+            return broker->tenants[i];
+    return NULL;
+}
+
+struct key *key_new(struct card_key *card)
+{
+    struct key *key = malloc(sizeof *key);
+    if (key)
+        *key = (struct key){.card = card, .refs = 1};
+    return key;
+}
+
+void key_release(struct broker *broker, struct key *key)
+{
+    if (!key || --key->refs)
+        return;
+    broker->driver->key_free(broker->card, key->card);
+    free(key);
+}
+
+static int pair_order(const void *a, const void *b)
+{
+    uint32_t x = ((const struct keypair *)a)->index, y = ((const struct keypair *)b)->index;
+    return (x > y) - (x < y);
+}
+
+static int kek_order(const void *a, const void *b)
+{
+    uint32_t x = ((const struct kek *)a)->index, y = ((const struct kek *)b)->index;
+    return (x > y) - (x < y);
+}
+
+struct keypair *tenant_pair(struct tenant *tenant, uint32_t index)
+{
+    struct keypair wanted = {.index = index};
+    return tenant->pair_count ? bsearch(&wanted, tenant->pairs, tenant->pair_count, sizeof *tenant->pairs, pair_order)
+                              : NULL;
+}
+
+struct kek *tenant_kek(struct tenant *tenant, uint32_t index)
+{
+    struct kek wanted = {.index = index};
+    return tenant->kek_count ? bsearch(&wanted, tenant->keks, tenant->kek_count, sizeof *tenant->keks, kek_order)
+                             : NULL;
+}
+
+/* Makes room in a sorted array for an element of a new index; returns its place, NULL without memory. */
+static void *sorted_insert(void **array, size_t *count, size_t size, uint32_t index)
+{
+    char *grown = realloc(*array, (*count + 1) * size);
+    if (!grown)
+        return NULL;
+    *array = grown;
+    size_t at = *count;
+    uint32_t before;
+    /* both element types begin with their index; keys mostly come in order */
+    while (at > 0 && (memcpy(&before, grown + (at - 1) * size, sizeof before), before > index))
+        at--;
+    memmove(grown + (at + 1) * size, grown + at * size, (*count - at) * size);
+    (*count)++;
+    return grown + at * size;
+}
+
+static void pair_release(struct broker *broker, const struct keypair *pair)
+{
+    key_release(broker, pair->sign);
+    key_release(broker, pair->encrypt);
+}
+
+bool tenant_put_pair(struct broker *broker, struct tenant *tenant, const struct keypair *pair)
+{
+    struct keypair *place = tenant_pair(tenant, pair->index);
+    if (place)
+        pair_release(broker, place);
+    else
+        place = sorted_insert((void **)&tenant->pairs, &tenant->pair_count, sizeof *pair, pair->index);
+    if (!place) {
+        pair_release(broker, pair);
+        return false;
+    }
+    *place = *pair;
+    return true;
+}
+
+bool tenant_put_kek(struct broker *broker, struct tenant *tenant, const struct kek *kek)
+{
+    struct kek *place = tenant_kek(tenant, kek->index);
+    if (place)
+        key_release(broker, place->key);
+    else
+        place = sorted_insert((void **)&tenant->keks, &tenant->kek_count, sizeof *kek, kek->index);
+    if (!place) {
+        key_release(broker, kek->key);
+        return false;
+    }
+    *place = *kek;
+    return true;
+}
+
+void tenant_drop_key(struct broker *broker, struct tenant *tenant, enum vault_key_kind kind, uint32_t index)
+{
+    if (kind == VAULT_KEY_SM2) {
+        struct keypair *pair = tenant_pair(tenant, index);
+        if (!pair)
+            return;
+        pair_release(broker, pair);
+        size_t at = (size_t)(pair - tenant->pairs);
+        memmove(pair, pair + 1, (--tenant->pair_count - at) * sizeof *pair);
+    } else {
+        struct kek *kek = tenant_kek(tenant, index);
+        if (!kek)
+            return;
+        key_release(broker, kek->key);
+        size_t at = (size_t)(kek - tenant->keks);
+        memmove(kek, kek + 1, (--tenant->kek_count - at) * sizeof *kek);
+    }
+}
+
+static struct key *import(struct broker *broker, enum card_key_type type, const struct vault_secret *secret)
+{
+    struct card_key *card = NULL;
+    if (broker->driver->key_import(broker->card, type, secret->bytes, secret->len, &card) != SDR_OK)
+        return NULL;
+    struct key *key = key_new(card);
+    if (!key)
+        broker->driver->key_free(broker->card, card);
+    return key;
+}
+
+bool key_load(struct broker *broker, uint32_t tenant, const struct vault_key *key, struct keypair *pair,
+              struct kek *kek, char *error)
+{
+    struct vault_secret *sign = vault_secret_new(), *encrypt = vault_secret_new();
+    bool ok = false;
+    if (!sign || !encrypt) {
+        snprintf(error, VAULT_ERROR_TEXT, "no locked memory for keys: raise LimitMEMLOCK of cardmuxd");
+    } else if (vault_key_get(broker->vault, tenant, key->kind, key->index, NULL, sign,
+                             key->kind == VAULT_KEY_SM2 ? encrypt : NULL, error) == VAULT_OK) {
+        snprintf(error, VAULT_ERROR_TEXT, "the card refuses key %u", key->index);
+        if (key->kind == VAULT_KEY_KEK) {
+            *kek =
+                (struct kek){.index = key->index, .bits = key->bits, .key = import(broker, CARD_KEY_SYMMETRIC, sign)};
+            ok = kek->key != NULL;
+        } else if (sign->len == CARD_ECC_PRIVATE + CARD_ECC_POINT && encrypt->len == sign->len) {
+            *pair = (struct keypair){.index = key->index, .has_code = key->has_code};
+            pair->sign = import(broker, CARD_KEY_SM2_PRIVATE, sign);
+            pair->encrypt = import(broker, CARD_KEY_SM2_PRIVATE, encrypt);
+            memcpy(pair->sign_public, sign->bytes + CARD_ECC_PRIVATE, CARD_ECC_POINT);
+            memcpy(pair->encrypt_public, encrypt->bytes + CARD_ECC_PRIVATE, CARD_ECC_POINT);
+            ok = pair->sign && pair->encrypt;
+            if (!ok)
+                pair_release(broker, pair);
+        }
+    }
+    vault_secret_free(sign);
+    vault_secret_free(encrypt);
+    return ok;
+}
+
+struct tenant *tenant_install(struct broker *broker, const struct vault_tenant *record)
+{
+    struct tenant *tenant = broker->tenant_count < TENANTS_MAX ? calloc(1, sizeof *tenant) : NULL;
+    if (!tenant)
+        return NULL;
+    tenant->record = *record;
+    broker->tenants[broker->tenant_count++] = tenant;
+    return tenant;
+}
+
+void tenant_release(struct broker *broker, struct tenant *tenant)
+{
+    if (!tenant->gone || tenant->regions || tenant->working)
+        return;
+    while (tenant->pair_count)
+        tenant_drop_key(broker, tenant, VAULT_KEY_SM2, tenant->pairs[0].index);
+    while (tenant->kek_count)
+        tenant_drop_key(broker, tenant, VAULT_KEY_KEK, tenant->keks[0].index);
+    for (unsigned i = 0; i < broker->tenant_count; i++)
+        if (broker->tenants[i] == tenant)
+            broker->tenants[i] = broker->tenants[--broker->tenant_count];
+    free(tenant->pairs);
+    free(tenant->keks);
+    free(tenant);
+}
+
+void tenant_remove(struct broker *broker, struct tenant *tenant)
+{
+    tenant->gone = true;
+    for (struct region *region = tenant->regions, *next; region; region = next) {
+        next = region->next;
+        region->gone = true;
+        region_release(broker, region);
+    }
+    tenant_release(broker, tenant);
+}
+
+/* Listing and reading are apart: the vault's callbacks must not call the vault. */
+struct listing {
+    void *items;
+    size_t count, room, size;
+    bool failed;
+};
+
+static bool listing_add(struct listing *list, const void *item)
+{
+    if (list->count == list->room) {
+        size_t room = list->room ? list->room * 2 : 16;
+        void *grown = realloc(list->items, room * list->size);
+        if (!grown) {
+            list->failed = true;
+            return false;
+        }
+        list->items = grown;
+        list->room = room;
+    }
+    memcpy((char *)list->items + list->count++ * list->size, item, list->size);
+    return true;
+}
+
+static bool add_tenant(void *arg, const struct vault_tenant *tenant)
+{
+    return listing_add(arg, tenant);
+}
+
+static bool add_key(void *arg, const struct vault_key *key)
+{
+    return listing_add(arg, key);
+}
+
+static bool tenant_load_keys(struct broker *broker, struct tenant *tenant, char *error)
+{
+    struct listing list = {.size = sizeof(struct vault_key)};
+    bool ok = vault_key_each(broker->vault, tenant->record.id, add_key, &list, error) == VAULT_OK && !list.failed;
+    for (size_t i = 0; ok && i < list.count; i++) {
+        const struct vault_key *key = (const struct vault_key *)list.items + i;
+        struct keypair pair;
+        struct kek kek;
+        char why[VAULT_ERROR_TEXT] = "";
+        if (!key_load(broker, tenant->record.id, key, &pair, &kek, why)) {
+            /* one damaged key costs that key, not the daemon */
+            broker_log("tenant %s: key %u is not served: %s", tenant->record.name, key->index, why);
+            continue;
+        }
+        ok = key->kind == VAULT_KEY_SM2 ? tenant_put_pair(broker, tenant, &pair) : tenant_put_kek(broker, tenant, &kek);
+    }
+    free(list.items);
+    return ok;
+}
+
+bool tenants_load(struct broker *broker, char *error)
+{
+    struct listing list = {.size = sizeof(struct vault_tenant)};
+    bool ok = vault_tenant_each(broker->vault, add_tenant, &list, error) == VAULT_OK && !list.failed;
+    for (size_t i = 0; ok && i < list.count; i++) {
+        struct tenant *tenant = tenant_install(broker, (const struct vault_tenant *)list.items + i);
+        ok = tenant && tenant_load_keys(broker, tenant, error);
+    }
+    free(list.items);
+    return ok;
+}
