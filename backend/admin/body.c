@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * body.c: one table of fields per kind of body (see body.h). A row says what a field is called, what it may hold and
+ * where it goes in struct admin_message; one loop over the document's keys finds each key's row or refuses it, and a
+ * second one over the table finds what is missing. What needs two fields at once (owner, bits with kind) is in
+ * check_whole().
+ */
+#include "backend/admin/body.h"
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum field_type {
+    FIELD_NAME,
+    FIELD_UINT,
+    FIELD_DISABLED,
+    FIELD_KIND,
+    FIELD_CODE,
+};
+
+struct field {
+    const char *name;
+    enum field_type type;
+    size_t offset; /* FIELD_UINT: of a uint32_t in struct admin_message */
+    uint32_t min, max;
+    uint32_t mask; /* into message.mask */
+    bool required;
+};
+
+#define AT(member) offsetof(struct admin_message, member)
+#define ID_MAX     0xfffffffeu /* (uid_t)-1 means nobody */
+#define SEEN_MAX   16
+#define LIMIT_FIELDS                                                                                                   \
+    {"owner_uid", FIELD_UINT, AT(tenant.owner_uid), 0, ID_MAX, ADMIN_SET_OWNER, false},                                \
+        {"owner_gid", FIELD_UINT, AT(tenant.owner_gid), 0, ID_MAX, ADMIN_SET_OWNER, false},                            \
+        {"max_connections", FIELD_UINT, AT(tenant.max_connections), 1, 65535, ADMIN_SET_CONNECTIONS, false},           \
+        {"max_sessions", FIELD_UINT, AT(tenant.max_sessions), 1, 65535, ADMIN_SET_SESSIONS, false},                    \
+        {"max_handles", FIELD_UINT, AT(tenant.max_handles), 1, 1048576, ADMIN_SET_HANDLES, false},                     \
+        {"weight", FIELD_UINT, AT(tenant.weight), 1, 1000, ADMIN_SET_WEIGHT, false},                                   \
+    {                                                                                                                  \
+        "disabled", FIELD_DISABLED, 0, 0, 0, ADMIN_SET_FLAGS, false                                                    \
+    }
+
+static const struct field tenant_add[] = {
+    {"name", FIELD_NAME, 0, 0, 0, 0, true},
+    LIMIT_FIELDS,
+};
+static const struct field tenant_set[] = {LIMIT_FIELDS};
+static const struct field key_generate[] = {
+    {"kind", FIELD_KIND, 0, 0, 0, 0, true},
+    {"index", FIELD_UINT, AT(key.index), 1, VAULT_INDEX_MAX, 0, true},
+    {"bits", FIELD_UINT, AT(key.bits), 128, 256, 0, false},
+    {"code", FIELD_CODE, 0, 0, 0, 0, false},
+};
+
+static const struct {
+    const struct field *fields;
+    size_t count;
+} kinds[BODY_KINDS] = {
+    [BODY_EMPTY] = {NULL, 0},
+    [BODY_TENANT_ADD] = {tenant_add, sizeof tenant_add / sizeof *tenant_add},
+    [BODY_TENANT_SET] = {tenant_set, sizeof tenant_set / sizeof *tenant_set},
+    [BODY_KEY_GENERATE] = {key_generate, sizeof key_generate / sizeof *key_generate},
+};
+_Static_assert(sizeof tenant_add / sizeof *tenant_add <= SEEN_MAX, "seen[]");
+
+__attribute__((format(printf, 3, 4))) static bool refuse(struct body_error *error, const char *code, const char *format,
+                                                         ...)
+{
+    va_list args;
+    error->code = code;
+    va_start(args, format);
+    vsnprintf(error->message, sizeof error->message, format, args);
+    va_end(args);
+    return false;
+}
+
+bool body_name_ok(const char *name)
+{
+    size_t len = strnlen(name, VAULT_NAME_MAX + 1);
+    if (len == 0 || len > VAULT_NAME_MAX || name[0] == '-' || name[0] == '_' || name[0] == '.')
+        return false;
+    return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == len;
+}
+
+uint32_t body_key_kind(const char *word)
+{
+    if (strcmp(word, "sm2") == 0)
+        return VAULT_KEY_SM2;
+    return strcmp(word, "kek") == 0 ? VAULT_KEY_KEK : 0;
+}
+
+static bool take_uint(const struct field *field, json_t *value, struct admin_message *message, struct body_error *error)
+{
+    if (!json_is_integer(value))
+        return refuse(error, "wrong-type", "field \"%s\" must be a whole number", field->name);
+    json_int_t number = json_integer_value(value);
+    if (number < (json_int_t)field->min || number > (json_int_t)field->max)
+        return refuse(error, "out-of-range", "field \"%s\" must be from %u to %u", field->name, field->min, field->max);
+    uint32_t narrow = (uint32_t)number;
+    memcpy((char *)message + field->offset, &narrow, sizeof narrow);
+    return true;
+}
+
+static bool take_name(const struct field *field, json_t *value, struct admin_message *message, struct body_error *error)
+{
+    if (!json_is_string(value))
+        return refuse(error, "wrong-type", "field \"%s\" must be a string", field->name);
+    if (!body_name_ok(json_string_value(value)))
+        return refuse(error, "out-of-range",
+                      "field \"%s\" must be 1 to %u characters of a-z 0-9 - _ . and start with a letter or digit",
+                      field->name, VAULT_NAME_MAX);
+    snprintf(message->tenant.name, sizeof message->tenant.name, "%s", json_string_value(value));
+    return true;
+}
+
+static bool take_code(const struct field *field, json_t *value, struct admin_message *message, struct body_error *error)
+{
+    if (!json_is_string(value))
+        return refuse(error, "wrong-type", "field \"%s\" must be a string", field->name);
+    size_t len = json_string_length(value);
+    if (len == 0 || len > VAULT_CODE_MAX)
+        return refuse(error, "out-of-range", "field \"%s\" must be 1 to %u bytes of UTF-8", field->name,
+                      VAULT_CODE_MAX);
+    memcpy(message->code, json_string_value(value), len);
+    message->code_len = (uint32_t)len;
+    return true;
+}
+
+static bool take(const struct field *field, json_t *value, struct admin_message *message, struct body_error *error)
+{
+    message->mask |= field->mask;
+    switch (field->type) {
+    case FIELD_NAME:
+        return take_name(field, value, message, error);
+    case FIELD_UINT:
+        return take_uint(field, value, message, error);
+    case FIELD_CODE:
+        return take_code(field, value, message, error);
+    case FIELD_DISABLED:
+        if (!json_is_boolean(value))
+            return refuse(error, "wrong-type", "field \"%s\" must be true or false", field->name);
+        if (json_is_true(value))
+            message->tenant.flags |= VAULT_TENANT_DISABLED;
+        return true;
+    case FIELD_KIND: {
+        if (!json_is_string(value))
+            return refuse(error, "wrong-type", "field \"%s\" must be a string", field->name);
+        uint32_t kind = body_key_kind(json_string_value(value));
+        if (!kind)
+            return refuse(error, "out-of-range", "field \"%s\" must be \"sm2\" or \"kek\"", field->name);
+        message->key.kind = (enum vault_key_kind)kind;
+        return true;
+    }
+    }
+    return refuse(error, "unknown-field", "field \"%s\" has no type", field->name);
+}
+
+/* A key of the sender's own making, fit to be quoted in a sentence: printable ASCII, not long. */
+static void quote_key(const char *key, char out[41])
+{
+    size_t n = 0;
+    for (; key[n] && n < 40; n++)
+        out[n] = key[n] > ' ' && key[n] < 127 && key[n] != '"' && key[n] != '\\' ? key[n] : '?';
+    out[n] = 0;
+}
+
+static bool check_whole(enum body_kind kind, const bool *seen, struct admin_message *message, struct body_error *error)
+{
+    const struct field *fields = kinds[kind].fields;
+    bool uid = false, gid = false, any = false;
+    for (size_t i = 0; i < kinds[kind].count; i++) {
+        if (fields[i].required && !seen[i])
+            return refuse(error, "missing-field", "field \"%s\" is missing", fields[i].name);
+        any |= seen[i];
+        uid |= seen[i] && fields[i].offset == AT(tenant.owner_uid) && fields[i].type == FIELD_UINT;
+        gid |= seen[i] && fields[i].offset == AT(tenant.owner_gid) && fields[i].type == FIELD_UINT;
+    }
+    if (uid != gid)
+        return refuse(error, "missing-field", "field \"%s\" is missing: an owner is owner_uid and owner_gid together",
+                      uid ? "owner_gid" : "owner_uid");
+    if (kind == BODY_TENANT_SET && !any)
+        return refuse(error, "missing-field", "no field to set");
+    if (kind != BODY_KEY_GENERATE)
+        return true;
+    struct vault_key *key = &message->key;
+    if (key->kind == VAULT_KEY_SM2) {
+        if (key->bits && key->bits != 256)
+            return refuse(error, "out-of-range", "field \"bits\" must be 256 for an SM2 key, or left out");
+        key->bits = 256;
+        return true;
+    }
+    if (message->code_len)
+        return refuse(error, "unknown-field", "field \"code\" is for SM2 keys only");
+    if (!key->bits)
+        key->bits = 128;
+    if (key->bits != 128 && key->bits != 192 && key->bits != 256)
+        return refuse(error, "out-of-range", "field \"bits\" must be 128, 192 or 256");
+    return true;
+}
+
+static bool take_object(enum body_kind kind, json_t *object, struct admin_message *message, struct body_error *error)
+{
+    bool seen[SEEN_MAX] = {false};
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value)
+    {
+        size_t i = 0;
+        while (i < kinds[kind].count && strcmp(kinds[kind].fields[i].name, key) != 0)
+            i++;
+        if (i == kinds[kind].count) {
+            char quoted[41];
+            quote_key(key, quoted);
+            return refuse(error, "unknown-field", "field \"%s\" is not known here", quoted);
+        }
+        seen[i] = true;
+        if (!take(&kinds[kind].fields[i], value, message, error))
+            return false;
+    }
+    return check_whole(kind, seen, message, error);
+}
+
+/* jansson's own text quotes what stands near the error, which may be a part of an access code; only for a duplicate key
+ * is that the key. */
+static bool refuse_syntax(const json_error_t *what, struct body_error *error)
+{
+    if (json_error_code(what) == json_error_duplicate_key) {
+        char name[41] = "?";
+        const char *first = strchr(what->text, '"');
+        const char *last = strrchr(what->text, '"');
+        if (first && last > first + 1) {
+            char key[JSON_ERROR_TEXT_LENGTH];
+            snprintf(key, sizeof key, "%.*s", (int)(last - first - 1), first + 1);
+            quote_key(key, name);
+        }
+        return refuse(error, "duplicate-field", "field \"%s\" stands twice", name);
+    }
+    return refuse(error, "bad-json", "the body is not valid JSON: line %d, column %d", what->line, what->column);
+}
+
+bool body_parse(enum body_kind kind, const char *bytes, size_t len, struct admin_message *message,
+                struct body_error *error)
+{
+    if ((unsigned)kind >= BODY_KINDS)
+        return refuse(error, "bad-json", "no such kind of body");
+    if (len > BODY_MAX)
+        return refuse(error, "too-large", "the body is longer than %u bytes", BODY_MAX);
+    if (len == 0) {
+        if (kind == BODY_EMPTY)
+            return true;
+        return refuse(error, "bad-json", "a JSON object is expected as the body");
+    }
+    json_error_t what;
+    json_t *root = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &what);
+    if (!root)
+        return refuse_syntax(&what, error);
+    bool ok = json_is_object(root) ? take_object(kind, root, message, error)
+                                   : refuse(error, "wrong-type", "the body must be a JSON object");
+    json_decref(root);
+    return ok;
+}

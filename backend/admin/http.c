@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http.c: HTTP requests become messages for the broker, rows and results become JSON.
+ *
+ * libmicrohttpd runs in external epoll mode on the admin process's only thread; no handler blocks. One `struct
+ * exchange` per request goes through these stages:
+ *
+ *   READING   the body arrives in pieces and is collected, up to BODY_MAX. What is longer is read and thrown away, so
+ *             that the peer sees the refusal and not a broken connection
+ *   WAITING   the request is with the link (link.h), the connection suspended: libmicrohttpd does not look at it
+ *   READY     the answer stands in the exchange; the connection was resumed and sends it
+ *
+ * A request that is refused here (route, body, peer) goes from READING to READY. The link always ends a request
+ * (answer, death of the broker, 30 s), so a suspended connection is always resumed. A peer that hangs up while WAITING
+ * is noticed afterwards; its change is done all the same.
+ *
+ * Secrets: an access code can stand in a body. It is wiped in libmicrohttpd's buffer as it is taken out of it, in the
+ * exchange's buffer once parsed, in jansson's memory by wipe_alloc.h and in the message by the link.
+ */
+#include "backend/admin/http.h"
+#include "backend/admin/render.h"
+#include "backend/admin/route.h"
+#include "backend/admin/wipe_alloc.h"
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define CONNECTION_MEMORY 32768u /* request line, headers and a read buffer */
+#define IDLE_SECONDS      15u
+#define LENGTH_REFUSED    (16u << 20) /* announced bodies longer than this are not even read */
+#define ROWS_MAX          100000u
+
+struct http {
+    struct MHD_Daemon *daemon;
+    struct link *link;
+    const struct peer_rule *rule;
+    int epoll_fd;
+};
+
+enum stage {
+    STAGE_READING,
+    STAGE_WAITING,
+    STAGE_READY,
+};
+
+struct exchange {
+    struct link_request request; /* first: the link's callbacks cast it back */
+    struct http *http;
+    struct MHD_Connection *connection;
+    enum stage stage;
+    const struct route *route;
+    char *body;
+    size_t body_len;
+    bool too_long, no_memory;
+    json_t *rows; /* array */
+    unsigned http_status;
+    json_t *answer; /* NULL: no content */
+    char allow[64];
+    char location[64];
+};
+
+uint64_t http_now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void exchange_free(struct exchange *ex)
+{
+    if (ex->body)
+        explicit_bzero(ex->body, BODY_MAX);
+    free(ex->body);
+    json_decref(ex->rows);
+    json_decref(ex->answer);
+    explicit_bzero(&ex->request.message, sizeof ex->request.message);
+    free(ex);
+}
+
+static void refuse(struct exchange *ex, unsigned http_status, const char *code, const char *message)
+{
+    ex->stage = STAGE_READY;
+    ex->http_status = http_status;
+    ex->answer = render_error(code, message);
+}
+
+/* {"tenants": [...]} and its like, or the one row itself. */
+static void accept_rows(struct exchange *ex)
+{
+    static const char *const lists[] = {[ANSWER_TENANTS] = "tenants", [ANSWER_KEYS] = "keys"};
+    ex->http_status = ex->route->http_status;
+    switch (ex->route->answer) {
+    case ANSWER_TENANTS:
+    case ANSWER_KEYS:
+        ex->answer = json_pack("{s:O}", lists[ex->route->answer], ex->rows);
+        return;
+    case ANSWER_TENANT:
+    case ANSWER_KEY:
+    case ANSWER_STATUS:
+        ex->answer = json_incref(json_array_get(ex->rows, 0));
+        if (!ex->answer)
+            refuse(ex, 500, "failed", "the broker's answer is incomplete; the request itself was done");
+        return;
+    case ANSWER_OPERATIONS:
+        ex->answer = json_pack("{s:o}", "operations", render_operations());
+        return;
+    case ANSWER_NONE:
+        return;
+    }
+}
+
+static void on_row(struct link_request *request, const struct admin_message *row)
+{
+    struct exchange *ex = (struct exchange *)request;
+    json_t *json = NULL;
+    if (json_array_size(ex->rows) >= ROWS_MAX)
+        return;
+    switch (ex->route->answer) {
+    case ANSWER_TENANT:
+    case ANSWER_TENANTS:
+        json = render_tenant(row);
+        break;
+    case ANSWER_KEY:
+    case ANSWER_KEYS:
+        json = render_key(row);
+        break;
+    case ANSWER_STATUS:
+        json = render_status(row);
+        break;
+    case ANSWER_NONE:
+    case ANSWER_OPERATIONS:
+        return; /* rows that nobody asked for */
+    }
+    if (!json || json_array_append_new(ex->rows, json) < 0)
+        ex->no_memory = true;
+}
+
+static void finish(struct exchange *ex, const struct admin_message *done)
+{
+    const char *code;
+    unsigned http_status = route_result(done->result, &code);
+    if (done->result != VAULT_OK) {
+        refuse(ex, http_status, code, done->text[0] ? done->text : "the broker refused, and did not say why");
+        return;
+    }
+    if (ex->no_memory) {
+        refuse(ex, 500, "no-memory", "not enough memory for the answer; the request itself was done");
+        return;
+    }
+    if (ex->route->type == ADMIN_TENANT_ADD)
+        snprintf(ex->location, sizeof ex->location, "/v1/tenants/%s", ex->request.message.tenant.name);
+    accept_rows(ex);
+}
+
+static void on_done(struct link_request *request, enum link_outcome outcome, const struct admin_message *done)
+{
+    struct exchange *ex = (struct exchange *)request;
+    bool change = ex->route->change;
+    bool was_waiting = ex->stage == STAGE_WAITING;
+    ex->stage = STAGE_READY;
+    switch (outcome) {
+    case LINK_ANSWERED:
+        finish(ex, done);
+        break;
+    case LINK_NO_BROKER:
+        refuse(ex, 503, "no-broker", "the broker does not run at the moment; nothing was done");
+        break;
+    case LINK_LOST:
+        refuse(
+            ex, 503, "broker-lost",
+            change
+                ? "the broker ended during this request: it is not known whether it was done; look before you try again"
+                : "the broker ended during this request");
+        break;
+    case LINK_TIMED_OUT:
+        refuse(
+            ex, 504, "timeout",
+            change
+                ? "the broker did not answer in 30 s: it is not known whether this was done; look before you try again"
+                : "the broker did not answer in 30 s");
+        break;
+    }
+    if (was_waiting)
+        MHD_resume_connection(ex->connection);
+}
+
+static enum MHD_Result send_answer(struct exchange *ex)
+{
+    char *text = ex->answer ? json_dumps(ex->answer, JSON_INDENT(2)) : NULL;
+    size_t len = text ? strlen(text) : 0;
+    if (text)
+        text[len++] = '\n'; /* in place of the 0, which nobody needs */
+    if (!text && ex->http_status == 200)
+        ex->http_status = 500;
+    struct MHD_Response *response = MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_COPY);
+    wipe_free(text);
+    if (!response)
+        return MHD_NO;
+    if (len)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    if (ex->allow[0] && ex->http_status == 405)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, ex->allow);
+    if (ex->location[0] && ex->http_status == 201)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_LOCATION, ex->location);
+    if (ex->http_status == 503)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+    enum MHD_Result result = MHD_queue_response(ex->connection, ex->http_status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* The whole body is there. */
+static void start(struct exchange *ex)
+{
+    struct link_request *request = &ex->request;
+    struct body_error error = {0};
+    bool ok = body_parse(ex->route->body, ex->body, ex->body_len, &request->message, &error);
+    if (ex->body)
+        explicit_bzero(ex->body, BODY_MAX);
+    if (!ok) {
+        explicit_bzero(&request->message, sizeof request->message);
+        refuse(ex, 400, error.code, error.message);
+        return;
+    }
+    if (ex->route->answer == ANSWER_OPERATIONS) {
+        ex->stage = STAGE_READY;
+        accept_rows(ex);
+        return;
+    }
+    ex->rows = json_array();
+    request->row = on_row;
+    request->done = on_done;
+    link_submit(ex->http->link, request, http_now_ms());
+    if (ex->stage == STAGE_READING) {
+        ex->stage = STAGE_WAITING;
+        MHD_suspend_connection(ex->connection);
+    }
+}
+
+static void collect(struct exchange *ex, const char *data, size_t len)
+{
+    if (!ex->body && !ex->no_memory)
+        ex->body = malloc(BODY_MAX);
+    if (!ex->body)
+        ex->no_memory = true;
+    else if (ex->too_long || len > BODY_MAX - ex->body_len)
+        ex->too_long = true;
+    else {
+        memcpy(ex->body + ex->body_len, data, len);
+        ex->body_len += len;
+    }
+    /* libmicrohttpd's buffer, which it does not wipe; it is done with these bytes once they are taken. */
+    explicit_bzero((void *)(uintptr_t)data, len);
+}
+
+/* Only the method, the path and the peer are known. */
+static void begin(struct exchange *ex, const char *url, const char *method)
+{
+    struct body_error error = {0};
+    unsigned http_status = 0;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(ex->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (!info || !peer_allowed(info->connect_fd, ex->http->rule)) {
+        refuse(ex, 403, "not-allowed", "only root, the daemon's user and members of its group may use this socket");
+        return;
+    }
+    ex->route = route_find(method, url, &ex->request.message, &http_status, ex->allow, &error);
+    if (!ex->route) {
+        refuse(ex, http_status, error.code, error.message);
+        return;
+    }
+    if (MHD_get_connection_values(ex->connection, MHD_GET_ARGUMENT_KIND, NULL, NULL) > 0) {
+        refuse(ex, 400, "unknown-field", "query parameters are not known here");
+        return;
+    }
+    const char *length = MHD_lookup_connection_value(ex->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    if (length && strtoull(length, NULL, 10) > LENGTH_REFUSED)
+        refuse(ex, 413, "too-large", "the body is longer than 65536 bytes");
+}
+
+static bool announces_too_much(const struct exchange *ex)
+{
+    return ex->stage == STAGE_READY && ex->http_status == 413;
+}
+
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
+                                  const char *version, const char *data, size_t *len, void **state)
+{
+    struct exchange *ex = *state;
+    (void)version;
+    if (!ex) {
+        ex = calloc(1, sizeof *ex);
+        if (!ex)
+            return MHD_NO;
+        ex->http = arg;
+        ex->connection = connection;
+        *state = ex;
+        begin(ex, url, method);
+        return announces_too_much(ex) ? send_answer(ex) : MHD_YES;
+    }
+    if (*len) {
+        collect(ex, data, *len);
+        *len = 0;
+        return MHD_YES;
+    }
+    if (ex->stage == STAGE_READING && ex->too_long)
+        refuse(ex, 413, "too-large", "the body is longer than 65536 bytes");
+    else if (ex->stage == STAGE_READING && ex->no_memory)
+        refuse(ex, 500, "no-memory", "not enough memory; nothing was done");
+    else if (ex->stage == STAGE_READING)
+        start(ex);
+    return ex->stage == STAGE_READY ? send_answer(ex) : MHD_YES;
+}
+
+static void on_completed(void *arg, struct MHD_Connection *connection, void **state,
+                         enum MHD_RequestTerminationCode why)
+{
+    (void)arg, (void)connection, (void)why;
+    if (*state)
+        exchange_free(*state);
+    *state = NULL;
+}
+
+/* libmicrohttpd's complaints are about peers that hang up and the like: nothing an operator can act on. */
+static void no_log(void *arg, const char *format, va_list args)
+{
+    (void)arg, (void)format, (void)args;
+}
+
+struct http *http_start(int listen_fd, struct link *link, const struct peer_rule *rule)
+{
+    struct http *http = calloc(1, sizeof *http);
+    if (!http)
+        return NULL;
+    http->link = link;
+    http->rule = rule;
+    http->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, http,
+        MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL, MHD_OPTION_LISTEN_SOCKET, (MHD_socket)listen_fd,
+        MHD_OPTION_CONNECTION_LIMIT, HTTP_CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+    const union MHD_DaemonInfo *info =
+        http->daemon ? MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+    if (!info) {
+        if (http->daemon)
+            MHD_stop_daemon(http->daemon);
+        free(http);
+        return NULL;
+    }
+    http->epoll_fd = info->epoll_fd;
+    return http;
+}
+
+int http_fd(const struct http *http)
+{
+    return http->epoll_fd;
+}
+
+int http_timeout(const struct http *http)
+{
+    MHD_UNSIGNED_LONG_LONG ms;
+    if (MHD_get_timeout(http->daemon, &ms) != MHD_YES)
+        return -1;
+    return ms > 60000 ? 60000 : (int)ms;
+}
+
+void http_run(struct http *http)
+{
+    MHD_run(http->daemon);
+}
+
+void http_stop(struct http *http)
+{
+    MHD_run(http->daemon); /* resumed connections send their last answers */
+    MHD_stop_daemon(http->daemon);
+    free(http);
+}

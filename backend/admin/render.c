@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* see render.h */
+#include "backend/admin/render.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Text of another process: bytes that are not ASCII print as '?', since JSON wants UTF-8. */
+static json_t *text(const char *raw)
+{
+    char clean[VAULT_ERROR_TEXT];
+    size_t n = 0;
+    for (; raw[n] && n < sizeof clean - 1; n++)
+        clean[n] = raw[n] >= ' ' && raw[n] < 127 ? raw[n] : '?';
+    clean[n] = 0;
+    return json_string(clean);
+}
+
+static json_t *number(uint64_t value)
+{
+    return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
+}
+
+static json_t *hex(const uint8_t *bytes, size_t len)
+{
+    char out[2 * 64 + 1];
+    for (size_t i = 0; i < len && i < 64; i++)
+        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+    return json_string(out);
+}
+
+static bool all_zero(const uint8_t *bytes, size_t len)
+{
+    uint8_t any = 0;
+    for (size_t i = 0; i < len; i++)
+        any |= bytes[i];
+    return any == 0;
+}
+
+static json_t *render_counters(const struct admin_counters *c)
+{
+    json_t *rejects = json_object();
+    for (unsigned reason = CM_GATE_OK + 1; reason < CM_GATE_END; reason++)
+        json_object_set_new(rejects, cm_gate_name((enum cm_gate)reason), number(c->rejects[reason]));
+    return json_pack("{s:o s:o s:o s:o s:o s:o s:I s:I s:I s:o}", "operations", number(c->operations), "errors",
+                     number(c->errors), "bytes", number(c->bytes), "doorbells", number(c->doorbells), "wakeups",
+                     number(c->wakeups), "card_ns", number(c->card_ns), "regions", (json_int_t)c->regions, "sessions",
+                     (json_int_t)c->sessions, "handles", (json_int_t)c->handles, "rejects", rejects);
+}
+
+json_t *render_tenant(const struct admin_message *row)
+{
+    const struct vault_tenant *t = &row->tenant;
+    return json_pack("{s:o s:I s:o s:b s:I s:I s:I s:I s:I s:I s:o}", "name", text(t->name), "id", (json_int_t)t->id,
+                     "serial", text(t->serial), "disabled", (t->flags & VAULT_TENANT_DISABLED) != 0, "owner_uid",
+                     (json_int_t)t->owner_uid, "owner_gid", (json_int_t)t->owner_gid, "max_connections",
+                     (json_int_t)t->max_connections, "max_sessions", (json_int_t)t->max_sessions, "max_handles",
+                     (json_int_t)t->max_handles, "weight", (json_int_t)t->weight, "counters",
+                     render_counters(&row->counters));
+}
+
+json_t *render_key(const struct admin_message *row)
+{
+    const struct vault_key *k = &row->key;
+    bool sm2 = k->kind == VAULT_KEY_SM2;
+    json_t *key = json_pack("{s:s s:I s:I s:b s:I s:b s:o}", "kind", sm2 ? "sm2" : "kek", "index", (json_int_t)k->index,
+                            "bits", (json_int_t)k->bits, "has_code", k->has_code, "failures", (json_int_t)k->failures,
+                            "locked", k->locked, "created", number(k->created));
+    if (sm2 && !all_zero(row->sign_public, sizeof row->sign_public))
+        json_object_set_new(key, "sign_public", hex(row->sign_public, sizeof row->sign_public));
+    if (sm2 && !all_zero(row->encrypt_public, sizeof row->encrypt_public))
+        json_object_set_new(key, "encrypt_public", hex(row->encrypt_public, sizeof row->encrypt_public));
+    return key;
+}
+
+json_t *render_status(const struct admin_message *row)
+{
+    const struct admin_status *s = &row->status;
+    char generation[17];
+    snprintf(generation, sizeof generation, "%016" PRIx64, s->generation);
+    return json_pack("{s:o s:s s:o s:I s:I s:{s:o s:o} s:o s:o s:o}", "version", text(s->version), "generation",
+                     generation, "uptime_s", number(s->uptime_s), "broker_pid", (json_int_t)s->broker_pid, "tenants",
+                     (json_int_t)s->tenants, "card", "name", text(s->card), "state", text(s->card_state), "total",
+                     render_counters(&s->total), "sleeps", number(s->sleeps), "passes", number(s->passes));
+}
+
+static json_t *bits(uint32_t value, const char *const *names, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        if (value & 1u << i)
+            json_array_append_new(list, json_string(names[i]));
+    return list;
+}
+
+json_t *render_operations(void)
+{
+    static const char *const fields[] = {"session", "key", "alg", "arg", "iv"};
+    static const char *const traits[] = {"repeat", "needs", "makes", "copy", "slow", "asym", "keys"};
+    json_t *list = json_array();
+    for (uint32_t op = 0; op < CM_OP_END; op++) {
+        const struct cm_op_info *info = cm_op_info(op);
+        if (!info)
+            continue;
+        json_array_append_new(list, json_pack("{s:I s:s s:s s:{s:i s:i} s:{s:i s:i} s:o s:o}", "number", (json_int_t)op,
+                                              "name", info->name, "function", info->function, "params", "min",
+                                              info->param_min, "max", info->param_max, "data", "min", info->data_min,
+                                              "max", info->data_max, "fields",
+                                              bits(info->fields, fields, sizeof fields / sizeof *fields), "traits",
+                                              bits(info->traits, traits, sizeof traits / sizeof *traits)));
+    }
+    return list;
+}
+
+json_t *render_error(const char *code, const char *message)
+{
+    return json_pack("{s:{s:o s:o}}", "error", "code", text(code), "message", text(message));
+}

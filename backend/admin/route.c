@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* see route.h */
+#include "backend/admin/route.h"
+#include <stdio.h>
+#include <string.h>
+
+#define KEY "/v1/tenants/{name}/keys/{kind}/{index}"
+
+static const struct route routes[] = {
+    {"GET", "/v1/status", BODY_EMPTY, ADMIN_STATUS, ANSWER_STATUS, 200, false},
+    {"GET", "/v1/operations", BODY_EMPTY, 0, ANSWER_OPERATIONS, 200, false},
+    {"GET", "/v1/tenants", BODY_EMPTY, ADMIN_TENANT_LIST, ANSWER_TENANTS, 200, false},
+    {"POST", "/v1/tenants", BODY_TENANT_ADD, ADMIN_TENANT_ADD, ANSWER_TENANT, 201, true},
+    {"GET", "/v1/tenants/{name}", BODY_EMPTY, ADMIN_TENANT_SHOW, ANSWER_TENANT, 200, false},
+    {"PATCH", "/v1/tenants/{name}", BODY_TENANT_SET, ADMIN_TENANT_SET, ANSWER_NONE, 204, true},
+    {"DELETE", "/v1/tenants/{name}", BODY_EMPTY, ADMIN_TENANT_REMOVE, ANSWER_NONE, 204, true},
+    {"GET", "/v1/tenants/{name}/keys", BODY_EMPTY, ADMIN_KEY_LIST, ANSWER_KEYS, 200, false},
+    {"POST", "/v1/tenants/{name}/keys", BODY_KEY_GENERATE, ADMIN_KEY_GENERATE, ANSWER_KEY, 201, true},
+    {"DELETE", KEY, BODY_EMPTY, ADMIN_KEY_DESTROY, ANSWER_NONE, 204, true},
+    {"POST", KEY "/unlock", BODY_EMPTY, ADMIN_KEY_UNLOCK, ANSWER_NONE, 204, true},
+    {"POST", "/v1/card/test", BODY_EMPTY, ADMIN_CARD_TEST, ANSWER_NONE, 204, false},
+};
+
+static bool is_segment(const char *pattern, size_t len, const char *word)
+{
+    return len == strlen(word) && memcmp(pattern, word, len) == 0;
+}
+
+/* 1..VAULT_INDEX_MAX in plain decimal; 0: it is not. */
+static uint32_t parse_index(const char *text)
+{
+    uint32_t value = 0;
+    if (text[0] < '1' || text[0] > '9')
+        return 0;
+    for (; *text; text++) {
+        if (*text < '0' || *text > '9' || value > VAULT_INDEX_MAX)
+            return 0;
+        value = value * 10 + (uint32_t)(*text - '0');
+    }
+    return value <= VAULT_INDEX_MAX ? value : 0;
+}
+
+enum match {
+    MATCH_NO,
+    MATCH_YES,
+    MATCH_BAD, /* the path has this form, but a name, kind or index in it cannot be */
+};
+
+static bool take_segment(const char *pattern, size_t plen, const char *word, struct admin_message *message,
+                         struct body_error *error)
+{
+    if (is_segment(pattern, plen, "{name}")) {
+        snprintf(error->message, sizeof error->message, "the path holds no valid tenant name");
+        if (body_name_ok(word))
+            memcpy(message->tenant.name, word, strlen(word) + 1);
+        return message->tenant.name[0] != 0;
+    }
+    if (is_segment(pattern, plen, "{kind}")) {
+        snprintf(error->message, sizeof error->message, "the kind of key in the path must be sm2 or kek");
+        message->key.kind = (enum vault_key_kind)body_key_kind(word);
+        return message->key.kind != 0;
+    }
+    snprintf(error->message, sizeof error->message, "the key index in the path must be from 1 to %u", VAULT_INDEX_MAX);
+    message->key.index = parse_index(word);
+    return message->key.index != 0;
+}
+
+static enum match match_path(const char *pattern, const char *path, struct admin_message *message,
+                             struct body_error *error)
+{
+    enum match result = MATCH_YES;
+    while (*pattern == '/' && *path == '/') {
+        size_t plen = strcspn(++pattern, "/"), len = strcspn(++path, "/");
+        char word[80];
+        if (len == 0 || len >= sizeof word)
+            return MATCH_NO;
+        memcpy(word, path, len);
+        word[len] = 0;
+        if (pattern[0] != '{' && !is_segment(pattern, plen, word))
+            return MATCH_NO;
+        if (pattern[0] == '{' && result == MATCH_YES && !take_segment(pattern, plen, word, message, error))
+            result = MATCH_BAD; /* the first complaint stays; the rest must still have the form */
+        pattern += plen;
+        path += len;
+    }
+    return *pattern || *path ? MATCH_NO : result;
+}
+
+/* Only SM2 indexes have access codes, so only they are unlocked. */
+static bool fits_kind(const struct route *route, const struct admin_message *message, struct body_error *error)
+{
+    if (route->type != ADMIN_KEY_UNLOCK || message->key.kind == VAULT_KEY_SM2)
+        return true;
+    snprintf(error->message, sizeof error->message, "a KEK has no access code: nothing to unlock");
+    return false;
+}
+
+const struct route *route_find(const char *method, const char *path, struct admin_message *message,
+                               unsigned *http_status, char allow[64], struct body_error *error)
+{
+    allow[0] = 0;
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        struct admin_message found = {.type = routes[i].type};
+        enum match match = match_path(routes[i].pattern, path, &found, error);
+        if (match == MATCH_NO)
+            continue;
+        size_t used = strlen(allow);
+        snprintf(allow + used, 64 - used, "%s%s", used ? ", " : "", routes[i].method);
+        if (strcmp(routes[i].method, method) != 0)
+            continue;
+        if (match == MATCH_BAD || !fits_kind(&routes[i], &found, error)) {
+            *http_status = 400;
+            error->code = "out-of-range";
+            return NULL;
+        }
+        message->type = found.type;
+        message->tenant = found.tenant;
+        message->key = found.key;
+        return &routes[i];
+    }
+    *http_status = allow[0] ? 405 : 404;
+    error->code = allow[0] ? "method-not-allowed" : "no-such-path";
+    snprintf(error->message, sizeof error->message,
+             allow[0] ? "this path does not take that method" : "there is no such path");
+    return NULL;
+}
+
+unsigned route_result(uint32_t result, const char **code)
+{
+    static const struct {
+        unsigned http_status;
+        const char *code;
+    } table[] = {
+        [VAULT_OK] = {200, "ok"},
+        [VAULT_NOT_FOUND] = {404, "not-found"},
+        [VAULT_EXISTS] = {409, "exists"},
+        [VAULT_INVALID] = {400, "invalid"},
+        [VAULT_DAMAGED] = {500, "damaged"},
+        [VAULT_IO] = {507, "io"},
+        [VAULT_BAD_CODE] = {403, "bad-code"},
+        [VAULT_LOCKED] = {423, "locked"},
+        [VAULT_BUSY] = {503, "busy"},
+    };
+    if (result >= sizeof table / sizeof *table) {
+        *code = "failed";
+        return 500;
+    }
+    *code = table[result].code;
+    return table[result].http_status;
+}
+
+const struct route *route_row(unsigned i)
+{
+    return i < sizeof routes / sizeof *routes ? &routes[i] : NULL;
+}
