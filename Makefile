@@ -16,7 +16,7 @@ setup:
 	@tools/setup
 
 demo: build
-	@BUILD=$(BUILD) tools/demo
+	@BUILD=$(BUILD) demo/run
 
 check: setup
 	@tools/run-tests

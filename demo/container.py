@@ -50,7 +50,7 @@ def libraries(*programs):
 
 class Container:
     def __init__(self, program, arguments, socket, results, extra=None, environment=None, output=None):
-        """extra: {path inside: file of the host}; output: a descriptor for standard output and error."""
+        """extra: {path inside: file of the host}; input, output: descriptors for standard input, output and error."""
         self.program, self.arguments = program, arguments
         self.binds = {'/bin/' + os.path.basename(program): program, '/run/cardmux/card.sock': socket}
         self.binds.update(extra or {})
@@ -58,7 +58,7 @@ class Container:
             self.binds.setdefault(name if name.startswith('/') else '/lib/' + name, path)
         self.results = results
         self.environment = {'PATH': '/bin', 'LD_LIBRARY_PATH': '/lib', **(environment or {})}
-        self.output = output
+        self.input, self.output = None, output
         self.pid = None
 
     def start(self):
@@ -104,8 +104,7 @@ class Container:
         if self.output is not None:
             os.dup2(self.output, 1)
             os.dup2(self.output, 2)
-        null = os.open('/dev/null', os.O_RDONLY)
-        os.dup2(null, 0)
+        os.dup2(os.open('/dev/null', os.O_RDONLY) if self.input is None else self.input, 0)
         checked(LIBC.unshare(NEWUSER | NEWNS | NEWPID | NEWNET | NEWIPC | NEWUTS), 'unshare')
         os.write(ready, b'1')
         if os.read(go, 1) != b'1':
