@@ -261,8 +261,10 @@ static int defaults_set(struct config *config)
         size_t offset;
         const char *value;
     } texts[] = {
-        {PLACE(state_dir), "/var/lib/cardmux"}, {PLACE(run_dir), "/run/cardmux"},
-        {PLACE(user), CONFIG_DEFAULT_USER},     {PLACE(group), CONFIG_DEFAULT_GROUP},
+        {PLACE(state_dir), "/var/lib/cardmux"},
+        {PLACE(run_dir), "/run/cardmux"},
+        {PLACE(user), CONFIG_DEFAULT_USER},
+        {PLACE(group), CONFIG_DEFAULT_GROUP},
         {PLACE(card), "soft"},
     };
     memset(config, 0, sizeof(*config));

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keeper.h: see keeper.c. */
+#ifndef CARDMUX_KEEPER_H
+#define CARDMUX_KEEPER_H
+
+#include "backend/main/config.h"
+
+/* Serves until SIGTERM or SIGINT (0), or fails at start (1, after saying why). ready_fd: -1 or where "ready" is
+   written. */
+int keeper_run(const struct config *config, int ready_fd);
+
+#endif
