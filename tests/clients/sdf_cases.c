@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+#include "tests/clients/sdf_cases.h"
+#include "tests/clients/sm2_raw.h"
+
+const struct sdf_case sdf_cases[] = {
+    {"device", case_device},
+    {"handles", case_handles},
+    {"random", case_random},
+    {"rights", case_rights},
+    {"absent", case_absent},
+    {"export", case_export},
+    {"keypair", case_keypair},
+    {"epk", case_epk},
+    {"ipk_isk", case_ipk_isk},
+    {"kek", case_kek},
+    {"destroy", case_destroy},
+    {"sign", case_sign},
+    {"pke", case_pke},
+    {"arity", case_arity},
+    {"cipher", case_cipher},
+    {"cipher_chain", case_cipher_chain},
+    {"cipher_huge", case_cipher_huge},
+    {"cipher_wrong", case_cipher_wrong},
+    {"mac", case_mac},
+    {"hash", case_hash},
+    {"hash_z", case_hash_z},
+    {"hash_steps", case_hash_steps},
+    {"threads", case_threads},
+    {"close_race", case_close_race},
+    {"fork", case_fork},
+    {NULL, NULL},
+};
+
+enum sdf_state {
+    WORKS,
+    ABSENT
+};
+
+static const struct {
+    const char *name;
+    enum sdf_state state;
+} functions[] = {
+#define SDF_FUNCTION(name, state) {#name, state},
+#include "frontend/sdf/functions.def"
+#undef SDF_FUNCTION
+};
+
+#define FUNCTIONS (sizeof functions / sizeof functions[0])
+
+/* met[function][code - SDR_BASE], 0 for SDR_OK: the first case that met it */
+static const char *met[FUNCTIONS][32];
+
+static const char *const code_names[32] = {
+    "OK",        "UNKNOWERR",   "NOTSUPPORT",    "COMMFAIL",         "HARDFAIL",    "OPENDEVICE", "OPENSESSION",
+    "PARDENY",   "KEYNOTEXIST", "ALGNOTSUPPORT", "ALGMODNOTSUPPORT", "PKOPERR",     "SKOPERR",    "SIGNERR",
+    "VERIFYERR", "SYMOPERR",    "STEPERR",       "FILESIZEERR",      "FILENOEXIST", "FILEOFSERR", "KEYTYPEERR",
+    "KEYERR",    "ENCDATAERR",  "RANDERR",       "PRKRERR",          "MACERR",      "FILEEXISTS", "FILEWERR",
+    "NOBUFFER",  "INARGERR",    "OUTARGERR",     "USERIDERR",
+};
+
+const char *sdf_code_name(uint32_t code)
+{
+    if (code == SDR_OK)
+        return code_names[0];
+    return code > SDR_BASE && code < SDR_BASE + 32u ? code_names[code - SDR_BASE] : "no SDR_ code";
+}
+
+static void note(const char *function, uint32_t code, const char *name)
+{
+    for (size_t i = 0; i < FUNCTIONS; i++)
+        if (strcmp(functions[i].name, function) == 0 && (code == SDR_OK || code - SDR_BASE < 32u)) {
+            const char **cell = &met[i][code == SDR_OK ? 0 : code - SDR_BASE];
+            if (!*cell)
+                *cell = name;
+        }
+}
+
+bool sdf_met(struct sdf_env *env, const char *function, bool any_error, uint32_t want, uint32_t got, int line)
+{
+    if (any_error ? got != SDR_OK : got == want) {
+        note(function, got, env->name);
+        return true;
+    }
+    fprintf(stderr, "case %s, line %d: %s gave %s (0x%08x), wanted %s\n", env->name, line, function, sdf_code_name(got),
+            (unsigned)got, any_error ? "an error" : sdf_code_name(want));
+    env->failed++;
+    return false;
+}
+
+bool sdf_holds(struct sdf_env *env, bool truth, const char *text, int line)
+{
+    if (!truth) {
+        fprintf(stderr, "case %s, line %d: does not hold: %s\n", env->name, line, text);
+        env->failed++;
+    }
+    return truth;
+}
+
+bool sdf_case_run(const struct sdf_case *c, struct sdf_env *env)
+{
+    env->name = c->name;
+    env->failed = 0;
+    if (CALL(SDR_OK, SDF_OpenSession, env->device, &env->session)) {
+        c->run(env);
+        CALL(SDR_OK, SDF_CloseSession, env->session);
+    }
+    return env->failed == 0;
+}
+
+void sdf_calls_print(FILE *out)
+{
+    for (size_t i = 0; i < FUNCTIONS; i++)
+        for (size_t code = 0; code < 32; code++)
+            if (met[i][code])
+                fprintf(out, "%-40s %-18s %s\n", functions[i].name, code_names[code], met[i][code]);
+}
+
+int sdf_calls_missing(FILE *out)
+{
+    int missing = 0;
+    for (size_t i = 0; i < FUNCTIONS; i++) {
+        bool error = false;
+        for (size_t code = 1; code < 32; code++)
+            error |= met[i][code] != NULL;
+        bool positive = functions[i].state == WORKS ? met[i][0] != NULL : met[i][SDR_NOTSUPPORT - SDR_BASE] != NULL;
+        bool wrong = functions[i].state == ABSENT && met[i][0];
+        if (positive && error && !wrong)
+            continue;
+        fprintf(out, "%s: %s\n", functions[i].name,
+                wrong       ? "marked ABSENT, but works"
+                : !positive ? "no test of what it is for"
+                            : "no test of an error");
+        missing++;
+    }
+    return missing;
+}
+
+void sdf_point(const uint8_t point[64], ECCrefPublicKey *key)
+{
+    memset(key, 0, sizeof *key);
+    key->bits = 256;
+    memcpy(key->x + 32, point, 32);
+    memcpy(key->y + 32, point + 32, 32);
+}
+
+void sdf_point_bytes(const ECCrefPublicKey *key, uint8_t point[64])
+{
+    memcpy(point, key->x + 32, 32);
+    memcpy(point + 32, key->y + 32, 32);
+}
+
+size_t sdf_cipher_bytes(const ECCCipher *cipher, uint8_t *out)
+{
+    memcpy(out, cipher->x + 32, 32);
+    memcpy(out + 32, cipher->y + 32, 32);
+    memcpy(out + 64, cipher->M, 32);
+    memcpy(out + 96, (const uint8_t *)cipher + 164, cipher->L);
+    return 96 + cipher->L;
+}
+
+void sdf_cipher_fill(ECCCipher *cipher, const uint8_t *in, size_t len)
+{
+    memset(cipher, 0, 164);
+    memcpy(cipher->x + 32, in, 32);
+    memcpy(cipher->y + 32, in + 32, 32);
+    memcpy(cipher->M, in + 64, 32);
+    cipher->L = (unsigned)(len - 96);
+    memcpy((uint8_t *)cipher + 164, in + 96, len - 96);
+}
+
+void *sdf_known_key(struct sdf_env *env, unsigned bits, uint8_t bytes[32])
+{
+    uint8_t d[32], point[64], raw[96 + 255];
+    union sdf_cipher cipher;
+    ECCrefPublicKey key;
+    void *handle = NULL;
+    if (!HOLDS(sm2_raw_generate(d, point)))
+        return NULL;
+    sdf_point(point, &key);
+    if (!CALL(SDR_OK, SDF_GenerateKeyWithEPK_ECC, env->session, bits, SGD_SM2_3, &key, &cipher.c, &handle))
+        return NULL;
+    size_t len = sdf_cipher_bytes(&cipher.c, raw);
+    return HOLDS(len == 96 + bits / 8) && HOLDS(sm2_raw_decrypt(d, raw, len, bytes)) ? handle : NULL;
+}

@@ -1,0 +1,601 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "cardmux/sdf.h"
+#include "tests/clients/sm2_raw.h"
+#include "tests/unit/fake_link.h"
+
+#define KEYS  64
+#define INDEX 3
+
+struct link {
+    int refs;
+};
+
+struct fake_key {
+    uint32_t number;
+    size_t len; /* 0: free */
+    uint8_t bytes[32];
+};
+
+struct session {
+    struct link *link;
+    uint32_t attach, incarnation;
+    bool holds, lost;
+    struct fake_key keys[KEYS];
+    int rights[INDEX];
+    EVP_MD_CTX *hash;
+    EVP_MAC_CTX *mac;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct link the_link;
+static uint32_t attach_now = 1, next_number = 1;
+static int session_count, key_count;
+static uint64_t counts[CM_OP_END];
+static struct {
+    uint16_t op;
+    uint32_t status;
+    int skip;
+} failure;
+static struct {
+    uint8_t d[32], point[64];
+} pairs[INDEX][2]; /* [index][sign, encrypt]; index 0 is not there */
+static uint8_t kek[16];
+static const char *const codes[INDEX] = {NULL, NULL, "12345678"};
+
+void fake_restart(void)
+{
+    attach_now++;
+}
+
+void fake_fail(uint16_t op, uint32_t status, int skip)
+{
+    failure.op = op;
+    failure.status = status;
+    failure.skip = skip;
+}
+
+uint64_t fake_count(uint16_t op)
+{
+    return counts[op];
+}
+
+int fake_links(void)
+{
+    return the_link.refs;
+}
+
+int fake_sessions(void)
+{
+    return session_count;
+}
+
+int fake_keys(void)
+{
+    return key_count;
+}
+
+uint32_t link_get(struct link **link, char *text, size_t text_size)
+{
+    (void)text;
+    (void)text_size;
+    pthread_mutex_lock(&lock);
+    if (kek[0] == 0) {
+        for (int i = 1; i < INDEX; i++)
+            for (int j = 0; j < 2; j++)
+                sm2_raw_generate(pairs[i][j].d, pairs[i][j].point);
+        RAND_bytes(kek, sizeof kek);
+        kek[0] |= 1;
+    }
+    the_link.refs++;
+    pthread_mutex_unlock(&lock);
+    *link = &the_link;
+    return SDR_OK;
+}
+
+void link_put(struct link *link)
+{
+    pthread_mutex_lock(&lock);
+    link->refs--;
+    pthread_mutex_unlock(&lock);
+}
+
+uint32_t session_open(struct link *link, struct session **out)
+{
+    struct session *session = calloc(1, sizeof *session);
+    pthread_mutex_lock(&lock);
+    session->link = link;
+    session->attach = attach_now;
+    session->incarnation = 1;
+    session_count++;
+    pthread_mutex_unlock(&lock);
+    *out = session;
+    return SDR_OK;
+}
+
+static void session_forget(struct session *session)
+{
+    for (int i = 0; i < KEYS; i++)
+        if (session->keys[i].len) {
+            session->keys[i].len = 0;
+            key_count--;
+        }
+    memset(session->rights, 0, sizeof session->rights);
+    EVP_MD_CTX_free(session->hash);
+    EVP_MAC_CTX_free(session->mac);
+    session->hash = NULL;
+    session->mac = NULL;
+}
+
+void session_close(struct session *session)
+{
+    pthread_mutex_lock(&lock);
+    session_forget(session);
+    session_count--;
+    pthread_mutex_unlock(&lock);
+    free(session);
+}
+
+uint32_t session_incarnation(const struct session *session)
+{
+    return session->incarnation;
+}
+
+static struct fake_key *key_find(struct session *session, uint32_t number)
+{
+    for (int i = 0; i < KEYS; i++)
+        if (session->keys[i].len && session->keys[i].number == number)
+            return &session->keys[i];
+    return NULL;
+}
+
+static uint32_t key_add(struct session *session, struct call *call, const uint8_t *bytes, size_t len)
+{
+    if (len != 16 && len != 24 && len != 32)
+        return SDR_KEYERR;
+    for (int i = 0; i < KEYS; i++)
+        if (!session->keys[i].len) {
+            memcpy(session->keys[i].bytes, bytes, len);
+            session->keys[i].len = len;
+            session->keys[i].number = next_number++;
+            key_count++;
+            call->value = session->keys[i].number;
+            return SDR_OK;
+        }
+    return SDR_NOBUFFER;
+}
+
+static void give_data(struct call *call, const uint8_t *bytes, size_t len)
+{
+    memcpy(call->out, bytes, len);
+    call->out_len = len;
+}
+
+static void give_param(struct call *call, const uint8_t *bytes, size_t len)
+{
+    memcpy(call->param_out, bytes, len);
+    call->param_out_len = len;
+}
+
+static const EVP_CIPHER *cipher_of(uint32_t alg, size_t key_len)
+{
+    bool aes = (alg & ~0xffu) == SGD_AES;
+    char name[16];
+    const char *mode = NULL;
+    switch (alg & 0xff) {
+    case SGD_ECB:
+        mode = "ECB";
+        break;
+    case SGD_CBC:
+    case SGD_MAC:
+        mode = "CBC";
+        break;
+    case SGD_CFB:
+        mode = "CFB";
+        break;
+    case SGD_OFB:
+        mode = "OFB";
+        break;
+    case SGD_CTR:
+        mode = "CTR";
+        break;
+    }
+    if (!mode || (!aes && key_len != 16))
+        return NULL;
+    if (aes)
+        snprintf(name, sizeof name, "AES-%zu-%s", key_len * 8, mode);
+    else
+        snprintf(name, sizeof name, "SM4-%s", mode);
+    return EVP_get_cipherbyname(name);
+}
+
+/* One EVP pass; iv is left as card.h says. */
+static uint32_t cipher_run(const struct fake_key *key, uint32_t alg, bool encrypt, uint8_t *iv, const uint8_t *in,
+                           size_t len, uint8_t *out)
+{
+    uint32_t family = alg & ~0xffu, mode = alg & 0xff;
+    if (family != SGD_SM4 && family != SGD_AES)
+        return SDR_ALGNOTSUPPORT;
+    const EVP_CIPHER *cipher = cipher_of(alg, key->len);
+    if (!cipher)
+        return SDR_KEYERR;
+    if ((mode == SGD_ECB || mode == SGD_CBC || mode == SGD_MAC) && len % 16 != 0)
+        return SDR_INARGERR;
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    int n = 0;
+    bool ok = EVP_CipherInit_ex(ctx, cipher, NULL, key->bytes, iv, encrypt) && EVP_CIPHER_CTX_set_padding(ctx, 0) &&
+              EVP_CipherUpdate(ctx, out, &n, in, (int)len);
+    if (mode != SGD_ECB)
+        EVP_CIPHER_CTX_get_updated_iv(ctx, iv, 16);
+    EVP_CIPHER_CTX_free(ctx);
+    return ok && (size_t)n == len ? SDR_OK : SDR_SYMOPERR;
+}
+
+static uint32_t run_cipher(struct session *session, struct call *call, bool encrypt)
+{
+    struct fake_key *key = key_find(session, call->key);
+    if (!key)
+        return SDR_KEYNOTEXIST;
+    uint8_t *copy = malloc(call->data_len);
+    uint32_t status = cipher_run(key, call->alg, encrypt, call->iv, call->data, call->data_len, copy);
+    if (status == SDR_OK)
+        give_data(call, copy, call->data_len);
+    free(copy);
+    return status;
+}
+
+static EVP_MAC_CTX *hmac_new(const struct fake_key *key)
+{
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(mac);
+    char name[] = "SM3";
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string("digest", name, 0), OSSL_PARAM_construct_end()};
+    EVP_MAC_init(ctx, key->bytes, key->len, params);
+    EVP_MAC_free(mac);
+    return ctx;
+}
+
+static void hmac_give(struct call *call, EVP_MAC_CTX *ctx)
+{
+    uint8_t out[32];
+    size_t n;
+    EVP_MAC_final(ctx, out, &n, sizeof out);
+    give_param(call, out, n);
+    EVP_MAC_CTX_free(ctx);
+}
+
+static uint32_t run_mac(struct session *session, struct call *call)
+{
+    struct fake_key *key = key_find(session, call->key);
+    if (!key)
+        return SDR_KEYNOTEXIST;
+    if (call->alg == SGD_SM3) {
+        EVP_MAC_CTX *ctx = hmac_new(key);
+        EVP_MAC_update(ctx, call->data, call->data_len);
+        hmac_give(call, ctx);
+        return SDR_OK;
+    }
+    uint8_t *copy = malloc(call->data_len);
+    uint32_t status = cipher_run(key, call->alg, true, call->iv, call->data, call->data_len, copy);
+    free(copy);
+    give_param(call, call->iv, 16);
+    return status;
+}
+
+static uint32_t run_mac_step(struct session *session, struct call *call)
+{
+    if (call->op == CM_OP_MAC_INIT) {
+        struct fake_key *key = key_find(session, call->key);
+        if (!key)
+            return SDR_KEYNOTEXIST;
+        EVP_MAC_CTX_free(session->mac);
+        session->mac = hmac_new(key);
+        return SDR_OK;
+    }
+    if (!session->mac)
+        return SDR_STEPERR;
+    if (call->op == CM_OP_MAC_UPDATE) {
+        EVP_MAC_update(session->mac, call->data, call->data_len);
+        return SDR_OK;
+    }
+    hmac_give(call, session->mac);
+    session->mac = NULL;
+    return SDR_OK;
+}
+
+static const EVP_MD *hash_of(uint32_t alg)
+{
+    switch (alg) {
+    case SGD_SM3:
+        return EVP_sm3();
+    case SGD_SHA1:
+        return EVP_sha1();
+    case SGD_SHA256:
+        return EVP_sha256();
+    case SGD_SHA224:
+        return EVP_sha224();
+    case SGD_SHA384:
+        return EVP_sha384();
+    case SGD_SHA512:
+        return EVP_sha512();
+    }
+    return NULL;
+}
+
+static uint32_t run_hash(struct session *session, struct call *call)
+{
+    uint8_t out[64];
+    unsigned n;
+    if (call->op == CM_OP_HASH) {
+        if (!hash_of(call->alg))
+            return SDR_ALGNOTSUPPORT;
+        EVP_Digest(call->data, call->data_len, out, &n, hash_of(call->alg), NULL);
+        give_param(call, out, n);
+        return SDR_OK;
+    }
+    if (call->op == CM_OP_HASH_INIT) {
+        if (!hash_of(call->alg))
+            return SDR_ALGNOTSUPPORT;
+        if (call->param_len && !sm2_raw_on_curve(call->param))
+            return SDR_KEYERR;
+        EVP_MD_CTX_free(session->hash);
+        session->hash = EVP_MD_CTX_new();
+        EVP_DigestInit_ex(session->hash, hash_of(call->alg), NULL);
+        if (call->param_len) {
+            sm2_raw_z(call->param, call->data, call->data_len, out);
+            EVP_DigestUpdate(session->hash, out, 32);
+        }
+        return SDR_OK;
+    }
+    if (!session->hash)
+        return SDR_STEPERR;
+    if (call->op == CM_OP_HASH_UPDATE) {
+        EVP_DigestUpdate(session->hash, call->data, call->data_len);
+        return SDR_OK;
+    }
+    EVP_DigestFinal_ex(session->hash, out, &n);
+    give_param(call, out, n);
+    EVP_MD_CTX_free(session->hash);
+    session->hash = NULL;
+    return SDR_OK;
+}
+
+static bool index_ok(uint32_t index)
+{
+    return index >= 1 && index < INDEX;
+}
+
+static uint32_t run_right(struct session *session, struct call *call)
+{
+    if (!index_ok(call->key))
+        return SDR_KEYNOTEXIST;
+    if (call->op == CM_OP_RIGHT_RELEASE) {
+        if (!session->rights[call->key])
+            return SDR_PARDENY;
+        session->rights[call->key]--;
+        return SDR_OK;
+    }
+    const char *code = codes[call->key];
+    if (code && (call->param_len != strlen(code) || memcmp(call->param, code, strlen(code)) != 0))
+        return SDR_PRKRERR;
+    session->rights[call->key]++;
+    return SDR_OK;
+}
+
+static uint32_t run_generate(struct session *session, struct call *call, const uint8_t *point)
+{
+    uint8_t bytes[32], out[96 + 32];
+    size_t len = call->arg / 8;
+    RAND_bytes(bytes, sizeof bytes);
+    if (!sm2_raw_encrypt(point, bytes, len, out))
+        return SDR_KEYERR;
+    uint32_t status = key_add(session, call, bytes, len);
+    if (status == SDR_OK)
+        give_data(call, out, 96 + len);
+    return status;
+}
+
+static uint32_t run_kek(struct session *session, struct call *call)
+{
+    uint8_t bytes[64], out[64], iv[16] = {0};
+    struct fake_key wrapper = {.len = 16};
+    memcpy(wrapper.bytes, kek, 16);
+    if (call->key != 1)
+        return SDR_KEYNOTEXIST;
+    bool make = call->op == CM_OP_KEY_GENERATE_KEK;
+    size_t len = make ? call->arg / 8 : call->data_len;
+    if (make)
+        RAND_bytes(bytes, (int)len);
+    else
+        memcpy(bytes, call->data, len);
+    uint32_t status = cipher_run(&wrapper, call->alg, make, iv, bytes, len, out);
+    if (status == SDR_OK)
+        status = key_add(session, call, make ? bytes : out, len);
+    if (status == SDR_OK && make)
+        give_data(call, out, len);
+    return status;
+}
+
+/* Public-key work with the key pairs inside. */
+static uint32_t run_inside(struct session *session, struct call *call)
+{
+    uint8_t out[96 + 255];
+    const uint8_t *param = call->param;
+    if (!index_ok(call->key))
+        return SDR_KEYNOTEXIST;
+    const uint8_t *sign_point = pairs[call->key][0].point, *enc_point = pairs[call->key][1].point;
+    if (cm_op_info(call->op)->traits & T_NEEDS && !session->rights[call->key])
+        return SDR_PARDENY;
+    switch (call->op) {
+    case CM_OP_EXPORT_PUBLIC:
+        give_param(call, call->arg ? enc_point : sign_point, 64);
+        return SDR_OK;
+    case CM_OP_KEY_GENERATE_IPK:
+        return run_generate(session, call, enc_point);
+    case CM_OP_SIGN_INTERNAL:
+        sm2_raw_sign(pairs[call->key][0].d, param, out);
+        give_param(call, out, 64);
+        return SDR_OK;
+    case CM_OP_VERIFY_INTERNAL:
+        return sm2_raw_verify(sign_point, param, param + 32) ? SDR_OK : SDR_VERIFYERR;
+    case CM_OP_PKE_ENCRYPT_INTERNAL:
+        sm2_raw_encrypt(enc_point, call->data, call->data_len, out);
+        give_data(call, out, 96 + call->data_len);
+        return SDR_OK;
+    }
+    if (!sm2_raw_decrypt(pairs[call->key][1].d, call->data, call->data_len, out))
+        return SDR_ENCDATAERR;
+    if (call->op == CM_OP_KEY_IMPORT_ISK)
+        return key_add(session, call, out, call->data_len - 96);
+    give_data(call, out, call->data_len - 96);
+    return SDR_OK;
+}
+
+static uint32_t run_outside(struct session *session, struct call *call)
+{
+    uint8_t out[96 + 255];
+    const uint8_t *param = call->param;
+    switch (call->op) {
+    case CM_OP_KEYPAIR_GENERATE:
+        sm2_raw_generate(out, out + 32);
+        give_param(call, out, 96);
+        return SDR_OK;
+    case CM_OP_KEY_GENERATE_EPK:
+        return run_generate(session, call, param);
+    case CM_OP_VERIFY_EXTERNAL:
+        if (!sm2_raw_on_curve(param))
+            return SDR_KEYERR;
+        return sm2_raw_verify(param, param + 64, param + 96) ? SDR_OK : SDR_VERIFYERR;
+    default: /* CM_OP_PKE_ENCRYPT_EXTERNAL */
+        if (!sm2_raw_encrypt(param, call->data, call->data_len, out))
+            return SDR_KEYERR;
+        give_data(call, out, 96 + call->data_len);
+        return SDR_OK;
+    }
+}
+
+static uint32_t run_info(struct call *call)
+{
+    DEVICEINFO info = {.IssuerName = "cardmux", .DeviceName = "fake", .StandardVersion = 1};
+    memcpy(info.DeviceSerial, "2026010100100001", 16);
+    give_param(call, (const uint8_t *)&info, sizeof info);
+    return SDR_OK;
+}
+
+static uint32_t run(struct session *session, struct call *call)
+{
+    switch (call->op) {
+    case CM_OP_DEVICE_INFO:
+        return run_info(call);
+    case CM_OP_RANDOM:
+        if (call->arg < 1 || call->arg > CM_SLOT_SIZE || call->arg > call->out_cap)
+            return SDR_INARGERR;
+        RAND_bytes(call->out, (int)call->arg);
+        call->out_len = call->arg;
+        return SDR_OK;
+    case CM_OP_RIGHT_GET:
+    case CM_OP_RIGHT_RELEASE:
+        return run_right(session, call);
+    case CM_OP_KEY_GENERATE_KEK:
+    case CM_OP_KEY_IMPORT_KEK:
+        return run_kek(session, call);
+    case CM_OP_KEY_DESTROY: {
+        struct fake_key *key = key_find(session, call->key);
+        if (!key)
+            return SDR_KEYNOTEXIST;
+        key->len = 0;
+        key_count--;
+        return SDR_OK;
+    }
+    case CM_OP_ENCRYPT:
+    case CM_OP_DECRYPT:
+        return run_cipher(session, call, call->op == CM_OP_ENCRYPT);
+    case CM_OP_MAC:
+        return run_mac(session, call);
+    case CM_OP_MAC_INIT:
+    case CM_OP_MAC_UPDATE:
+    case CM_OP_MAC_FINAL:
+        return run_mac_step(session, call);
+    case CM_OP_HASH:
+    case CM_OP_HASH_INIT:
+    case CM_OP_HASH_UPDATE:
+    case CM_OP_HASH_FINAL:
+        return run_hash(session, call);
+    case CM_OP_KEYPAIR_GENERATE:
+    case CM_OP_KEY_GENERATE_EPK:
+    case CM_OP_VERIFY_EXTERNAL:
+    case CM_OP_PKE_ENCRYPT_EXTERNAL:
+        return run_outside(session, call);
+    default:
+        return run_inside(session, call);
+    }
+}
+
+/* What the gate of the broker would say. */
+static bool gate_ok(const struct call *call)
+{
+    struct cm_sqe sqe = {.op = call->op,
+                         .param_len = (uint16_t)call->param_len,
+                         .data_len = (uint32_t)call->data_len,
+                         .session = 1,
+                         .key = call->key,
+                         .alg = call->alg,
+                         .arg = call->arg};
+    memcpy(sqe.iv, call->iv, 16);
+    return call->param_len <= CM_PARAM_SIZE && call->data_len <= CM_SLOT_SIZE && (!call->param_len || call->param) &&
+           (!call->data_len || call->data) && cm_gate_check(&sqe, 0) == CM_GATE_OK;
+}
+
+static uint32_t run_one(struct session *session, struct call *call)
+{
+    call->param_out_len = call->out_len = 0;
+    call->value = 0;
+    if (!gate_ok(call))
+        return SDR_INARGERR;
+    counts[call->op]++;
+    if (failure.op == call->op && failure.skip-- == 0) {
+        failure.op = 0;
+        return failure.status;
+    }
+    uint32_t status = run(session, call);
+    if (status == SDR_OK && cm_op_info(call->op)->traits & T_MAKES)
+        session->holds = true;
+    return status;
+}
+
+static bool attach_again(struct session *session, uint16_t traits)
+{
+    if (session->attach != attach_now) {
+        session->attach = attach_now;
+        session_forget(session);
+        if (session->holds) {
+            session->holds = false;
+            session->lost = true;
+            session->incarnation++;
+        }
+    }
+    if (!session->lost || !(traits & T_NEEDS))
+        return true;
+    session->lost = false;
+    return false;
+}
+
+uint32_t session_run(struct session *session, struct call *calls, size_t n)
+{
+    uint32_t first = SDR_OK;
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < n && first == SDR_OK; i++) {
+        if (attach_again(session, cm_op_info(calls[i].op)->traits))
+            calls[i].status = run_one(session, &calls[i]);
+        else
+            calls[i].status = SDR_COMMFAIL;
+        first = calls[i].status;
+    }
+    pthread_mutex_unlock(&lock);
+    return first;
+}
