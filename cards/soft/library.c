@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 #include <openssl/rand.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,14 +114,14 @@ static bool cipher_open(struct library *library, uint32_t alg, const uint8_t *ke
 static bool hmac_open(struct library *library, int hash, const uint8_t *key, size_t key_len)
 {
     char name[8];
-    OSSL_PARAM params[2] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
-                            OSSL_PARAM_construct_end()};
+    OSSL_PARAM params[2] = {OSSL_PARAM_END, OSSL_PARAM_END};
     EVP_MAC *mac;
 
     if (library->use == LIBRARY_FASTEST)
         return gcry_md_open(&library->gmac, hashes[hash].gcrypt, GCRY_MD_FLAG_HMAC) == 0 &&
                gcry_md_setkey(library->gmac, key, key_len) == 0;
     snprintf(name, sizeof(name), "%s", hashes[hash].name);
+    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0);
     mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     library->mac = mac ? EVP_MAC_CTX_new(mac) : NULL;
     EVP_MAC_free(mac);

@@ -37,6 +37,9 @@ struct secret_arena {
     bool locked;
 };
 
+static bool memory_ready;
+static bool memory_locked = true; /* libcrypto's secure heap; libgcrypt does not tell */
+
 static bool arena_add(struct secret_arena *arena, void *memory, size_t size)
 {
     struct chunk *chunk = malloc(sizeof(*chunk));
@@ -106,7 +109,7 @@ void secret_arena_destroy(struct secret_arena *arena)
 
 bool secret_arena_locked(const struct secret_arena *arena)
 {
-    return arena->locked;
+    return arena->locked && memory_locked;
 }
 
 struct secret *secret_new(struct secret_arena *arena, const uint8_t *bytes, size_t len)
@@ -153,12 +156,10 @@ void secret_free(struct secret *secret)
     pthread_mutex_unlock(&arena->lock);
 }
 
-static bool memory_ready;
-
 static void memory_setup_once(void)
 {
     if (!CRYPTO_secure_malloc_initialized())
-        CRYPTO_secure_malloc_init(CRYPTO_SECURE, CRYPTO_SECURE_UNIT);
+        memory_locked = CRYPTO_secure_malloc_init(CRYPTO_SECURE, CRYPTO_SECURE_UNIT) == 1;
     if (!gcry_control(GCRYCTL_INITIALIZATION_FINISHED_P)) {
         if (!gcry_check_version(GCRYPT_VERSION))
             return;

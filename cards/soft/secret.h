@@ -32,7 +32,8 @@ struct secret_arena *secret_arena_create(void *memory, size_t size);
 /* Wipes everything; all secrets of the arena must have been freed. NULL is allowed. */
 void secret_arena_destroy(struct secret_arena *arena);
 
-/* False where a page could not be locked: RLIMIT_MEMLOCK is too small. Said once, by the card, to the operator. */
+/* False where a page of it, or of libcrypto's secure heap, could not be locked: RLIMIT_MEMLOCK is too small. Said once,
+   by the card, to the operator. */
 bool secret_arena_locked(const struct secret_arena *arena);
 
 /* Copies bytes[len], 1..SECRET_MAX, into a new secret; NULL where the arena is full or len is out of range. */

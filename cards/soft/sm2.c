@@ -345,19 +345,21 @@ uint32_t sm2_decrypt_job(struct card_job *job)
 
 static bool keypair_bytes(const EVP_PKEY *pkey, uint8_t out[CARD_ECC_PRIVATE + CARD_ECC_POINT])
 {
-    uint8_t octets[1 + CARD_ECC_POINT];
-    BIGNUM *number = BN_secure_new(); /* or the number would be copied into the ordinary heap */
+    uint8_t octets[1 + CARD_ECC_POINT], number[CARD_ECC_PRIVATE] = {0};
+    OSSL_PARAM params[2] = {OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, number, sizeof(number)),
+                            OSSL_PARAM_construct_end()};
     size_t len = 0;
     bool ok;
 
-    ok = number && EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_PRIV_KEY, &number) == 1 &&
-         BN_bn2binpad(number, out, CARD_ECC_PRIVATE) == (int)CARD_ECC_PRIVATE &&
+    /* straight into our buffer: EVP_PKEY_get_bn_param would leave a copy on the stack */
+    ok = EVP_PKEY_get_params(pkey, params) == 1 &&
          EVP_PKEY_get_octet_string_param(pkey, OSSL_PKEY_PARAM_PUB_KEY, octets, sizeof(octets), &len) == 1 &&
-         len == sizeof(octets) && octets[0] == POINT_CONVERSION_UNCOMPRESSED && sm2_in_range(out, 1);
-    if (ok)
-        memcpy(out + CARD_ECC_PRIVATE, octets + 1, CARD_ECC_POINT);
-    BN_clear_free(number);
-    return ok;
+         len == sizeof(octets) && octets[0] == POINT_CONVERSION_UNCOMPRESSED;
+    for (size_t i = 0; i < sizeof(number); i++) /* such a parameter is in the machine's byte order */
+        out[i] = number[__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? sizeof(number) - 1 - i : i];
+    memcpy(out + CARD_ECC_PRIVATE, octets + 1, CARD_ECC_POINT);
+    explicit_bzero(number, sizeof(number));
+    return ok && sm2_in_range(out, 1);
 }
 
 uint32_t sm2_keypair(struct card_job *job)
