@@ -33,6 +33,14 @@ static inline bool cm_entry_take(struct shm_span qp, size_t ring, uint32_t pos, 
     return shm_copy_in(entry, qp, off, 64);
 }
 
+/* Forgets all entries of a ring: its consumer does so before a new epoch or generation begins, so that no entry of the
+   last one has the position of a coming one. */
+static inline void cm_ring_clear(struct shm_span qp, size_t ring)
+{
+    for (uint32_t pos = 1; pos <= CM_SLOTS; pos++)
+        shm_store32(qp, cm_entry_offset(ring, pos) + 60, 0);
+}
+
 static inline size_t cm_slot_offset(uint32_t slot)
 {
     return CM_QP_PAYLOAD + (size_t)slot * CM_SLOT_SIZE;

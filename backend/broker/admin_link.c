@@ -117,7 +117,7 @@ static void generate_and_put(struct broker *broker, struct act *act, struct vaul
     act->result = vault_key_get(broker->vault, message->tenant.id, message->key.kind, message->key.index, &message->key,
                                 NULL, NULL, act->error);
     if (act->result == VAULT_OK)
-        act->loaded = key_load(broker, message->tenant.id, &message->key, &act->pair, &act->kek, act->error);
+        act->loaded = key_fetch(broker, message->tenant.id, &message->key, &act->pair, &act->kek, act->error);
     if (!act->loaded)
         act->result = VAULT_DAMAGED;
 }

@@ -231,7 +231,7 @@ struct tenant *tenant_by_name(struct broker *broker, const char *name);
 bool tenants_load(struct broker *broker, char *error);
 struct tenant *tenant_install(struct broker *broker, const struct vault_tenant *record);
 void tenant_remove(struct broker *broker, struct tenant *tenant);
-void tenant_release(struct broker *broker, struct tenant *tenant); /* frees it where gone and without regions */
+void tenant_dispose(struct broker *broker, struct tenant *tenant); /* frees it where gone and without regions */
 struct keypair *tenant_pair(struct tenant *tenant, uint32_t index);
 struct kek *tenant_kek(struct tenant *tenant, uint32_t index);
 /* Puts imported keys into the tables; the references become the table's. False: no memory, they are released. */
@@ -241,7 +241,7 @@ void tenant_drop_key(struct broker *broker, struct tenant *tenant, enum vault_ke
 struct key *key_new(struct card_key *card);
 void key_release(struct broker *broker, struct key *key); /* NULL is allowed */
 /* Reads one key from the vault and imports it into the card. Any thread. SDR_OK or a sentence. */
-bool key_load(struct broker *broker, uint32_t tenant, const struct vault_key *key, struct keypair *pair,
+bool key_fetch(struct broker *broker, uint32_t tenant, const struct vault_key *key, struct keypair *pair,
               struct kek *kek, char *error);
 
 /* region.c */
@@ -304,7 +304,7 @@ void keeper_send(struct broker *broker, const struct handover *message);
 void keeper_door(struct broker *broker, const struct tenant *tenant);
 bool admin_read(struct broker *broker);
 
-/* main.c: what broker_main does, step by step, for tests that have broker and front end in one process. text has 256
+/* open.c: what broker_main does, step by step, for tests that have broker and front end in one process. text has 256
  * bytes. */
 bool broker_init(struct broker *broker, const struct broker_start *start);
 bool broker_open_card(struct broker *broker, char *text);

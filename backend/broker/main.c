@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* main.c: the broker from fork to loop: card, sandbox, vault, tenants, doors. The order is in broker_entry.h. */
+/* main.c: broker_main, from the fork to the loop. The order, sandbox included, is in broker_entry.h. */
 #include "backend/broker/broker.h"
 
-#include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
-#include <unistd.h>
 
 static void fail(struct broker *broker, const char *text)
 {
@@ -17,81 +11,6 @@ static void fail(struct broker *broker, const char *text)
     snprintf(message.text, sizeof message.text, "%.190s", text);
     keeper_send(broker, &message);
     broker_log("%s", text);
-}
-
-bool broker_open_card(struct broker *broker, char *text)
-{
-    const struct daemon_config *config = broker->config;
-    broker->driver = card_driver_find(config->card);
-    if (!broker->driver) {
-        snprintf(text, CARD_ERROR_TEXT, "there is no card driver %s: set `driver` in the configuration's card section",
-                 config->card);
-        return false;
-    }
-    struct card_options options = {.size = sizeof options,
-                                   .threads = config->card_threads,
-                                   .library = config->card_library,
-                                   .fault = config->card_fault};
-    if (broker->driver->open(&options, &broker->card, text) != SDR_OK)
-        return false;
-    broker->driver->caps(broker->card, &broker->caps);
-    broker->jobs_in_card_max = broker->caps.parallel * 8;
-    if (broker->jobs_in_card_max > broker->caps.depth)
-        broker->jobs_in_card_max = broker->caps.depth;
-    broker->card_fd = broker->driver->wait_fd(broker->card, false);
-    snprintf(broker->card_state, sizeof broker->card_state, "ok");
-    return true;
-}
-
-static bool watch(struct broker *broker, int fd, void *what)
-{
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = what};
-    return fd < 0 || !epoll_ctl(broker->epoll_fd, EPOLL_CTL_ADD, fd, &event);
-}
-
-bool broker_open_vault(struct broker *broker, const char *state_dir, const uint8_t *master, char *text)
-{
-    struct vault_config vault = {
-        .state_dir = state_dir, .master = master, .code_attempts = broker->config->code_attempts};
-    if (vault_open(&vault, &broker->vault, text) != VAULT_OK || !tenants_load(broker, text))
-        return false;
-    broker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (broker->epoll_fd >= 0 && pool_start(broker, broker->config->workers) &&
-        watch(broker, broker->pool.event_fd, &broker->pool) && watch(broker, broker->keeper_fd, &broker->keeper_fd) &&
-        watch(broker, broker->admin_fd, &broker->admin_fd) && watch(broker, broker->card_fd, &broker->card_fd))
-        return true;
-    snprintf(text, VAULT_ERROR_TEXT, "the broker cannot start its threads: %m");
-    return false;
-}
-
-void broker_open_doors(struct broker *broker, const char *text)
-{
-    struct handover ready = {.type = HANDOVER_READY};
-    snprintf(ready.text, sizeof ready.text, "%.190s", text);
-    keeper_send(broker, &ready);
-    for (unsigned i = 0; i < broker->tenant_count; i++)
-        keeper_door(broker, broker->tenants[i]);
-}
-
-bool broker_init(struct broker *broker, const struct broker_start *start)
-{
-    cpu_set_t set;
-    broker->config = start->config;
-    broker->keeper_fd = start->keeper_fd;
-    broker->admin_fd = start->admin_fd;
-    broker->card_fd = broker->epoll_fd = -1;
-    broker->started_ns = clock_ns();
-    broker->cores = sched_getaffinity(0, sizeof set, &set) ? 1 : (unsigned)CPU_COUNT(&set);
-    while (!broker->generation)
-        if (getrandom(&broker->generation, sizeof broker->generation, 0) != sizeof broker->generation)
-            return false;
-    return true;
-}
-
-void broker_end(struct broker *broker)
-{
-    pool_stop(broker);
-    vault_close(broker->vault);
 }
 
 static bool enter(struct broker *broker, const struct broker_start *start, char *text)

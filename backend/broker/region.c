@@ -73,6 +73,7 @@ void channel_reset(struct broker *broker, struct channel *channel)
     channel->busy = 0;
     channel->has_stalled = false;
     channel->stale_pos = channel->rung_at = 0;
+    cm_ring_clear(channel->qp, CM_QP_SQ);
     channel->epoch = shm_load32(channel->qp, offsetof(struct cm_control, epoch_wanted));
     shm_store32(channel->qp, offsetof(struct cm_control, epoch), channel->epoch);
     uint64_t one = 1;
@@ -157,6 +158,7 @@ static void channel_open(struct broker *broker, struct region *region, unsigned 
     /* whoever owned it under the last broker goes on with the same epoch */
     channel->epoch = shm_load32(channel->qp, offsetof(struct cm_control, epoch_wanted));
     channel->used = channel->epoch ? ~0ull : 0;
+    cm_ring_clear(channel->qp, CM_QP_SQ);
     shm_store32(channel->qp, offsetof(struct cm_control, broker_sleeps), 1);
     shm_store32(channel->qp, offsetof(struct cm_control, crowded), 0);
     shm_store32(channel->qp, offsetof(struct cm_control, epoch), channel->epoch);
@@ -241,5 +243,5 @@ void region_release(struct broker *broker, struct region *region)
     tenant->counters.regions--;
     keeper_send(broker, &(struct handover){.type = HANDOVER_DROPPED, .region = region->id});
     free(region);
-    tenant_release(broker, tenant);
+    tenant_dispose(broker, tenant);
 }

@@ -146,7 +146,7 @@ static struct key *import(struct broker *broker, enum card_key_type type, const 
     return key;
 }
 
-bool key_load(struct broker *broker, uint32_t tenant, const struct vault_key *key, struct keypair *pair,
+bool key_fetch(struct broker *broker, uint32_t tenant, const struct vault_key *key, struct keypair *pair,
               struct kek *kek, char *error)
 {
     struct vault_secret *sign = vault_secret_new(), *encrypt = vault_secret_new();
@@ -186,7 +186,7 @@ struct tenant *tenant_install(struct broker *broker, const struct vault_tenant *
     return tenant;
 }
 
-void tenant_release(struct broker *broker, struct tenant *tenant)
+void tenant_dispose(struct broker *broker, struct tenant *tenant)
 {
     if (!tenant->gone || tenant->regions || tenant->working)
         return;
@@ -205,12 +205,14 @@ void tenant_release(struct broker *broker, struct tenant *tenant)
 void tenant_remove(struct broker *broker, struct tenant *tenant)
 {
     tenant->gone = true;
+    tenant->working++; /* or the end of its last region would free it under our feet */
     for (struct region *region = tenant->regions, *next; region; region = next) {
         next = region->next;
         region->gone = true;
         region_release(broker, region);
     }
-    tenant_release(broker, tenant);
+    tenant->working--;
+    tenant_dispose(broker, tenant);
 }
 
 /* Listing and reading are apart: the vault's callbacks must not call the vault. */
@@ -248,6 +250,8 @@ static bool add_key(void *arg, const struct vault_key *key)
 
 static bool tenant_load_keys(struct broker *broker, struct tenant *tenant, char *error)
 {
+    if (!broker->caps.asym_alg[0] && !broker->caps.sym_alg)
+        return true; /* a card without keys: null */
     struct listing list = {.size = sizeof(struct vault_key)};
     bool ok = vault_key_each(broker->vault, tenant->record.id, add_key, &list, error) == VAULT_OK && !list.failed;
     for (size_t i = 0; ok && i < list.count; i++) {
@@ -255,7 +259,7 @@ static bool tenant_load_keys(struct broker *broker, struct tenant *tenant, char 
         struct keypair pair;
         struct kek kek;
         char why[VAULT_ERROR_TEXT] = "";
-        if (!key_load(broker, tenant->record.id, key, &pair, &kek, why)) {
+        if (!key_fetch(broker, tenant->record.id, key, &pair, &kek, why)) {
             /* one damaged key costs that key, not the daemon */
             broker_log("tenant %s: key %u is not served: %s", tenant->record.name, key->index, why);
             continue;

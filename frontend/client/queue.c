@@ -106,6 +106,7 @@ uint32_t queue_attach(struct queue *queue, bool fresh, char *text)
                 shm_load32(queue->qp, offsetof(struct cm_control, epoch)) == queue->epoch) {
                 queue->generation = header.generation;
                 queue->sq_pos = queue->cq_pos = 1;
+                cm_ring_clear(queue->qp, CM_QP_CQ);
                 queue->free_slots = ~0ull;
                 return SDR_OK;
             }

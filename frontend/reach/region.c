@@ -37,7 +37,8 @@ uint32_t region_check(const struct cm_header *h, uint64_t size, char *text)
     return SDR_OK;
 }
 
-uint32_t region_map_header(struct reach *reach, int fd, uint64_t size, uint64_t at, uint32_t *qp_count, char *text)
+uint32_t region_map_header(struct reach *reach, int fd, uint64_t size, uint64_t at, bool known, uint32_t *qp_count,
+                           char *text)
 {
     struct cm_header header;
     if (size < CM_HEADER_SIZE)
@@ -47,14 +48,16 @@ uint32_t region_map_header(struct reach *reach, int fd, uint64_t size, uint64_t 
         return reach_fail(text, SDR_OPENDEVICE, "cannot map the region's header: %s", strerror(errno));
     struct shm_span span = shm_span_of(map, CM_HEADER_SIZE);
     shm_copy_in(&header, span, 0, sizeof header);
-    uint32_t code = region_check(&header, size, text);
+    if (known && header.magic == 0) /* connected while no broker runs: the client waits for one */
+        header.qp_count = (uint32_t)((size - CM_HEADER_SIZE) / CM_QP_SIZE);
+    uint32_t code = known && header.magic == 0 ? SDR_OK : region_check(&header, size, text);
     if (code != SDR_OK) {
         munmap(map, CM_HEADER_SIZE);
         return code;
     }
     reach->header = span;
     if (qp_count)
-        *qp_count = header.qp_count;
+        *qp_count = header.qp_count < CM_QP_MAX ? header.qp_count : CM_QP_MAX;
     return SDR_OK;
 }
 

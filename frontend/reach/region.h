@@ -15,9 +15,11 @@ __attribute__((format(printf, 3, 4))) uint32_t reach_fail(char *text, uint32_t c
 /* Is this the header of a region of `size` bytes (fstat, BAR) that we understand? SDR_OK or SDR_COMMFAIL. */
 uint32_t region_check(const struct cm_header *header, uint64_t size, char *text);
 
-/* Maps header and queue pair q of fd into reach->header and reach->qp, after region_check. On failure nothing stays
+/* known: we were told on a socket that this is a region, so an empty header only means that no broker runs yet.
+   Maps header and queue pair q of fd into reach->header and reach->qp, after region_check. On failure nothing stays
    mapped. `*qp_count` (may be NULL): how many there are. */
-uint32_t region_map_header(struct reach *reach, int fd, uint64_t size, uint64_t at, uint32_t *qp_count, char *text);
+uint32_t region_map_header(struct reach *reach, int fd, uint64_t size, uint64_t at, bool known, uint32_t *qp_count,
+                           char *text);
 uint32_t region_map_qp(struct reach *reach, int fd, uint64_t at, uint32_t q, char *text);
 void region_unmap(struct reach *reach);
 

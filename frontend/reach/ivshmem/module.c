@@ -64,7 +64,7 @@ static uint32_t open_device(struct module *module, const char *path, char *text)
         return reach_fail(text, SDR_NOBUFFER, "eventfd: %s", strerror(errno));
     if (ioctl(module->file, CARDMUX_IOC_INFO, &info) || info.qp_size != CM_QP_SIZE)
         return reach_fail(text, SDR_COMMFAIL, "%s: the module is of another version", path);
-    uint32_t code = region_map_header(&module->reach, module->file, info.region_size, 0, NULL, text);
+    uint32_t code = region_map_header(&module->reach, module->file, info.region_size, 0, false, NULL, text);
     /* The module puts a file's own pair behind the header, whatever its number. */
     return code == SDR_OK ? region_map_qp(&module->reach, module->file, 0, 0, text) : code;
 }

@@ -83,7 +83,7 @@ static int claim(struct channel *channel, uint32_t *code, char *text)
     }
     close(channel->region);
     channel->region = own;
-    *code = region_map_header(&channel->reach, own, size, 0, &qp_count, text);
+    *code = region_map_header(&channel->reach, own, size, 0, true, &qp_count, text);
     if (*code != SDR_OK)
         return -1;
     int q = region_claim(own, qp_count);

@@ -70,7 +70,7 @@ static uint32_t open_device(struct poller *poller, char *text)
         return reach_fail(text, SDR_OPENDEVICE, "%s: %s", poller->address, strerror(errno));
     if (!driver[0] && !pci_write_file(poller->address, "enable", "1"))
         return reach_fail(text, SDR_OPENDEVICE, "%s: cannot enable it: %s", poller->address, strerror(errno));
-    uint32_t code = region_map_header(&poller->reach, poller->memory, (uint64_t)st.st_size, 0, &qp_count, text);
+    uint32_t code = region_map_header(&poller->reach, poller->memory, (uint64_t)st.st_size, 0, false, &qp_count, text);
     if (code != SDR_OK)
         return code;
     int q = region_claim(poller->memory, qp_count);

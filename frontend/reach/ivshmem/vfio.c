@@ -95,7 +95,7 @@ static uint32_t map_bars(struct vfio *vfio, char *text)
     if (!region_info(vfio, VFIO_PCI_BAR0_REGION_INDEX, &bar0) || !region_info(vfio, VFIO_PCI_BAR2_REGION_INDEX, &bar2) ||
         !(bar0.flags & bar2.flags & VFIO_REGION_INFO_FLAG_MMAP))
         return reach_fail(text, SDR_OPENDEVICE, "vfio %s: BARs cannot be mapped", vfio->address);
-    uint32_t code = region_map_header(&vfio->reach, vfio->device, bar2.size, bar2.offset, NULL, text);
+    uint32_t code = region_map_header(&vfio->reach, vfio->device, bar2.size, bar2.offset, false, NULL, text);
     if (code == SDR_OK)
         code = region_map_qp(&vfio->reach, vfio->device, bar2.offset, 0, text);
     if (code != SDR_OK)

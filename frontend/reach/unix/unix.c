@@ -53,7 +53,7 @@ static uint32_t take_hello(struct channel *channel, char *text)
     channel->wake = fds[2];
     code = channel_check_region(channel->region, hello.region_size, &size, text);
     if (code == SDR_OK)
-        code = region_map_header(&channel->reach, channel->region, size, 0, NULL, text);
+        code = region_map_header(&channel->reach, channel->region, size, 0, true, NULL, text);
     if (code == SDR_OK)
         code = region_map_qp(&channel->reach, channel->region, 0, 0, text);
     if (code == SDR_OK)
