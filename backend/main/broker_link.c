@@ -3,6 +3,7 @@
 #include "backend/main/broker_link.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include "backend/transport/region.h"
@@ -13,8 +14,7 @@
 /* Sets in epoll what the link waits for now. */
 static void broker_link_arm(struct broker_link *link)
 {
-    uint32_t events = EPOLLRDHUP;
-    events |= link->answer_count < LINK_ANSWERS ? (uint32_t)EPOLLIN : 0;
+    uint32_t events = EPOLLRDHUP | EPOLLIN;
     events |= link->blocked ? (uint32_t)EPOLLOUT : 0;
     if (link->watch.fd >= 0 && events != link->events &&
         watch_set(link->epoll_fd, &link->watch, EPOLL_CTL_MOD, events) == 0) {
@@ -34,6 +34,10 @@ static void text_clean(char *text, size_t size)
 
 static void broker_link_answer(struct broker_link *link, const struct handover *request, int status, const char *text)
 {
+    if (link->answer_count == LINK_ANSWERS) {
+        link->rejected++;
+        return;
+    }
     unsigned place = (link->answer_first + link->answer_count) % LINK_ANSWERS;
     struct handover *answer = &link->answers[place];
     memset(answer, 0, sizeof(*answer));
@@ -96,17 +100,8 @@ static void broker_link_ready(struct watch *watch, uint32_t events)
 {
     struct broker_link *link = (struct broker_link *)watch;
     bool ended = events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
-    if (ended) {
-        link->answer_count = 0; /* nobody will take them; what was said last is read all the same */
-    }
     link->blocked = false;
     for (int i = 0; i < LINK_BURST; i++) {
-        if (ended && link->answer_count == LINK_ANSWERS) {
-            link->answer_count = 0;
-        }
-        if (link->answer_count == LINK_ANSWERS) {
-            break;
-        }
         if (!broker_link_read(link)) {
             if (ended && link->watch.fd >= 0) {
                 broker_link_close(link);
@@ -169,6 +164,11 @@ int broker_link_flush(struct broker_link *link)
 int broker_link_open(struct broker_link *link, int fd)
 {
     link->watch.fd = fd;
+    link->answers = calloc(LINK_ANSWERS, sizeof(*link->answers));
+    if (!link->answers) {
+        errno = ENOMEM;
+        return -1;
+    }
     link->watch.ready = broker_link_ready;
     link->answer_first = link->answer_count = 0;
     link->blocked = false;
@@ -180,4 +180,7 @@ int broker_link_open(struct broker_link *link, int fd)
 void broker_link_close(struct broker_link *link)
 {
     watch_close(link->epoll_fd, &link->watch);
+    free(link->answers);
+    link->answers = NULL;
+    link->answer_count = 0;
 }

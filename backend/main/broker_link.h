@@ -4,8 +4,8 @@
  *
  * Bytes that come here are a broker's, and a broker may be a tenant's by then: each packet is copied once, checked for
  * length, type, names and numbers, and ignored and counted when wrong; descriptors that ride along are thrown away by
- * the kernel. Nothing blocks: answers wait in a bounded queue, and while it is full no more is read; regions wait in
- * doors' own list.
+ * the kernel. Nothing blocks, and reading never stops, because a broker may send all its doors before it reads: answers
+ * wait in a queue with room for one for each door and are dropped beyond; regions wait in doors' own list.
  */
 #ifndef CARDMUX_BROKER_LINK_H
 #define CARDMUX_BROKER_LINK_H
@@ -16,7 +16,7 @@
 #include "backend/transport/doors.h"
 #include "backend/transport/watch.h"
 
-#define LINK_ANSWERS 64u
+#define LINK_ANSWERS (DOORS_MAX + 64u)
 
 struct broker_link {
     struct watch watch; /* first: a watch is its link. fd -1: no broker */
@@ -27,14 +27,14 @@ struct broker_link {
     /* The broker has closed its end; the link is closed already. */
     void (*on_end)(struct broker_link *link);
     void *owner;
-    struct handover answers[LINK_ANSWERS];
+    struct handover *answers; /* LINK_ANSWERS, a ring, made by broker_link_open */
     unsigned answer_first, answer_count;
     uint32_t events;   /* armed in epoll */
     bool blocked;      /* the socket took no more */
-    uint64_t rejected; /* packets ignored */
+    uint64_t rejected; /* packets ignored, answers dropped */
 };
 
-/* Takes fd over. 0 or -1 with errno. */
+/* Takes fd over. 0 or -1 with errno; broker_link_close frees all either way. */
 int broker_link_open(struct broker_link *link, int fd);
 void broker_link_close(struct broker_link *link);
 /* Sends what is owed as far as it goes. Milliseconds until it should be called again although nothing happened; -1:

@@ -111,16 +111,16 @@ static int broker_fork(struct keeper *keeper)
     ground_master_inherit(&keeper->ground, false);
     close(link[1]);
     close(channel[1]);
-    if (pid < 0 || broker_link_open(&keeper->link, link[0])) {
-        broker_link_close(&keeper->link);
+    if (pid < 0) {
+        close(link[0]);
         close(channel[0]);
-        if (pid > 0) {
-            kill(pid, SIGKILL);
-            keeper->broker.pid = pid; /* its end starts the next */
-        }
         return -1;
     }
     keeper->broker.pid = pid;
+    if (broker_link_open(&keeper->link, link[0])) {
+        broker_link_close(&keeper->link);
+        kill(pid, SIGKILL); /* its end starts the next */
+    }
     descriptor_close(&keeper->admin_channel);
     keeper->admin_channel = channel[0];
     keeper->channel_owed = true;
