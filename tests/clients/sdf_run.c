@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sdf_run: runs the cases of sdf_cases.h against the libsdf.so it is linked with (CARDMUX_SOCKET, CARDMUX_REACH choose
- * the door). With names, only those. Prints one line for each case; with --table at the end function, code, case.
+ * the door). With names, only those; --except=NAME leaves one out. Prints one line for each case; with --table at the end function, code, case.
  * Exits 1 where a case failed or, with --complete, where a function lacks a test.
  */
 #include <string.h>
@@ -11,6 +11,8 @@ static bool wanted(const char *name, int argc, char **argv)
 {
     bool any = false;
     for (int i = 1; i < argc; i++) {
+        if (strncmp(argv[i], "--except=", 9) == 0 && strcmp(argv[i] + 9, name) == 0)
+            return false;
         if (strncmp(argv[i], "--", 2) == 0)
             continue;
         any = true;
