@@ -7,9 +7,9 @@
  * libcrypto sees it: points are on the curve, r and s in [1, n-1], private numbers in [1, n-2] and fitting their point.
  * A ciphertext's C1 is checked by libcrypto, which refuses a point that is not on the curve.
  *
- * libcrypto 3.0 does not look for an all-zero key stream when it encrypts (it happens once in 256 one-byte messages,
- * and would send the plaintext in clear); GM/T 0003.4 asks for another random number then, so encryption is repeated
- * here.
+ * A key stream that is all zero comes up once in 256 one-byte messages, and would send the plaintext in clear.
+ * GM/T 0003.4 asks for another random number then. Whether libcrypto looks for it depends on its release, so
+ * sm2_encrypt looks too and repeats.
  */
 #include <openssl/bn.h>
 #include <openssl/core_names.h>

@@ -4,7 +4,11 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define SIZE 512
@@ -282,13 +286,69 @@ static void too_many_threads(void **state)
     assert_non_null(strstr(error, "1000"));
 }
 
+/* A tenant that writes into its slot all the time: it gets what it deserves, and the card goes on. */
+static void memory_changes_meanwhile(void **state)
+{
+    struct card *card = card_open("soft", 0, NULL);
+    uint8_t *shared = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct card_key *key, *sm2;
+    uint8_t pair[96];
+    pid_t tenant;
+
+    (void)state;
+    assert_ptr_not_equal(shared, MAP_FAILED);
+    fill(key_bytes, 16, 1);
+    unhex(SM2_PRIVATE SM2_POINT, pair);
+    key = key_of(card, CARD_KEY_SYMMETRIC, key_bytes, 16);
+    sm2 = key_of(card, CARD_KEY_SM2_PRIVATE, pair, 96);
+    tenant = fork();
+    if (tenant == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (uint32_t i = 0;; i++)
+            fill(shared + i % 4096, 64, i);
+    }
+    assert_true(tenant > 0);
+    for (uint32_t i = 0; i < 4000; i++) {
+        size_t kind = i % KINDS_COUNT;
+        struct card_job job = {.op = kinds[kind].op, .alg = kinds[kind].alg, .key = key, .in_len = kinds[kind].len};
+
+        job.in = shared + i % 1000;
+        job.out = i % 2 ? shared + i % 1000 : shared + 4096;
+        job.out_cap = SIZE;
+        soft_card_driver.run(card, &job);
+        assert_int_equal(job.status, kinds[kind].alg == SGD_SM1_CBC ? SDR_ALGNOTSUPPORT : SDR_OK);
+        if (i % 50 == 0) {
+            job = (struct card_job){.op = CARD_PKE_DECRYPT, .key = sm2, .in = shared, .in_len = 120, .out = shared};
+            job.out_cap = 64;
+            soft_card_driver.run(card, &job);
+            assert_int_equal(job.status, SDR_ENCDATAERR);
+        }
+    }
+    kill(tenant, SIGKILL);
+    waitpid(tenant, NULL, 0);
+    munmap(shared, 8192);
+    /* and afterwards all is right again */
+    struct work *work = malloc(sizeof(*work));
+
+    for (uint32_t i = 0; i < 2 * KINDS_COUNT; i++) {
+        work_make(work, key, i);
+        soft_card_driver.run(card, &work->job);
+        assert_true(work_right(work));
+    }
+    free(work);
+    soft_card_driver.key_free(card, key);
+    soft_card_driver.key_free(card, sm2);
+    soft_card_driver.close(card);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(run_is_reentrant),        cmocka_unit_test(one_worker),
-        cmocka_unit_test(several_workers),         cmocka_unit_test(slow_jobs_are_waited_for),
-        cmocka_unit_test(sleeping_workers_wake),   cmocka_unit_test(not_armed_is_not_told),
-        cmocka_unit_test(inline_submit_works_too), cmocka_unit_test(too_many_threads),
+        cmocka_unit_test(run_is_reentrant),         cmocka_unit_test(one_worker),
+        cmocka_unit_test(several_workers),          cmocka_unit_test(slow_jobs_are_waited_for),
+        cmocka_unit_test(sleeping_workers_wake),    cmocka_unit_test(not_armed_is_not_told),
+        cmocka_unit_test(inline_submit_works_too),  cmocka_unit_test(too_many_threads),
+        cmocka_unit_test(memory_changes_meanwhile),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
