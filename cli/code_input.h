@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* code_input.h: access codes, from a file, from standard input or typed twice without echo; never from argv. */
+#ifndef CARDMUX_CLI_CODE_INPUT_H
+#define CARDMUX_CLI_CODE_INPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "cli/command.h"
+
+#define CODE_INPUT_MAX 256u
+
+/* file "-": standard input; if that is a terminal, asks twice. One newline at the end is not part of the code. The
+ * caller wipes code (CODE_INPUT_MAX + 1 bytes, NUL-terminated). False: said why. */
+bool code_read(const struct cli *cli, const char *file, char *code);
+
+#endif

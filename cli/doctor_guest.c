@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A tenant's side of `cardmux doctor`; see doctor.c. The last check opens the virtual card as a program would: in a
+ * child process, since the library is somebody's file, with dlopen and SDF_OpenDevice. Which way it took is read off
+ * the child's own descriptors and mappings, so the library needs no function for it.
+ */
+#include "cli/doctor.h"
+#include "frontend/reach/conf.h"
+#include "frontend/reach/ivshmem/pci.h"
+#include "proto/layout.h"
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define OPEN_SECONDS 20u
+
+static void check_conf(struct doctor *doctor)
+{
+    char bytes[CONF_SIZE + 1];
+    struct conf conf;
+    unsigned line = 0;
+    int fd = open(CONF_FILE, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) {
+        doctor_note(doctor, "client.conf", FINDING_OK, NULL, "no " CONF_FILE ": the usual places are tried");
+        return;
+    }
+    ssize_t n = fd < 0 ? -1 : read(fd, bytes, sizeof bytes);
+    const char *wrong = n < 0                ? strerror(errno)
+                        : n > (int)CONF_SIZE ? "the file is too long"
+                                             : conf_parse(bytes, (size_t)n, &conf, &line);
+    if (wrong)
+        doctor_note(doctor, "client.conf", FINDING_FAIL, "lines are: socket = PATH, reach = NAME, # remark",
+                    CONF_FILE ", line %u: %s", line, wrong);
+    else
+        doctor_note(doctor, "client.conf", FINDING_OK, NULL, CONF_FILE " is valid");
+    if (fd >= 0)
+        close(fd);
+}
+
+static void check_bar(struct doctor *doctor, const char *address)
+{
+    uint64_t magic = 0;
+    int fd = pci_open_file(address, "resource2", O_RDONLY | O_CLOEXEC);
+    void *page = fd < 0 ? MAP_FAILED : mmap(NULL, CM_PAGE, PROT_READ, MAP_SHARED, fd, 0);
+    if (page == MAP_FAILED) {
+        doctor_note(doctor, "device", FINDING_WARN, "run this as root to look at its memory",
+                    "ivshmem device %s: its BAR2 cannot be mapped: %s", address, strerror(errno));
+    } else {
+        magic = *(const volatile uint64_t *)page;
+        munmap(page, CM_PAGE);
+        if (magic == CM_MAGIC)
+            doctor_note(doctor, "device", FINDING_OK, NULL, "ivshmem device %s is a cardmux card", address);
+        else if (magic == 0 || magic == ~UINT64_C(0))
+            doctor_note(doctor, "device", FINDING_WARN,
+                        "on the host: does cardmuxd run? in the guest: is the device enabled?",
+                        "ivshmem device %s shows no card (yet)", address);
+        else
+            doctor_note(doctor, "device", FINDING_WARN, NULL, "ivshmem device %s is somebody else's", address);
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
+static void check_device(struct doctor *doctor)
+{
+    char addresses[PCI_MAX][PCI_ADDRESS], driver[64];
+    size_t count = pci_list(NULL, addresses);
+    if (count == 0) {
+        doctor_note(doctor, "device", FINDING_OK, NULL,
+                    "no ivshmem device here (PCI 1af4:1110): a VM gets one by cardmux qemu-args on the host");
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        check_bar(doctor, addresses[i]);
+    pci_driver(addresses[0], driver);
+    if (access("/sys/module/cardmux", F_OK) == 0)
+        doctor_note(doctor, "module", FINDING_OK, NULL, "the kernel module is loaded");
+    else
+        doctor_note(doctor, "module", FINDING_WARN,
+                    "build and load kmod/; without it only root polls, or one process uses vfio",
+                    "the kernel module cardmux is not loaded (driver: %s)", driver[0] ? driver : "none");
+    if (access("/dev/cardmux0", F_OK) < 0)
+        doctor_note(doctor, "node", FINDING_WARN, "load the module", "no /dev/cardmux0");
+    else if (access("/dev/cardmux0", R_OK | W_OK) < 0)
+        doctor_note(doctor, "node", FINDING_FAIL, "join the group that the udev rule of kmod/ gives it to",
+                    "you may not open /dev/cardmux0: %s", strerror(errno));
+    else
+        doctor_note(doctor, "node", FINDING_OK, NULL, "you may open /dev/cardmux0");
+}
+
+static void check_socket(struct doctor *doctor)
+{
+    char path[CONF_VALUE], text[1024] = "";
+    struct stat st;
+    if (conf_socket(path, text) != 0) {
+        doctor_note(doctor, "socket", FINDING_FAIL, "mend CARDMUX_SOCKET or " CONF_FILE, "%s", text);
+        return;
+    }
+    if (stat(path, &st) < 0)
+        doctor_note(doctor, "socket", FINDING_OK, NULL, "no socket %s: %s", path, strerror(errno));
+    else if (!S_ISSOCK(st.st_mode))
+        doctor_note(doctor, "socket", FINDING_FAIL, "mount the tenant's unix.sock there", "%s is not a socket", path);
+    else if (access(path, W_OK) < 0)
+        doctor_note(doctor, "socket", FINDING_FAIL, "on the host: cardmux tenant set NAME --owner UID:GID",
+                    "you may not use the socket %s", path);
+    else
+        doctor_note(doctor, "socket", FINDING_OK, NULL, "you may use the socket %s", path);
+}
+
+/* In the child: what the open descriptors and mappings tell. */
+static const char *reach_used(void)
+{
+    char path[64], target[256], line[512];
+    bool socket_seen = false;
+    for (int fd = 3; fd < 1024; fd++) {
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        ssize_t n = readlink(path, target, sizeof target - 1);
+        if (n <= 0)
+            continue;
+        target[n] = 0;
+        if (strncmp(target, "/dev/cardmux", 12) == 0)
+            return "ivshmem-module";
+        if (strncmp(target, "/dev/vfio/", 10) == 0)
+            return "ivshmem-vfio";
+        socket_seen |= strncmp(target, "socket:", 7) == 0;
+    }
+    FILE *maps = fopen("/proc/self/maps", "re");
+    bool polled = false;
+    while (maps && fgets(line, sizeof line, maps))
+        polled |= strstr(line, "/resource2") != NULL;
+    if (maps)
+        fclose(maps);
+    return polled ? "ivshmem-poll" : socket_seen ? "unix" : "unknown";
+}
+
+struct outcome {
+    char what; /* 'l' no library, 's' no symbol, 'd' SDF_OpenDevice failed, 'o' open */
+    unsigned code;
+    char text[400];
+};
+
+static void try_library(const char *library, struct outcome *out)
+{
+    void *handle = NULL, *so = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+    if (!so) {
+        out->what = 'l';
+        snprintf(out->text, sizeof out->text, "%s", dlerror());
+        return;
+    }
+    int (*open_device)(void **) = (int (*)(void **))(uintptr_t)dlsym(so, "SDF_OpenDevice");
+    int (*close_device)(void *) = (int (*)(void *))(uintptr_t)dlsym(so, "SDF_CloseDevice");
+    if (!open_device || !close_device) {
+        out->what = 's';
+        return;
+    }
+    alarm(OPEN_SECONDS);
+    out->code = (unsigned)open_device(&handle);
+    out->what = out->code ? 'd' : 'o';
+    if (!out->code) {
+        snprintf(out->text, sizeof out->text, "%s", reach_used());
+        close_device(handle);
+    }
+}
+
+static void check_library(struct doctor *doctor)
+{
+    struct outcome out = {0};
+    int pipes[2], status = 0;
+    fflush(NULL);
+    if (pipe2(pipes, O_CLOEXEC) < 0)
+        return;
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(pipes[0]);
+        try_library(doctor->library, &out);
+        _exit(write(pipes[1], &out, sizeof out) == sizeof out ? 0 : 1);
+    }
+    close(pipes[1]);
+    ssize_t n = pid > 0 ? read(pipes[0], &out, sizeof out) : -1;
+    close(pipes[0]);
+    if (pid > 0)
+        waitpid(pid, &status, 0);
+    if (n != (ssize_t)sizeof out)
+        doctor_note(doctor, "card", FINDING_FAIL, "is it the libsdf.so of cardmux?",
+                    "%s ended the process that tried it (%s %d)", doctor->library,
+                    WIFSIGNALED(status) ? "signal" : "status",
+                    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    else if (out.what == 'l')
+        doctor_note(doctor, "library", FINDING_FAIL, "install libsdf.so and run ldconfig, or name it with --library",
+                    "%s", out.text);
+    else if (out.what == 's')
+        doctor_note(doctor, "library", FINDING_FAIL, "another libsdf.so is found first: look at ldconfig -p",
+                    "%s has no SDF_OpenDevice", doctor->library);
+    else if (out.what == 'd')
+        doctor_note(doctor, "card", FINDING_FAIL,
+                    "CARDMUX_REACH=unix or =ivshmem forces one way; what failed above is the reason",
+                    "SDF_OpenDevice of %s: 0x%08x", doctor->library, out.code);
+    else
+        doctor_note(doctor, "card", FINDING_OK, NULL, "the virtual card opens, by %s", out.text);
+}
+
+void doctor_guest(struct doctor *doctor)
+{
+    check_conf(doctor);
+    check_socket(doctor);
+    check_device(doctor);
+    check_library(doctor);
+}

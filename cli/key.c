@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cardmux key: the keys inside a tenant's virtual card. Made in the broker, never shown; public keys can be listed. */
+#include "cli/api.h"
+#include "cli/code_input.h"
+#include "cli/command.h"
+#include "cli/table.h"
+#include "backend/admin/body.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const char help[] =
+    "usage: cardmux key generate TENANT --type sm2|kek --index N [--bits N] [--code-file FILE]\n"
+    "       cardmux key list TENANT\n"
+    "       cardmux key destroy TENANT --type sm2|kek --index N\n"
+    "       cardmux key unlock TENANT --index N\n"
+    "\n"
+    "generate makes an SM2 index (a pair for signing and one for encryption) or a KEK; list shows what there is, with\n"
+    "public keys in JSON; destroy is for ever; unlock lets an index be used again after too many wrong access codes.\n"
+    "\n"
+    "options:\n"
+    "  --type sm2|kek    kind of key\n"
+    "  --index N         1 to 65535\n"
+    "  --bits N          length of a KEK: 128 (else 192 or 256)\n"
+    "  --code-file FILE  access code of an SM2 index: from FILE, or - for standard input (typed unseen on a terminal)\n"
+    "  --json            print JSON\n";
+
+struct key_options {
+    const char *type, *code_file;
+    uint32_t index, bits;
+    bool json;
+};
+
+static void add_times(json_t *keys)
+{
+    size_t i;
+    json_t *key;
+    json_array_foreach(keys, i, key)
+    {
+        time_t created = (time_t)json_integer_value(json_object_get(key, "created"));
+        struct tm tm;
+        char text[32] = "-";
+        if (created > 0 && gmtime_r(&created, &tm))
+            strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+        json_object_set_new(key, "created_text", json_string(text));
+    }
+}
+
+static enum cli_status list(const struct cli *cli, const char *path, bool json)
+{
+    static const struct column columns[] = {
+        {"TYPE", "kind"},
+        {"INDEX", "index"},
+        {"BITS", "bits"},
+        {"CODE", "has_code"},
+        {"LOCKED", "locked"},
+        {"FAILURES", "failures"},
+        {"CREATED", "created_text"},
+    };
+    json_t *reply;
+    if (api_call(cli, "GET", path, NULL, &reply) != CLI_DONE)
+        return CLI_FAILED;
+    if (json)
+        json_print(reply);
+    else {
+        add_times(json_object_get(reply, "keys"));
+        table_print(json_object_get(reply, "keys"), columns, sizeof columns / sizeof *columns);
+    }
+    json_decref(reply);
+    return CLI_DONE;
+}
+
+static enum cli_status generate(const struct cli *cli, const char *path, const struct key_options *options)
+{
+    json_t *body = json_pack("{s:s s:I}", "kind", options->type, "index", (json_int_t)options->index), *reply = NULL;
+    char code[CODE_INPUT_MAX + 1];
+    if (options->bits)
+        json_object_set_new(body, "bits", json_integer((json_int_t)options->bits));
+    if (options->code_file) {
+        bool ok = code_read(cli, options->code_file, code);
+        json_t *text = ok ? json_string(code) : NULL;
+        explicit_bzero(code, sizeof code);
+        if (ok && !text)
+            cli_say(cli, "the access code is not UTF-8");
+        if (!text) {
+            json_decref(body);
+            return CLI_FAILED;
+        }
+        json_object_set_new(body, "code", text);
+    }
+    enum cli_status status = api_call(cli, "POST", path, body, &reply);
+    if (status == CLI_DONE && options->json)
+        json_print(reply);
+    json_decref(reply);
+    return status;
+}
+
+static enum cli_status check(const struct cli *cli, const char *verb, struct key_options *options)
+{
+    bool is_list = strcmp(verb, "list") == 0, is_unlock = strcmp(verb, "unlock") == 0;
+    bool is_generate = strcmp(verb, "generate") == 0;
+    if (!is_list && !is_unlock && !is_generate && strcmp(verb, "destroy") != 0)
+        return cli_usage(cli, "\"%.40s\" is not one of generate, list, destroy, unlock", verb);
+    if (!is_generate && (options->bits || options->code_file))
+        return cli_usage(cli, "--bits and --code-file go with generate only");
+    if (is_list)
+        return options->index || options->type ? cli_usage(cli, "list takes no --type and no --index") : CLI_DONE;
+    if (is_unlock && !options->type)
+        options->type = "sm2";
+    if (!options->type)
+        return cli_usage(cli, "--type is missing");
+    if (!body_key_kind(options->type))
+        return cli_usage(cli, "--type is sm2 or kek, not \"%.40s\"", options->type);
+    if (is_unlock && strcmp(options->type, "sm2") != 0)
+        return cli_usage(cli, "only sm2 indexes have access codes");
+    if (options->code_file && strcmp(options->type, "sm2") != 0)
+        return cli_usage(cli, "only sm2 indexes have access codes");
+    if (!options->index)
+        return cli_usage(cli, "--index is missing");
+    return CLI_DONE;
+}
+
+static enum cli_status act(const struct cli *cli, int argc, char **argv, struct key_options *options)
+{
+    char path[160];
+    if (optind >= argc)
+        return cli_usage(cli, "say what to do: generate, list, destroy or unlock");
+    const char *verb = argv[optind];
+    enum cli_status status = check(cli, verb, options);
+    if (status != CLI_DONE)
+        return status;
+    if (optind + 1 >= argc)
+        return cli_usage(cli, "name the tenant");
+    if (optind + 2 < argc)
+        return cli_usage(cli, "\"%.40s\" is one word too many", argv[optind + 2]);
+    const char *name = argv[optind + 1];
+    if (!body_name_ok(name))
+        return cli_usage(cli, "\"%.40s\" is no name for a tenant", name);
+    snprintf(path, sizeof path, "/v1/tenants/%s/keys", name);
+    if (strcmp(verb, "list") == 0)
+        return list(cli, path, options->json);
+    if (strcmp(verb, "generate") == 0)
+        return generate(cli, path, options);
+    bool unlock = strcmp(verb, "unlock") == 0;
+    snprintf(path, sizeof path, "/v1/tenants/%s/keys/%s/%u%s", name, options->type, options->index,
+             unlock ? "/unlock" : "");
+    return api_call(cli, unlock ? "POST" : "DELETE", path, NULL, NULL);
+}
+
+static enum cli_status run(struct cli *cli, int argc, char **argv)
+{
+    static const struct option table[] = {
+        {"type", required_argument, NULL, 't'}, {"index", required_argument, NULL, 'i'},
+        {"bits", required_argument, NULL, 'b'}, {"code-file", required_argument, NULL, 'c'},
+        {"json", no_argument, NULL, 'j'},       {0},
+    };
+    struct key_options options = {0};
+    int opt;
+    while ((opt = getopt_long(argc, argv, ":", table, NULL)) != -1) {
+        if (opt == 't')
+            options.type = optarg;
+        else if (opt == 'c')
+            options.code_file = optarg;
+        else if (opt == 'j')
+            options.json = true;
+        else if (opt == 'i') {
+            if (!cli_number(cli, "--index", optarg, 1, 65535, &options.index))
+                return CLI_USAGE;
+        } else if (opt == 'b') {
+            if (!cli_number(cli, "--bits", optarg, 128, 256, &options.bits))
+                return CLI_USAGE;
+        } else
+            return cli_bad_option(cli, argc, argv, opt);
+    }
+    return act(cli, argc, argv, &options);
+}
+
+const struct command command_key = {"key", "make, list, destroy and unlock a tenant's keys", help, run};

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cardmux tenant: who has a virtual card, and how much of the card each may use. */
+#include "cli/api.h"
+#include "cli/command.h"
+#include "cli/table.h"
+#include "backend/admin/body.h"
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] = "usage: cardmux tenant add NAME [LIMITS]     make a tenant\n"
+                           "       cardmux tenant list                  all tenants\n"
+                           "       cardmux tenant show NAME             one tenant, with counters\n"
+                           "       cardmux tenant set NAME LIMITS       change one, at once\n"
+                           "       cardmux tenant remove NAME           remove one, with its keys\n"
+                           "\n"
+                           "limits:\n"
+                           "  --owner UID[:GID]    user (number or name) who may use its sockets\n"
+                           "  --max-connections N  connections at once over its unix socket\n"
+                           "  --max-sessions N     sessions per connection or queue pair\n"
+                           "  --max-handles N      key handles, all sessions together\n"
+                           "  --weight N           share of the card, 1 to 1000\n"
+                           "  --disable            keep it, but serve it no more\n"
+                           "  --enable             serve it again\n"
+                           "\n"
+                           "options:\n"
+                           "  --json               print JSON\n"
+                           "\n"
+                           "A name is 1 to 32 of a-z 0-9 - _ . and starts with a letter or digit.\n";
+
+struct tenant_options {
+    json_t *body;
+    bool json;
+};
+
+static bool take_owner(const struct cli *cli, char *text, json_t *body)
+{
+    char *colon = strchr(text, ':');
+    uint32_t uid, gid;
+    if (colon)
+        *colon++ = 0;
+    struct passwd *user = getpwnam(text);
+    if (user)
+        uid = (uint32_t)user->pw_uid, gid = (uint32_t)user->pw_gid;
+    else if (text[0] >= '0' && text[0] <= '9') {
+        if (!cli_number(cli, "--owner", text, 0, 0xfffffffeu, &uid))
+            return false;
+        user = getpwuid((uid_t)uid);
+        gid = user ? (uint32_t)user->pw_gid : uid;
+    } else
+        return cli_usage(cli, "--owner: there is no user \"%.40s\"", text), false;
+    if (colon) {
+        struct group *group = getgrnam(colon);
+        if (group)
+            gid = (uint32_t)group->gr_gid;
+        else if (!cli_number(cli, "--owner (group)", colon, 0, 0xfffffffeu, &gid))
+            return false;
+    }
+    json_object_set_new(body, "owner_uid", json_integer((json_int_t)uid));
+    json_object_set_new(body, "owner_gid", json_integer((json_int_t)gid));
+    return true;
+}
+
+static bool take_number(const struct cli *cli, const char *option, const char *field, uint32_t max, json_t *body)
+{
+    uint32_t value;
+    if (!cli_number(cli, option, optarg, 1, max, &value))
+        return false;
+    json_object_set_new(body, field, json_integer((json_int_t)value));
+    return true;
+}
+
+static bool take_option(const struct cli *cli, int opt, struct tenant_options *options)
+{
+    json_t *body = options->body;
+    switch (opt) {
+    case 'o':
+        return take_owner(cli, optarg, body);
+    case 'c':
+        return take_number(cli, "--max-connections", "max_connections", 65535, body);
+    case 's':
+        return take_number(cli, "--max-sessions", "max_sessions", 65535, body);
+    case 'k':
+        return take_number(cli, "--max-handles", "max_handles", 1048576, body);
+    case 'w':
+        return take_number(cli, "--weight", "weight", 1000, body);
+    case 'd':
+    case 'e':
+        if (json_object_get(body, "disabled"))
+            return cli_usage(cli, "--enable and --disable exclude each other"), false;
+        json_object_set_new(body, "disabled", json_boolean(opt == 'd'));
+        return true;
+    default:
+        options->json = true;
+        return true;
+    }
+}
+
+static enum cli_status list(const struct cli *cli, bool json)
+{
+    static const struct column columns[] = {
+        {"NAME", "name"},
+        {"SERIAL", "serial"},
+        {"DISABLED", "disabled"},
+        {"UID", "owner_uid"},
+        {"GID", "owner_gid"},
+        {"CONNECTIONS", "max_connections"},
+        {"SESSIONS", "max_sessions"},
+        {"HANDLES", "max_handles"},
+        {"WEIGHT", "weight"},
+        {"OPERATIONS", "counters.operations"},
+        {"ERRORS", "counters.errors"},
+    };
+    json_t *reply;
+    if (api_call(cli, "GET", "/v1/tenants", NULL, &reply) != CLI_DONE)
+        return CLI_FAILED;
+    if (json)
+        json_print(reply);
+    else
+        table_print(json_object_get(reply, "tenants"), columns, sizeof columns / sizeof *columns);
+    json_decref(reply);
+    return CLI_DONE;
+}
+
+static void print_tenant(json_t *tenant, bool json)
+{
+    static const struct column columns[] = {
+        {"name", "name"},
+        {"serial", "serial"},
+        {"disabled", "disabled"},
+        {"owner uid", "owner_uid"},
+        {"owner gid", "owner_gid"},
+        {"connections at most", "max_connections"},
+        {"sessions at most", "max_sessions"},
+        {"handles at most", "max_handles"},
+        {"weight", "weight"},
+        {"operations", "counters.operations"},
+        {"errors", "counters.errors"},
+        {"bytes", "counters.bytes"},
+        {"doorbells", "counters.doorbells"},
+        {"wake-ups", "counters.wakeups"},
+        {"card time, ns", "counters.card_ns"},
+        {"regions now", "counters.regions"},
+        {"sessions now", "counters.sessions"},
+        {"handles now", "counters.handles"},
+    };
+    const char *reason;
+    json_t *count;
+    if (json) {
+        json_print(tenant);
+        return;
+    }
+    table_print_one(tenant, columns, sizeof columns / sizeof *columns);
+    json_object_foreach(json_object_get(json_object_get(tenant, "counters"), "rejects"), reason,
+                        count) if (json_integer_value(count))
+        printf("rejected for %s: %" JSON_INTEGER_FORMAT "\n", reason, json_integer_value(count));
+}
+
+static enum cli_status act(const struct cli *cli, const char *verb, const char *name, struct tenant_options *options)
+{
+    char path[128];
+    json_t *reply = NULL;
+    enum cli_status status;
+    snprintf(path, sizeof path, "/v1/tenants/%s", name);
+    if (strcmp(verb, "add") == 0) {
+        json_object_set_new(options->body, "name", json_string(name));
+        status = api_call(cli, "POST", "/v1/tenants", json_incref(options->body), &reply);
+        if (status == CLI_DONE && options->json)
+            json_print(reply);
+        else if (status == CLI_DONE)
+            printf("tenant %s was made; its card's serial is %s\n", name,
+                   json_string_value(json_object_get(reply, "serial")));
+    } else if (strcmp(verb, "set") == 0) {
+        status = api_call(cli, "PATCH", path, json_incref(options->body), &reply);
+    } else if (strcmp(verb, "remove") == 0) {
+        status = api_call(cli, "DELETE", path, NULL, &reply);
+    } else {
+        status = api_call(cli, "GET", path, NULL, &reply);
+        if (status == CLI_DONE)
+            print_tenant(reply, options->json);
+    }
+    json_decref(reply);
+    return status;
+}
+
+static enum cli_status check_and_act(const struct cli *cli, int argc, char **argv, struct tenant_options *options)
+{
+    const char *verb = optind < argc ? argv[optind] : NULL;
+    const char *name = optind + 1 < argc ? argv[optind + 1] : NULL;
+    static const char *const verbs[] = {"add", "show", "set", "remove"};
+    bool has_limits = json_object_size(options->body) > 0;
+    if (!verb)
+        return cli_usage(cli, "say what to do: add, list, show, set or remove");
+    bool is_list = strcmp(verb, "list") == 0, known = is_list;
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        known |= strcmp(verb, verbs[i]) == 0;
+    if (!known)
+        return cli_usage(cli, "\"%.40s\" is not one of add, list, show, set, remove", verb);
+    if (argc - optind > (is_list ? 1 : 2))
+        return cli_usage(cli, "\"%.40s\" is one word too many", argv[optind + (is_list ? 1 : 2)]);
+    if (has_limits && strcmp(verb, "add") != 0 && strcmp(verb, "set") != 0)
+        return cli_usage(cli, "limits go with add and set only");
+    if (is_list)
+        return list(cli, options->json);
+    if (!name)
+        return cli_usage(cli, "name the tenant");
+    if (!body_name_ok(name))
+        return cli_usage(cli, "\"%.40s\" is no name for a tenant", name);
+    if (!has_limits && strcmp(verb, "set") == 0)
+        return cli_usage(cli, "say what to set");
+    return act(cli, verb, name, options);
+}
+
+static enum cli_status run(struct cli *cli, int argc, char **argv)
+{
+    static const struct option table[] = {
+        {"owner", required_argument, NULL, 'o'},
+        {"max-connections", required_argument, NULL, 'c'},
+        {"max-sessions", required_argument, NULL, 's'},
+        {"max-handles", required_argument, NULL, 'k'},
+        {"weight", required_argument, NULL, 'w'},
+        {"disable", no_argument, NULL, 'd'},
+        {"enable", no_argument, NULL, 'e'},
+        {"json", no_argument, NULL, 'j'},
+        {0},
+    };
+    struct tenant_options options = {.body = json_object()};
+    enum cli_status status = CLI_DONE;
+    int opt;
+    while (status == CLI_DONE && (opt = getopt_long(argc, argv, ":", table, NULL)) != -1) {
+        if (opt == '?' || opt == ':')
+            status = cli_bad_option(cli, argc, argv, opt);
+        else if (!take_option(cli, opt, &options))
+            status = CLI_USAGE;
+    }
+    if (status == CLI_DONE)
+        status = check_and_act(cli, argc, argv, &options);
+    json_decref(options.body);
+    return status;
+}
+
+const struct command command_tenant = {"tenant", "make, list, change and remove tenants", help, run};
