@@ -2,6 +2,7 @@
 """daemon.py: a private cardmuxd: its configuration, state and sockets lie in one folder, and go with it."""
 import json
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -28,14 +29,14 @@ class Daemon:
 
     def cardmux(self, *words, given=None):
         """Runs the command line tool on this daemon; its output. Fails loudly."""
-        argv = [f'{self.build}/bin/cardmux', '--config', self.config, *words]
+        argv = [f'{self.build}/bin/cardmux', '--socket', f'{self.folder}/run/admin.sock', *words]
         done = subprocess.run(argv, input=given, capture_output=True, text=True, timeout=60)
         if done.returncode:
             raise RuntimeError(f'cardmux {" ".join(words)}: {(done.stderr or done.stdout).strip()}')
         return done.stdout
 
     def start(self):
-        self.cardmux('init')
+        self.cardmux('init', '--config', self.config)
         with open(self.log, 'wb') as log:
             self.process = subprocess.Popen([f'{self.build}/bin/cardmuxd', '--config', self.config], stdout=log,
                                             stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
@@ -57,15 +58,22 @@ class Daemon:
 
     def tenants(self):
         """{name: its counters}"""
-        listing = json.loads(self.cardmux('tenant', 'list', '--json'))
-        rows = listing if isinstance(listing, list) else listing['tenants']
-        return {row['name']: row.get('counters', row) for row in rows}
+        rows = json.loads(self.cardmux('tenant', 'list', '--json'))['tenants']
+        return {row['name']: row['counters'] for row in rows}
 
     def tenant(self, name, owner=None):
         """Adds a tenant with an SM2 key pair at index 1."""
         owner = ['--owner', str(owner)] if owner is not None else []
         self.cardmux('tenant', 'add', name, *owner)
         self.cardmux('key', 'generate', name, '--type', 'sm2', '--index', '1')
+
+    def encryption_key(self, name):
+        """The tenant's public encryption key at index 1, in hexadecimal."""
+        keys = json.loads(self.cardmux('key', 'list', name, '--json'))['keys']
+        return next(key['encrypt_public'] for key in keys if key['index'] == 1)
+
+    def qemu_args(self, name):
+        return shlex.split(self.cardmux('qemu-args', name))
 
     def door(self, name, transport):
         return f'{self.folder}/run/tenant/{name}/{transport}.sock'

@@ -14,16 +14,18 @@ from container import USER, Container
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, f'{ROOT}/tests/vm')
-from guest_kernel import GuestKernel  # noqa: E402
-from vm import Vm, ivshmem_args  # noqa: E402
+from vm import Vm  # noqa: E402
 
 SCRIPT = """
+export OUT={out} CARDMUX_REACH={reach}
 sha256sum /bin/sdf_demo
 echo PLACE ready
 while read -r number line; do
     [ "$number" = end ] && break
     $line >$OUT/$number.txt 2>$OUT/$number.err </dev/null
-    echo "PLACE $number $?"
+    status=$?
+    [ $status = 0 ] || cat $OUT/$number.err
+    echo "PLACE $number $status"
 done
 """
 WAIT = 120
@@ -41,20 +43,27 @@ class Place:
     def done(self, number):
         return int(self.expect(rf'^PLACE {number} (\d+)$')[1])
 
+    def words(self, number):
+        """What a command that failed said."""
+        return self.said().split(f'PLACE {number} ')[0].strip().splitlines()[-1:]
+
 
 class VmPlace(Place):
-    kind = 'virtual machine, ivshmem'
+    kind, reach = 'virtual machine', 'ivshmem-module'  # forced: nothing falls back to another way
 
-    def __init__(self, name, tenant, door, files, module, kernel):
+    def __init__(self, name, tenant, args, program, module, kernel):
         super().__init__(name, tenant)
-        self.vm = Vm(name, 'export OUT=/out\n' + SCRIPT, {f'/{where}': path for where, path in files.items()},
-                     ivshmem_args(door), own_modules=[module] if module else (), kernel=kernel)
+        self.vm = Vm(name, SCRIPT.format(out='/out', reach=self.reach), {'/bin/sdf_demo': program}, args,
+                     own_modules=[module], kernel=kernel)
 
     def begin(self):
         self.vm.start()
 
     def expect(self, pattern):
         return self.vm.expect(pattern, WAIT)
+
+    def said(self):
+        return self.vm.console
 
     def tell(self, number, line):
         self.vm.send(f'{number} {line}')
@@ -68,19 +77,18 @@ class VmPlace(Place):
 
 
 class ContainerPlace(Place):
-    kind = 'container, UNIX socket'
+    kind, reach = 'container', 'unix'
 
-    def __init__(self, name, tenant, door, files, folder):
+    def __init__(self, name, tenant, door, program, folder):
         super().__init__(name, tenant)
         self.results = f'{folder}/results-{name}'
         os.mkdir(self.results)
         os.chown(self.results, USER, USER)
         self.console, self.ends = '', []
-        extra = {f'/{where}': path for where, path in files.items()}
-        program = shutil.which('busybox')
-        for applet in ('sh', 'sha256sum'):
-            extra[f'/bin/{applet}'] = program
-        self.container = Container(program, ['sh', '-c', 'export OUT=/results\n' + SCRIPT], door, self.results, extra)
+        busybox = shutil.which('busybox')
+        extra = {'/bin/sdf_demo': program, '/bin/sh': busybox, '/bin/sha256sum': busybox}
+        script = SCRIPT.format(out='/results', reach=self.reach)
+        self.container = Container(busybox, ['sh', '-c', script], door, self.results, extra)
 
     def begin(self):
         lines, said = os.pipe(), os.pipe()
@@ -104,6 +112,9 @@ class ContainerPlace(Place):
             self.console += (data or b'').decode(errors='replace')
         return match
 
+    def said(self):
+        return self.console
+
     def tell(self, number, line):
         os.write(self.ends[0], f'{number} {line}\n'.encode())
 
@@ -123,11 +134,3 @@ class ContainerPlace(Place):
         for fd in self.ends:
             os.close(fd)
         self.ends = []
-
-
-def guest_module(kernel, folder):
-    return kernel.build_module(f'{folder}/kmod')
-
-
-def guest_kernel():
-    return GuestKernel()
