@@ -371,6 +371,9 @@ static void session_keys_by_kek(void **state)
                 back.in_len = job.out_len;
                 assert_int_equal(run(f->card, &back), SDR_OK);
                 same_key(f, plain_key, back.new_key);
+                /* the IV continues the chain, as in encryption */
+                assert_memory_equal(job.iv, i % 2 ? wrapped + job.out_len - 16 : iv, 16);
+                assert_memory_equal(back.iv, job.iv, 16);
                 soft_card_driver.key_free(f->card, plain_key);
                 soft_card_driver.key_free(f->card, job.new_key);
                 soft_card_driver.key_free(f->card, back.new_key);
