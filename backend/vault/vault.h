@@ -126,4 +126,17 @@ enum vault_result vault_code_check(struct vault *vault, uint32_t tenant, uint32_
 enum vault_result vault_code_reset(struct vault *vault, uint32_t tenant, uint32_t index,
                                    char *error); /* failures = 0, unlocked */
 
+/*
+ * In detail:
+ * - vault_key_put never replaces: VAULT_EXISTS where the index has a key; remove it first.
+ * - The wrong code that fills the measure is answered VAULT_BAD_CODE, each check after it VAULT_LOCKED, right or wrong.
+ * - vault_tenant_set with an empty serial keeps the serial. Defaults: 64 connections, 1024 sessions, 4096 handles,
+ *   weight 100; limits are at most 2^20.
+ * - An unknown tenant is VAULT_NOT_FOUND in every function.
+ * - A tenant whose rows were tampered with answers VAULT_DAMAGED to everything about its keys; vault_tenant_remove still
+ *   works. Where the list of tenants itself was tampered with, vault_open answers VAULT_DAMAGED.
+ * - error may be NULL. On VAULT_OK it is empty.
+ * - state_dir must exist and belong to the user who opens the vault; root's vault_create gives the files to its owner.
+ */
+
 #endif

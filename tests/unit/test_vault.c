@@ -3,7 +3,7 @@
 #include "vault_env.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
+#include <sys/wait.h>
 #include "backend/vault/master_key.h"
 
 static void test_create_open(void **state)
@@ -61,6 +61,49 @@ static void test_owner_of_directory(void **state)
         assert_int_equal(st.st_uid, 65534);
     }
     env_end(&env);
+}
+
+/* Files that the daemon's user may not open, or not write: VAULT_IO and who should own them, and nothing is changed. */
+static void test_foreign_files(void **state)
+{
+    static const struct {
+        const char *name;
+        mode_t mode;
+        const char *says;
+    } rows[] = {{"lock", 0600, "lock file"}, {"vault.db", 0600, "own it"}, {"vault.db", 0644, "cannot be written"}};
+    struct env env;
+
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("skipped: needs root to give files away\n");
+        skip();
+    }
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct vault *vault = NULL;
+        char path[128];
+        int status = 0;
+
+        env_start(&env);
+        assert_int_equal(chown(env.dir, 65534, 65534), 0);
+        vault_close(env_create(&env));
+        snprintf(path, sizeof path, "%s/%s", env.dir, rows[i].name);
+        assert_int_equal(chown(path, 0, 0), 0);
+        assert_int_equal(chmod(path, rows[i].mode), 0);
+        fflush(NULL);
+        if (fork() == 0) {
+            enum vault_result result = VAULT_OK;
+
+            if (setgid(65534) == 0 && setuid(65534) == 0)
+                result = vault_open(&env.config, &vault, env.error);
+            if (result != VAULT_IO || !strstr(env.error, rows[i].says))
+                dprintf(2, "%s: %s\n", vault_result_name(result), env.error);
+            _exit(result == VAULT_IO && strstr(env.error, rows[i].says) ? 0 : 1);
+        }
+        wait(&status);
+        assert_int_equal(status, 0);
+        vault_close(env_open(&env));
+        env_end(&env);
+    }
 }
 
 static void test_result_names(void **state)
@@ -359,10 +402,15 @@ static void test_master_key_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_create_open),  cmocka_unit_test(test_owner_of_directory),
-        cmocka_unit_test(test_result_names), cmocka_unit_test(test_secret_is_wiped),
-        cmocka_unit_test(test_tenants),      cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_codes),        cmocka_unit_test(test_master_key_file),
+        cmocka_unit_test(test_create_open),
+        cmocka_unit_test(test_owner_of_directory),
+        cmocka_unit_test(test_foreign_files),
+        cmocka_unit_test(test_result_names),
+        cmocka_unit_test(test_secret_is_wiped),
+        cmocka_unit_test(test_tenants),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_master_key_file),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

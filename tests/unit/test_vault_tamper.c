@@ -153,8 +153,8 @@ static void test_tenant_rows(void **state)
         "UPDATE tenant SET record = (SELECT record FROM tenant WHERE id=2) WHERE id=1",
         "UPDATE tenant SET id=9 WHERE id=1",
         "UPDATE tenant SET name='three' WHERE id=1",
-        "UPDATE tenant SET name='x' WHERE id=1; UPDATE tenant SET name='one' WHERE id=2;"
-        "UPDATE tenant SET name='two' WHERE id=1",
+        ("UPDATE tenant SET name='x' WHERE id=1; UPDATE tenant SET name='one' WHERE id=2;"
+         "UPDATE tenant SET name='two' WHERE id=1"),
         "DELETE FROM tenant WHERE id=1",
         "DELETE FROM tenant",
         "INSERT INTO tenant SELECT 9, 'nine', record FROM tenant WHERE id=1",
