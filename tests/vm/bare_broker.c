@@ -64,6 +64,14 @@ static void fail(const char *what)
     exit(1);
 }
 
+static void pair_eventfds(struct pair *pair)
+{
+    pair->host = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    pair->guest = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (pair->host < 0 || pair->guest < 0)
+        fail("eventfd");
+}
+
 static void door_make(struct door *door, size_t size, uint32_t pairs)
 {
     door->memory = memfd_create("bare", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -91,10 +99,7 @@ static void door_make(struct door *door, size_t size, uint32_t pairs)
     for (uint32_t i = 0; i < pairs; i++) {
         struct pair *pair = &door->pairs[i];
         *pair = (struct pair){.span = shm_sub(region, CM_QP_OFFSET(i), CM_QP_SIZE), .sq_pos = 1, .cq_pos = 1};
-        pair->host = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        pair->guest = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (pair->host < 0 || pair->guest < 0)
-            fail("eventfd");
+        pair_eventfds(pair);
         shm_store64(pair->span, offsetof(struct cm_control, generation), generation);
     }
     shm_copy_out(region, 0, &header, sizeof header);
@@ -146,6 +151,11 @@ static void accept_ivshmem(int listener)
     if (door->connection >= 0)
         close(door->connection);
     door->connection = fd;
+    for (uint32_t i = 0; i < door->pair_count; i++) { /* never the same eventfds again: see test_unplug */
+        close(door->pairs[i].host);
+        close(door->pairs[i].guest);
+        pair_eventfds(&door->pairs[i]);
+    }
     send_word(fd, 0, -1);
     send_word(fd, CM_IVSHMEM_GUEST, -1);
     send_word(fd, -1, door->memory);
@@ -215,7 +225,8 @@ static bool pair_serve(struct pair *pair)
         pair->sq_pos = pair->cq_pos = 1;
         pair->woken_at = 0;
         shm_store32(pair->span, offsetof(struct cm_control, epoch), wanted);
-        (void)!eventfd_write(pair->guest, 1);
+        if (wanted) /* else nobody is there to hear it */
+            (void)!eventfd_write(pair->guest, 1);
         return true;
     }
     while (pair->epoch && cm_entry_take(pair->span, CM_QP_SQ, pair->sq_pos, &sqe)) {

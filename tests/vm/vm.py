@@ -107,7 +107,7 @@ class Result:
 class Vm:
     def __init__(self, name, command, files=None, args=(), modules=(), own_modules=(), memory=512, cpus=1,
                  machine="q35", append="", kernel=None):
-        self.name, self.console, self.process = name, "", None
+        self.name, self.console, self.process, self.monitor = name, "", None, None
         self.kernel = kernel or GuestKernel()
         self.work = Path(tempfile.mkdtemp(prefix=f"vm-{name}-"))
         try:
@@ -173,25 +173,47 @@ class Vm:
         self.process.stdin.write(line.encode() + b"\n")
         self.process.stdin.flush()
 
+    def _qmp_say(self, what):
+        """One answer; events are passed over."""
+        self.monitor.write(json.dumps(what) + "\n")
+        self.monitor.flush()
+        while True:
+            try:
+                line = self.monitor.readline()
+            except ConnectionResetError:
+                line = ""
+            if not line:
+                self._read(2)
+                raise RuntimeError(f"{self.name}: QEMU ended at QMP {what}:\n{self.console}")
+            answer = json.loads(line)
+            if "error" in answer:
+                raise RuntimeError(f"{self.name}: QMP {what}: {answer['error']['desc']}")
+            if "return" in answer:
+                return answer["return"]
+
     def qmp(self, command, **arguments):
-        with socket.socket(socket.AF_UNIX) as door:
+        """One connection for all commands. It is made before anything is unplugged: without irqfds (TCG) QEMU 7.2
+        leaves handlers on the numbers of an unplugged ivshmem device's eventfds, and a new connection, or a device
+        whose descriptors come in another order, can end up on one of those numbers, which crashes QEMU."""
+        if not self.monitor:
+            door = socket.socket(socket.AF_UNIX)
             door.settimeout(20)
             door.connect(str(self.work / "qmp"))
-            lines = door.makefile("rw")
-            lines.readline()
-            for say in ({"execute": "qmp_capabilities"}, {"execute": command, "arguments": arguments}):
-                lines.write(json.dumps(say) + "\n")
-                lines.flush()
-                while True:
-                    line = lines.readline()
-                    if not line:
-                        raise RuntimeError(f"{self.name}: QMP ended at {command}")
-                    answer = json.loads(line)
-                    if "error" in answer:
-                        raise RuntimeError(f"{self.name}: QMP {command}: {answer['error']['desc']}")
-                    if "return" in answer:
-                        break
-        return answer["return"]
+            self.monitor = door.makefile("rw")
+            door.close()
+            self.monitor.readline()
+            self._qmp_say({"execute": "qmp_capabilities"})
+        return self._qmp_say({"execute": command, "arguments": arguments})
+
+    def unplug(self, device, timeout=30):
+        """device_del, until QEMU has let go of it (it frees its memory only some time after it answers)."""
+        self.qmp("device_del", id=device)
+        until = time.monotonic() + timeout
+        while any(child["name"] == device for child in self.qmp("qom-list", path="/machine/peripheral")):
+            if time.monotonic() > until:
+                raise RuntimeError(f"{self.name}: {device} stays plugged in:\n{self.console}")
+            time.sleep(0.1)
+        time.sleep(1)
 
     def finish(self, timeout=120):
         try:
@@ -223,6 +245,8 @@ class Vm:
             if self.process.poll() is None:
                 self.process.kill()
             self.process.wait()
+            if self.monitor:
+                self.monitor.close()
             self.process.stdin.close()
             self.process.stdout.close()
         shutil.rmtree(self.work, ignore_errors=True)
