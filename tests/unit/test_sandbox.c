@@ -66,6 +66,7 @@ static void child_say(int out, const char *text)
     } while (0)
 
 static char directory[64];
+static bool was_root;
 
 static void enter(int out, enum sandbox_role role)
 {
@@ -108,7 +109,7 @@ static void *thread_body(void *arg)
 static void work_broker(int out)
 {
     enter(out, SANDBOX_BROKER);
-    const char *path = geteuid() == NOBODY ? "/file" : NULL;
+    const char *path = was_root ? "/file" : NULL;
     char long_path[100];
     if (!path) {
         snprintf(long_path, sizeof(long_path), "%s/file", directory);
@@ -231,7 +232,7 @@ static void test_state(void **state)
 /* The probe can fail: without a sandbox these succeed. */
 static void test_probe_without(void **state)
 {
-    static const char *const possible[] = {"inet", "execve", "foreign-file", "kill", "exec-memory"};
+    static const char *const possible[] = {"inet", "execve", "foreign-file", "exec-memory"};
     (void)state;
     char text[256];
     for (size_t i = 0; i < sizeof(possible) / sizeof(possible[0]); i++) {
@@ -256,6 +257,7 @@ static void test_needs_user(void **state)
 static int directory_make(void **state)
 {
     (void)state;
+    was_root = geteuid() == 0;
     snprintf(directory, sizeof(directory), "/tmp/cardmux-sandbox-XXXXXX");
     return mkdtemp(directory) && (geteuid() != 0 || chown(directory, NOBODY, NOBODY) == 0) ? 0 : -1;
 }
