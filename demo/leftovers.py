@@ -7,7 +7,8 @@ where it can be ours; whatever else is new is named as foreign. Ours is, without
 
   processes    descendants of this one: become_reaper() makes orphans come back to us, so none can leave the family
   namespaces   those in which one of our processes was seen (sample(), called while things run), and still held
-  mounts, sockets, files, shared memory    those whose name has our private folder's, or our program's, in it
+  shared memory   what one of our processes made, and what has the daemon's name in it
+  the others      what has our private folder's name in it, or, outside of /tmp, the daemon's
 """
 import ctypes
 import glob
@@ -105,6 +106,8 @@ class Watch:
             return item in self.seen_namespaces
         if kind == 'shared memory' and item.endswith(tuple(f' of pid {pid}' for pid in self.seen_pids) or ('\0',)):
             return True
+        if item.startswith('/tmp/'):
+            return self.folder in item
         return self.folder in item or any(name in item for name in OWN_NAMES)
 
     def report(self, say=print):

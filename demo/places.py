@@ -99,6 +99,14 @@ class ContainerPlace(Place):
         os.set_blocking(said[0], False)
         self.ends = [lines[1], said[0]]
 
+    def borders(self):
+        """The kinds of namespace in which it is not the host's, and what stands in its root."""
+        with open(f'/proc/{self.container.pid}/task/{self.container.pid}/children') as file:
+            first = file.read().split()[0]
+        own = [kind for kind in ('user', 'mnt', 'pid', 'net', 'ipc', 'uts')
+               if os.readlink(f'/proc/{first}/ns/{kind}') != os.readlink(f'/proc/self/ns/{kind}')]
+        return own, sorted(os.listdir(f'/proc/{first}/root'))
+
     def expect(self, pattern):
         until = time.monotonic() + WAIT
         while not (match := re.search(pattern, self.console, re.M)):
