@@ -220,8 +220,9 @@ static void wipe_param(struct link *link, unsigned slot, const struct call *call
         explicit_bzero(shm_bytes(link->queue.qp, cm_param_offset(slot), CM_PARAM_SIZE), CM_PARAM_SIZE);
 }
 
-/* Takes what has landed of `mine`; what is lost stays CALL_PENDING. Returns the slots that still fly. */
-static uint64_t take_landed(struct link *link, uint64_t mine, struct call *const *owner)
+/* Takes what has landed of `mine`; what is lost (maybe seen by another thread first) stays CALL_PENDING and sets
+   *stale. Returns the slots that still fly. */
+static uint64_t take_landed(struct link *link, uint64_t mine, struct call *const *owner, bool *stale)
 {
     for (uint64_t left = mine; left; left &= left - 1) {
         unsigned slot = (unsigned)__builtin_ctzll(left);
@@ -230,8 +231,10 @@ static uint64_t take_landed(struct link *link, uint64_t mine, struct call *const
             continue;
         if (state == FLIGHT_DONE) {
             take_result(link, slot, owner[slot]);
-            wipe_param(link, slot, owner[slot]);
+        } else {
+            *stale = true;
         }
+        wipe_param(link, slot, owner[slot]);
         slot_give(link, slot);
         mine &= ~(1ull << slot);
     }
@@ -323,7 +326,7 @@ uint32_t link_run(struct link *link, uint32_t attach, uint32_t session, struct c
             uint32_t ignored;
             stale = true;
             if (link_recover(link, &ignored) != SDR_OK) {
-                mine = take_landed(link, mine, owner);
+                mine = take_landed(link, mine, owner, &stale);
                 abandon(link, mine, owner);
                 return finish(calls, n, SDR_COMMFAIL);
             }
@@ -331,6 +334,6 @@ uint32_t link_run(struct link *link, uint32_t attach, uint32_t session, struct c
             abandon(link, mine, owner);
             return finish(calls, n, status);
         }
-        mine = take_landed(link, mine, owner);
+        mine = take_landed(link, mine, owner, &stale);
     }
 }

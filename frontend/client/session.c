@@ -37,6 +37,14 @@ static uint32_t remote_open(struct session *session)
     return SDR_COMMFAIL;
 }
 
+/* The caller learns of the loss by this very call: not again by the next one. */
+static void loss_told(struct session *session)
+{
+    session->holds = session->lost = false;
+    session->attach = 0;
+    session->incarnation++;
+}
+
 static uint32_t session_prepare(struct session *session, const struct cm_op_info *info)
 {
     if (!link_current(session->link, session->attach)) {
@@ -156,10 +164,15 @@ uint32_t session_run(struct session *session, struct call *calls, size_t n)
                 continue;
             status = settle_all(calls, n, first_failure(calls, n)); /* answered, though by a broker that is gone */
             session->holds |= traits & T_MAKES && status == SDR_OK;
+            if (status == SDR_COMMFAIL)
+                loss_told(session);
             return status;
         }
-        if (status != SDR_OK)
+        if (status != SDR_OK) {
+            if (!link_current(session->link, session->attach))
+                loss_told(session);
             return settle_all(calls, n, status);
+        }
         status = first_failure(calls, n);
         session->holds |= traits & T_MAKES && status == SDR_OK;
         return status;

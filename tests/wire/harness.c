@@ -14,6 +14,7 @@
 #include "backend/broker/broker.h"
 #include "backend/transport/doors.h"
 #include "backend/transport/watch.h"
+#include "tests/wire/populate.h"
 
 struct wire {
     char dir[64], state[80], run[80], path[200];
@@ -192,52 +193,6 @@ void wire_broker_stop(struct wire *wire)
     pthread_mutex_unlock(&wire->lock);
 }
 
-/* Tenants and keys, made as the daemon makes them. */
-static void fill_secret(const struct card_driver *driver, struct card *card, bool pair, struct vault_secret *secret)
-{
-    struct card_job job = {.op = pair ? CARD_KEYPAIR_GENERATE : CARD_RANDOM,
-                           .alg = pair ? SGD_SM2_1 : 0,
-                           .out = secret->bytes,
-                           .out_cap = pair ? sizeof secret->bytes : 16};
-    driver->run(card, &job);
-    if (job.status != SDR_OK)
-        die("the card makes no key");
-    secret->len = job.out_len;
-}
-
-static void populate(struct wire *wire)
-{
-    char error[512] = "";
-    struct vault_config config = {.state_dir = wire->state, .master = wire->master};
-    struct vault *vault = NULL;
-    const struct card_driver *driver = card_driver_find("soft");
-    struct card *card = NULL;
-    struct card_options options = {.size = sizeof options};
-    struct vault_secret *a = vault_secret_new(), *b = vault_secret_new();
-    if (!driver || driver->open(&options, &card, error) != SDR_OK || !a || !b ||
-        vault_create(&config, error) != VAULT_OK || vault_open(&config, &vault, error) != VAULT_OK)
-        die(error);
-    for (unsigned i = 0; i < wire->tenants; i++) {
-        struct vault_tenant tenant = {.owner_uid = getuid(), .owner_gid = getgid()};
-        snprintf(tenant.name, sizeof tenant.name, "t%u", i);
-        bool ok = vault_tenant_add(vault, &tenant, error) == VAULT_OK;
-        for (uint32_t index = 1; ok && index <= 2; index++) {
-            fill_secret(driver, card, true, a);
-            fill_secret(driver, card, true, b);
-            ok = vault_key_put(vault, tenant.id, VAULT_KEY_SM2, index, a, b,
-                               index == 2 ? (const uint8_t *)WIRE_CODE : NULL, index == 2 ? strlen(WIRE_CODE) : 0,
-                               error) == VAULT_OK;
-        }
-        fill_secret(driver, card, false, a);
-        if (!ok || vault_key_put(vault, tenant.id, VAULT_KEY_KEK, 1, a, NULL, NULL, 0, error) != VAULT_OK)
-            die(error);
-    }
-    vault_secret_free(a);
-    vault_secret_free(b);
-    vault_close(vault);
-    driver->close(card);
-}
-
 struct wire *wire_start(const struct wire_options *options)
 {
     struct wire *wire = calloc(1, sizeof *wire);
@@ -261,7 +216,7 @@ struct wire *wire_start(const struct wire_options *options)
                                           .deadline_ms = options->deadline_ms ? options->deadline_ms : 5000,
                                           .workers = 2,
                                           .code_attempts = 10};
-    populate(wire);
+    populate(wire->state, wire->master, wire->tenants);
     pthread_mutex_init(&wire->lock, NULL);
     wire->link.fd = -1;
     wire->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/wire/populate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backend/vault/vault.h"
+#include "cardmux/card.h"
+#include "cardmux/sdf.h"
+#include "tests/wire/harness.h"
+
+static void stop(const char *what)
+{
+    fprintf(stderr, "populate: %s\n", what);
+    exit(2);
+}
+
+/* Tenants and keys, made as the daemon makes them. */
+static void fill_secret(const struct card_driver *driver, struct card *card, bool pair, struct vault_secret *secret)
+{
+    struct card_job job = {.op = pair ? CARD_KEYPAIR_GENERATE : CARD_RANDOM,
+                           .alg = pair ? SGD_SM2_1 : 0,
+                           .out = secret->bytes,
+                           .out_cap = pair ? sizeof secret->bytes : 16};
+    driver->run(card, &job);
+    if (job.status != SDR_OK)
+        stop("the card makes no key");
+    secret->len = job.out_len;
+}
+
+void populate(const char *state_dir, const uint8_t *master, unsigned tenants)
+{
+    char error[512] = "";
+    struct vault_config config = {.state_dir = state_dir, .master = master};
+    struct vault *vault = NULL;
+    const struct card_driver *driver = card_driver_find("soft");
+    struct card *card = NULL;
+    struct card_options options = {.size = sizeof options};
+    struct vault_secret *a = vault_secret_new(), *b = vault_secret_new();
+    if (!driver || driver->open(&options, &card, error) != SDR_OK || !a || !b ||
+        vault_create(&config, error) != VAULT_OK || vault_open(&config, &vault, error) != VAULT_OK)
+        stop(error);
+    for (unsigned i = 0; i < tenants; i++) {
+        struct vault_tenant tenant = {.owner_uid = getuid(), .owner_gid = getgid()};
+        snprintf(tenant.name, sizeof tenant.name, "t%u", i);
+        bool ok = vault_tenant_add(vault, &tenant, error) == VAULT_OK;
+        for (uint32_t index = 1; ok && index <= 2; index++) {
+            fill_secret(driver, card, true, a);
+            fill_secret(driver, card, true, b);
+            ok = vault_key_put(vault, tenant.id, VAULT_KEY_SM2, index, a, b,
+                               index == 2 ? (const uint8_t *)WIRE_CODE : NULL, index == 2 ? strlen(WIRE_CODE) : 0,
+                               error) == VAULT_OK;
+        }
+        fill_secret(driver, card, false, a);
+        if (!ok || vault_key_put(vault, tenant.id, VAULT_KEY_KEK, 1, a, NULL, NULL, 0, error) != VAULT_OK)
+            stop(error);
+    }
+    vault_secret_free(a);
+    vault_secret_free(b);
+    vault_close(vault);
+    driver->close(card);
+}
