@@ -100,7 +100,9 @@ static int child(void *device, void *session, void *key)
         return 1;
     if (SDF_OpenDevice(&d) != SDR_OK || SDF_OpenSession(d, &s) != SDR_OK)
         return 2;
-    if (SDF_GenerateRandom(session, 16, block) != SDR_INARGERR || SDF_GenerateRandom(s, 16, block) != SDR_OK)
+    void *other; /* the new ones are in the same places: the old must not mean them */
+    if (SDF_GenerateRandom(session, 16, block) != SDR_INARGERR || SDF_GenerateRandom(s, 16, block) != SDR_OK ||
+        SDF_OpenSession(device, &other) != SDR_INARGERR || d == device)
         return 3;
     return SDF_CloseDevice(d) == SDR_OK ? 0 : 4;
 }
