@@ -79,8 +79,9 @@ struct tenant {
     struct region *regions;
     struct channel *active; /* ring of active channels: the one whose turn is next */
     unsigned active_count;
-    int64_t credit_ns; /* share of the pass left */
-    unsigned working;  /* slow operations under way */
+    struct tenant *next, *previous; /* ring of tenants with active channels */
+    int64_t credit_ns;              /* share of the pass left */
+    unsigned working;               /* slow operations under way */
     struct admin_counters counters;
 };
 
@@ -198,7 +199,9 @@ struct broker {
     uint64_t generation;
     uint64_t started_ns;
     struct tenant *tenants[TENANTS_MAX];
-    unsigned tenant_count, turn;
+    unsigned tenant_count;
+    struct tenant *active; /* ring of active tenants: the one whose turn is next */
+    unsigned active_tenants;
     unsigned active_channels;
     unsigned cores;
     struct job *free_jobs;
@@ -242,7 +245,7 @@ struct key *key_new(struct card_key *card);
 void key_release(struct broker *broker, struct key *key); /* NULL is allowed */
 /* Reads one key from the vault and imports it into the card. Any thread. SDR_OK or a sentence. */
 bool key_fetch(struct broker *broker, uint32_t tenant, const struct vault_key *key, struct keypair *pair,
-              struct kek *kek, char *error);
+               struct kek *kek, char *error);
 
 /* region.c */
 void region_attach(struct broker *broker, const struct handover *message, const int *fds);

@@ -76,13 +76,12 @@ static unsigned tenants_turn(struct broker *broker)
 {
     unsigned total = 0;
     broker->now = clock_ns();
-    for (unsigned i = 0, n = broker->tenant_count; i < n && i < broker->tenant_count; i++) {
-        struct tenant *tenant = broker->tenants[(broker->turn + i) % broker->tenant_count];
-        if (tenant->active)
-            total += tenant_turn(broker, tenant);
+    /* a turn may put its own tenant, and no other, out of the ring */
+    for (unsigned left = broker->active_tenants; left && broker->active; left--) {
+        struct tenant *tenant = broker->active;
+        broker->active = tenant->next;
+        total += tenant_turn(broker, tenant);
     }
-    if (broker->tenant_count)
-        broker->turn = (broker->turn + 1) % broker->tenant_count;
     return total;
 }
 
@@ -131,9 +130,10 @@ static bool crowded_tell(struct broker *broker)
     if (!(broker->caps.flags & CARD_INLINE))
         pollers += broker->caps.parallel;
     bool crowded = pollers > broker->cores;
-    for (unsigned i = 0; i < broker->tenant_count; i++) {
-        struct channel *channel = broker->tenants[i]->active;
-        for (unsigned k = broker->tenants[i]->active_count; k; k--, channel = channel->next)
+    struct tenant *tenant = broker->active;
+    for (unsigned i = broker->active_tenants; i; i--, tenant = tenant->next) {
+        struct channel *channel = tenant->active;
+        for (unsigned k = tenant->active_count; k; k--, channel = channel->next)
             if (channel->crowded != crowded) {
                 channel->crowded = crowded;
                 shm_store32(channel->qp, offsetof(struct cm_control, crowded), crowded);
@@ -144,16 +144,15 @@ static bool crowded_tell(struct broker *broker)
 
 static bool sleep_announced(struct broker *broker)
 {
-    for (unsigned i = 0; i < broker->tenant_count; i++) {
-        struct tenant *tenant = broker->tenants[i];
-        for (unsigned k = tenant->active_count; k; k--) {
-            struct channel *channel = tenant->active;
-            tenant->active = channel->next;
-            if (!channel_deactivate(broker, channel))
-                return false;
-        }
+    for (unsigned left = broker->active_channels; left && broker->active; left--) {
+        struct tenant *tenant = broker->active;
+        struct channel *channel = tenant->active;
+        broker->active = tenant->next;
+        tenant->active = channel->next;
+        if (!channel_deactivate(broker, channel))
+            return false;
     }
-    return true;
+    return !broker->active_channels;
 }
 
 static void block(struct broker *broker)

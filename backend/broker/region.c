@@ -81,6 +81,32 @@ void channel_reset(struct broker *broker, struct channel *channel)
         channel->tenant->counters.wakeups++;
 }
 
+static void tenant_link(struct broker *broker, struct tenant *tenant)
+{
+    if (broker->active) {
+        tenant->next = broker->active;
+        tenant->previous = broker->active->previous;
+        tenant->previous->next = tenant->next->previous = tenant;
+    } else {
+        broker->active = tenant->next = tenant->previous = tenant;
+    }
+    broker->active_tenants++;
+}
+
+static void tenant_unlink(struct broker *broker, struct tenant *tenant)
+{
+    if (tenant->next == tenant) {
+        broker->active = NULL;
+    } else {
+        tenant->previous->next = tenant->next;
+        tenant->next->previous = tenant->previous;
+        if (broker->active == tenant)
+            broker->active = tenant->next;
+    }
+    tenant->next = tenant->previous = NULL;
+    broker->active_tenants--;
+}
+
 void channel_activate(struct broker *broker, struct channel *channel)
 {
     if (channel->active)
@@ -95,6 +121,7 @@ void channel_activate(struct broker *broker, struct channel *channel)
         channel->previous->next = channel->next->previous = channel;
     } else {
         tenant->active = channel->next = channel->previous = channel;
+        tenant_link(broker, tenant);
     }
     tenant->active_count++;
     broker->active_channels++;
@@ -107,6 +134,7 @@ static void unlink_active(struct broker *broker, struct channel *channel)
     channel->active = false;
     if (channel->next == channel) {
         tenant->active = NULL;
+        tenant_unlink(broker, tenant);
     } else {
         channel->previous->next = channel->next;
         channel->next->previous = channel->previous;

@@ -147,7 +147,7 @@ static struct key *import(struct broker *broker, enum card_key_type type, const 
 }
 
 bool key_fetch(struct broker *broker, uint32_t tenant, const struct vault_key *key, struct keypair *pair,
-              struct kek *kek, char *error)
+               struct kek *kek, char *error)
 {
     struct vault_secret *sign = vault_secret_new(), *encrypt = vault_secret_new();
     bool ok = false;
