@@ -49,11 +49,6 @@ static void find_group(const struct admin_start *start, struct peer_rule *rule)
     rule->uid = start->uid ? start->uid : geteuid();
     rule->has_group = group != NULL;
     rule->gid = group ? group->gr_gid : 0;
-    if (name && name[0] && !group && geteuid() == 0)
-        fprintf(stderr,
-                "cardmuxd: admin: there is no group \"%s\": only root and the daemon's own user may use the "
-                "admin socket (addgroup --system %s)\n",
-                name, name);
 }
 
 static bool confine(const struct admin_start *start)
