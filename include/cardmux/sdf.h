@@ -3,12 +3,35 @@
  * sdf.h: the interface of cryptographic devices, GM/T 0018-2012, with the two functions that every vendor's header
  * adds.
  *
- * Lengths are bytes unless a name says Bits. Big integers are big-endian and right-aligned in their fixed fields.
- * Return: SDR_OK or an SDR_ code (GM/T 0018 annex A). Every puiLength is written only, never read as a capacity, except
- * puiReadLength of SDF_ReadFile; an output buffer of NULL asks for the length alone. pucIV is read and written.
- * Threads: any function from any thread; calls on one session are put in order by the library.
- * Fork: a child must not use handles of its parent; they answer SDR_INARGERR there. It opens the device anew.
+ * Lengths are bytes unless a name says Bits. Big integers are big-endian and right-aligned in their fixed fields; what
+ * is above the lowest 32 bytes must be 0. Digests to sign and verify are 32 bytes: e = SM3(Z || M), never the message.
  * The structs are declared for RSA keys up to 2048 bits, the older and common layout.
+ *
+ * Return: SDR_OK or an SDR_ code (GM/T 0018 annex A). Nothing is written on failure, except that a long Encrypt,
+ * Decrypt or GenerateRandom that failed in the middle has written the beginning of its output. RSA, key agreement,
+ * envelopes and files are not there yet: SDR_NOTSUPPORT.
+ *
+ * Buffers: every puiLength is written only, never read as a capacity, except puiReadLength of SDF_ReadFile; an output
+ * buffer of NULL asks for the length alone (Encrypt, Decrypt, CalculateMAC, InternalDecrypt_ECC, GenerateKeyWithKEK,
+ * HashFinal). Input and output of Encrypt and Decrypt may be the same buffer. One call takes up to 4 GiB - 1.
+ *
+ * Symmetric: there is no padding. ECB, CBC and MAC take multiples of 16 bytes, else SDR_INARGERR; CFB, OFB, CTR any
+ * length; CTR counts all 128 bits. Of no bytes at all Encrypt and Decrypt give SDR_OK and length 0, a MAC SDR_INARGERR.
+ * SGD_SM3 in CalculateMAC is HMAC-SM3 with a session key, of any length. pucIV is 16 bytes, read and written so that
+ * calls chain, written only if it changed; it may be NULL for ECB and HMAC.
+ *
+ * SM2 identifiers are taken in either numbering of the field: the function says what they are for. InternalEncrypt_ECC
+ * and InternalDecrypt_ECC also serve callers that were built without uiAlgID.
+ *
+ * Handles are checked: one that is foreign, closed, destroyed, of another session or of the wrong kind is SDR_INARGERR.
+ * A restart of the host's daemon: what needs a lost session gets SDR_COMMFAIL once, then a lost key is SDR_KEYNOTEXIST,
+ * a lost hash SDR_STEPERR as without SDF_HashInit. A hash of which an update failed has ended.
+ * SDF_OpenDevice may be called many times; each SDF_CloseDevice closes the sessions opened through its handle, with
+ * their keys.
+ *
+ * Threads: any function from any thread; calls on one session are put in order by the library. A close during a call
+ * of another thread takes effect when that call ends.
+ * Fork: a child must not use handles of its parent; they answer SDR_INARGERR there. It opens the device anew.
  */
 #ifndef CARDMUX_SDF_H
 #define CARDMUX_SDF_H

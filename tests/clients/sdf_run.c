@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sdf_run: runs the cases of sdf_cases.h against the libsdf.so it is linked with (CARDMUX_SOCKET, CARDMUX_REACH choose
- * the door). With names, only those; --except=NAME leaves one out. Prints one line for each case; with --table at the end function, code, case.
- * Exits 1 where a case failed or, with --complete, where a function lacks a test.
+ * the door). With names, only those; --except=NAME leaves one out. Prints one line for each case; with --table at the
+ * end function, code, case. Exits 1 where a case failed or, with --complete, where a function lacks a test.
  */
 #include <string.h>
 #include "tests/clients/sdf_cases.h"
