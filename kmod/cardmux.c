@@ -32,6 +32,7 @@
  * Locks, in this order: mmap_lock (the kernel's, in fault) > gone_lock > what the kernel takes inside unmapping.
  * claim_lock stands apart and is never held together with mmap_lock.
  */
+#include <linux/delay.h>
 #include <linux/fs.h>
 #include <linux/idr.h>
 #include <linux/interrupt.h>
@@ -54,6 +55,7 @@
 #define BAR_REGISTERS 0
 #define BAR_REGION    2
 #define REG_DOORBELL  12
+#define EMPTY_WAIT_MS 5000 /* for the broker's first word into a region of zeros */
 #define GHOST_PAGES   ((CM_HEADER_SIZE + CM_QP_SIZE) / PAGE_SIZE)
 
 struct card;
@@ -378,11 +380,20 @@ static irqreturn_t cardmux_interrupt(int irq, void *data)
 	return IRQ_HANDLED;
 }
 
+/*
+ * A region that no broker has served yet is all zeros, like anybody's. A guest that boots in that moment waits a
+ * little; one that gave up is told of a later broker by its administrator: echo ADDRESS > /sys/bus/pci/drivers_probe.
+ */
 static int region_look(struct card *card, struct cm_header *header)
 {
-	void *at = card->region;
+	int waited;
 
-	memcpy(header, at, sizeof(*header));
+	for (waited = 0; waited <= EMPTY_WAIT_MS; waited += 20) {
+		memcpy(header, card->region, sizeof(*header));
+		if (header->magic)
+			break;
+		msleep(20);
+	}
 	if (header->magic != CM_MAGIC)
 		return -ENODEV;
 	if (header->version != CM_LAYOUT_VERSION || header->qp_count < 1 || header->qp_count > CM_QP_MAX ||
@@ -585,6 +596,7 @@ static struct pci_driver cardmux_driver = {
 	.id_table = cardmux_ids,
 	.probe = cardmux_probe,
 	.remove = cardmux_remove,
+	.driver.probe_type = PROBE_PREFER_ASYNCHRONOUS, /* it can wait for the broker */
 };
 module_pci_driver(cardmux_driver);
 

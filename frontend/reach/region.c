@@ -41,7 +41,7 @@ uint32_t region_map_header(struct reach *reach, int fd, uint64_t size, uint64_t 
                            char *text)
 {
     struct cm_header header;
-    if (size < CM_HEADER_SIZE)
+    if (size < CM_QP_OFFSET(1))
         return reach_fail(text, SDR_COMMFAIL, "region of only %llu bytes", (unsigned long long)size);
     void *map = mmap(NULL, CM_HEADER_SIZE, PROT_READ, MAP_SHARED, fd, (off_t)at);
     if (map == MAP_FAILED)
