@@ -49,12 +49,13 @@ static int connect_error(const char *path)
     return error;
 }
 
-static void explain_connection(const struct cli *cli, CURLcode code, char *text)
+static void explain_connection(const struct cli *cli, CURLcode code, bool change, char *text)
 {
     int error = connect_error(cli->socket);
     switch (error) {
     case 0:
-        snprintf(text, API_TEXT, "the daemon did not answer on %s: %s", cli->socket, curl_easy_strerror(code));
+        snprintf(text, API_TEXT, "the daemon did not answer on %s: %s%s", cli->socket, curl_easy_strerror(code),
+                 change ? "; it is not known whether the request was done: look before you try again" : "");
         return;
     case ENOENT:
         snprintf(text, API_TEXT, "the daemon does not run (there is no socket %s): systemctl start cardmuxd",
@@ -103,7 +104,7 @@ static long exchange(const struct cli *cli, const char *method, const char *path
     if (code == CURLE_OK)
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     else
-        explain_connection(cli, code, text);
+        explain_connection(cli, code, strcmp(method, "GET") != 0, text);
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
     return code == CURLE_OK ? status : 0;

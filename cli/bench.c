@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 #ifdef CLI_HAS_BENCH
-int bench_main(int argc, char **argv);
+#include "bench/bench.h"
 
 static enum cli_status run(struct cli *cli, int argc, char **argv)
 {
