@@ -230,7 +230,10 @@ static json_t *api(struct daemon *daemon, const char *method, const char *path, 
     long status = 0;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     curl_slist_free_all(headers);
-    free(bytes);
+    json_free_t release; /* the program may have given jansson an allocator of its own */
+    json_get_alloc_funcs(NULL, &release);
+    if (bytes)
+        release(bytes);
     json_t *answer = reply.bytes ? json_loadb(reply.bytes, reply.len, 0, NULL) : json_object();
     free(reply.bytes);
     if (code == CURLE_OK && status / 100 == 2)
@@ -254,7 +257,7 @@ bool daemon_start(struct daemon *daemon, const struct daemon_options *options, c
            config_write(daemon, options, text) && state_make(daemon, text) && keeper_start(daemon, text);
 }
 
-bool daemon_tenant(struct daemon *daemon, const char *name, uint32_t connections, char *text)
+bool daemon_tenant(struct daemon *daemon, const char *name, uint32_t connections, bool keys, char *text)
 {
     char path[128];
     json_t *answer =
@@ -262,7 +265,7 @@ bool daemon_tenant(struct daemon *daemon, const char *name, uint32_t connections
             json_pack("{s:s s:i s:i}", "name", name, "max_connections", (int)connections, "max_handles", 1024), text);
     snprintf(path, sizeof(path), "/v1/tenants/%s/keys", name);
     const char *kinds[] = {"sm2", "kek"};
-    for (int i = 0; answer && i < 2; i++) {
+    for (int i = 0; answer && keys && i < 2; i++) {
         json_decref(answer);
         answer = api(daemon, "POST", path,
                      json_pack("{s:s s:i s:i}", "kind", kinds[i], "index", 1, "bits", i ? 128 : 256), text);

@@ -39,8 +39,8 @@ struct daemon_counters {
 
 /* Makes state and starts it; returns when it serves. False: text[DAEMON_TEXT] says why; daemon_stop is still due. */
 bool daemon_start(struct daemon *daemon, const struct daemon_options *options, char *text);
-/* A tenant with an SM2 pair and a KEK at index 1. */
-bool daemon_tenant(struct daemon *daemon, const char *name, uint32_t connections, char *text);
+/* A tenant; with an SM2 pair and a KEK at index 1 if `keys` (a card that only echoes can make none). */
+bool daemon_tenant(struct daemon *daemon, const char *name, uint32_t connections, bool keys, char *text);
 void daemon_socket(const struct daemon *daemon, const char *tenant, const char *via, char path[DAEMON_PATH]);
 bool daemon_counters(struct daemon *daemon, struct daemon_counters *counters, char *text);
 bool daemon_alive(const struct daemon *daemon);

@@ -133,7 +133,7 @@ static bool tenants_start(struct run *run)
     for (uint32_t i = 0; i < options->tenants; i++) {
         char name[24], socket[DAEMON_PATH];
         snprintf(name, sizeof(name), "tenant%u", i);
-        if (!daemon_tenant(&run->daemon, name, options->threads + 1, run->text))
+        if (!daemon_tenant(&run->daemon, name, options->threads + 1, options->op->kind != WORK_ECHO, run->text))
             return false;
         daemon_socket(&run->daemon, name, options->via, socket);
         run->tenants[i] = fork();
