@@ -69,14 +69,15 @@ static void check_bar(struct doctor *doctor, const char *address)
         close(fd);
 }
 
-static void check_device(struct doctor *doctor)
+/* True: there is one, whatever its state. */
+static bool check_device(struct doctor *doctor)
 {
     char addresses[PCI_MAX][PCI_ADDRESS], driver[64];
     size_t count = pci_list(NULL, addresses);
     if (count == 0) {
         doctor_note(doctor, "device", FINDING_OK, NULL,
                     "no ivshmem device here (PCI 1af4:1110): a VM gets one by cardmux qemu-args on the host");
-        return;
+        return false;
     }
     for (size_t i = 0; i < count; i++)
         check_bar(doctor, addresses[i]);
@@ -94,25 +95,29 @@ static void check_device(struct doctor *doctor)
                     "you may not open /dev/cardmux0: %s", strerror(errno));
     else
         doctor_note(doctor, "node", FINDING_OK, NULL, "you may open /dev/cardmux0");
+    return true;
 }
 
-static void check_socket(struct doctor *doctor)
+static bool check_socket(struct doctor *doctor)
 {
     char path[CONF_VALUE], text[1024] = "";
     struct stat st;
     if (conf_socket(path, text) != 0) {
         doctor_note(doctor, "socket", FINDING_FAIL, "mend CARDMUX_SOCKET or " CONF_FILE, "%s", text);
-        return;
+        return true;
     }
-    if (stat(path, &st) < 0)
+    if (stat(path, &st) < 0) {
         doctor_note(doctor, "socket", FINDING_OK, NULL, "no socket %s: %s", path, strerror(errno));
-    else if (!S_ISSOCK(st.st_mode))
+        return false;
+    }
+    if (!S_ISSOCK(st.st_mode))
         doctor_note(doctor, "socket", FINDING_FAIL, "mount the tenant's unix.sock there", "%s is not a socket", path);
     else if (access(path, W_OK) < 0)
         doctor_note(doctor, "socket", FINDING_FAIL, "on the host: cardmux tenant set NAME --owner UID:GID",
                     "you may not use the socket %s", path);
     else
         doctor_note(doctor, "socket", FINDING_OK, NULL, "you may use the socket %s", path);
+    return true;
 }
 
 /* In the child: what the open descriptors and mappings tell. */
@@ -201,7 +206,7 @@ static void check_library(struct doctor *doctor)
                     "%s has no SDF_OpenDevice", doctor->library);
     else if (out.what == 'd')
         doctor_note(doctor, "card", FINDING_FAIL,
-                    "CARDMUX_REACH=unix or =ivshmem forces one way; what failed above is the reason",
+                    "see the findings above; CARDMUX_REACH=unix or =ivshmem tries one way alone",
                     "SDF_OpenDevice of %s: 0x%08x", doctor->library, out.code);
     else
         doctor_note(doctor, "card", FINDING_OK, NULL, "the virtual card opens, by %s", out.text);
@@ -210,7 +215,12 @@ static void check_library(struct doctor *doctor)
 void doctor_guest(struct doctor *doctor)
 {
     check_conf(doctor);
-    check_socket(doctor);
-    check_device(doctor);
+    bool socket = check_socket(doctor), device = check_device(doctor);
+    if (!socket && !device)
+        doctor_note(
+            doctor, "reach", FINDING_FAIL,
+            "VM: start it with what cardmux qemu-args prints; container: mount the tenant's unix.sock on " CONF_SOCKET
+            " or name it in CARDMUX_SOCKET",
+            "there is no way to a host from here: neither socket nor device");
     check_library(doctor);
 }

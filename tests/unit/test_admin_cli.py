@@ -269,13 +269,19 @@ def init_and_doctor(folder):
         file.write('[nonsense]\nx = 1\n')
     done = run(['doctor', '--host', '--config', config])
     check('doctor finds an error in the configuration', done.returncode == 1 and 'fail  config' in done.stdout, done.stdout)
-    done = run(['doctor', '--guest', '--library', f'{folder}/libnone.so', '--json'])
+    done = run(['doctor', '--guest', '--library', f'{folder}/libnone.so', '--json'], env={'CARDMUX_SOCKET': SOCKET})
     findings = {item['check']: item for item in json.loads(done.stdout)['findings']}
     check('doctor --guest finds a missing library', done.returncode == 1 and findings['library']['status'] == 'fail', done.stdout)
-    done = run(['doctor', '--guest', '--library', 'libc.so.6', '--json'])
+    check('doctor --guest finds a socket', findings['socket']['status'] == 'ok' and 'reach' not in findings, done.stdout)
+    done = run(['doctor', '--guest', '--library', 'libc.so.6', '--json'], env={'CARDMUX_SOCKET': config})
+    findings = {item['check']: item for item in json.loads(done.stdout)['findings']}
+    check('doctor --guest finds what is no socket', findings['socket']['status'] == 'fail', done.stdout)
+    done = run(['doctor', '--guest', '--library', 'libc.so.6', '--json'], env={'CARDMUX_SOCKET': f'{folder}/none'})
     findings = {item['check']: item for item in json.loads(done.stdout)['findings']}
     check('doctor --guest finds a library of another kind', findings['library']['status'] == 'fail' and
           'SDF_OpenDevice' in findings['library']['detail'], done.stdout)
+    check('doctor --guest finds that there is no way to a host', 'device 0' in findings['device']['detail'] or
+          findings['reach']['status'] == 'fail', done.stdout)
 
 
 with tempfile.TemporaryDirectory(prefix='cardmux-cli-') as FOLDER:
