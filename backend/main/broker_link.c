@@ -107,7 +107,7 @@ static void broker_link_ready(struct watch *watch, uint32_t events)
                 broker_link_close(link);
                 link->on_end(link);
             }
-            return;
+            break;
         }
     }
     broker_link_arm(link);
