@@ -23,7 +23,8 @@ uint32_t reach_fail(char *text, uint32_t code, const char *format, ...)
 uint32_t region_check(const struct cm_header *h, uint64_t size, char *text)
 {
     if (h->magic != CM_MAGIC)
-        return reach_fail(text, SDR_COMMFAIL, "no cardmux region there (wrong magic): the host's daemon does not serve it");
+        return reach_fail(text, SDR_COMMFAIL,
+                          "no cardmux region there (wrong magic): the host's daemon does not serve it");
     if (h->version != CM_LAYOUT_VERSION)
         return reach_fail(text, SDR_COMMFAIL, "the host speaks version %u of the region, this library %u", h->version,
                           CM_LAYOUT_VERSION);

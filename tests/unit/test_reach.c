@@ -52,9 +52,8 @@ static void send_word(int to, const struct word *word)
     if (word->fd_count) {
         message.msg_control = control.bytes;
         message.msg_controllen = CMSG_SPACE(word->fd_count * sizeof(int));
-        control.align = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
-                                         .cmsg_type = SCM_RIGHTS,
-                                         .cmsg_len = CMSG_LEN(word->fd_count * sizeof(int))};
+        control.align = (struct cmsghdr){
+            .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(word->fd_count * sizeof(int))};
         memcpy(CMSG_DATA(&control.align), word->fds, word->fd_count * sizeof(int));
     }
     (void)!sendmsg(to, &message, MSG_NOSIGNAL);
@@ -127,15 +126,13 @@ struct unix_case {
 
 static void unix_case_make(struct unix_case *c)
 {
-    *c = (struct unix_case){.hello = {.magic = CM_MAGIC,
-                                      .version = CM_LAYOUT_VERSION,
-                                      .region_size = CM_REGION_UNIX,
-                                      .qp_count = 1},
-                            .hello_len = sizeof c->hello,
-                            .region = region_make(CM_REGION_UNIX, SEALS, 1),
-                            .ring = eventfd(0, EFD_CLOEXEC),
-                            .wake = eventfd(0, EFD_CLOEXEC),
-                            .fds = 3};
+    *c = (struct unix_case){
+        .hello = {.magic = CM_MAGIC, .version = CM_LAYOUT_VERSION, .region_size = CM_REGION_UNIX, .qp_count = 1},
+        .hello_len = sizeof c->hello,
+        .region = region_make(CM_REGION_UNIX, SEALS, 1),
+        .ring = eventfd(0, EFD_CLOEXEC),
+        .wake = eventfd(0, EFD_CLOEXEC),
+        .fds = 3};
 }
 
 static uint32_t unix_try(struct unix_case *c, struct reach **reach, struct server *server, char *text)

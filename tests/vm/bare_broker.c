@@ -129,8 +129,8 @@ static void send_fds(int to, const void *bytes, size_t len, const int *fds, size
     if (n) {
         message.msg_control = control.bytes;
         message.msg_controllen = CMSG_SPACE(n * sizeof(int));
-        control.align = (struct cmsghdr){
-            .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(n * sizeof(int))};
+        control.align =
+            (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(n * sizeof(int))};
         memcpy(CMSG_DATA(&control.align), fds, n * sizeof(int));
     }
     if (sendmsg(to, &message, MSG_NOSIGNAL) != (ssize_t)len)

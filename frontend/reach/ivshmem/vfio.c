@@ -92,7 +92,8 @@ static uint32_t map_bars(struct vfio *vfio, char *text)
 {
     struct vfio_region_info bar0, bar2;
     struct cm_header header;
-    if (!region_info(vfio, VFIO_PCI_BAR0_REGION_INDEX, &bar0) || !region_info(vfio, VFIO_PCI_BAR2_REGION_INDEX, &bar2) ||
+    if (!region_info(vfio, VFIO_PCI_BAR0_REGION_INDEX, &bar0) ||
+        !region_info(vfio, VFIO_PCI_BAR2_REGION_INDEX, &bar2) ||
         !(bar0.flags & bar2.flags & VFIO_REGION_INFO_FLAG_MMAP))
         return reach_fail(text, SDR_OPENDEVICE, "vfio %s: BARs cannot be mapped", vfio->address);
     uint32_t code = region_map_header(&vfio->reach, vfio->device, bar2.size, bar2.offset, false, NULL, text);
