@@ -192,25 +192,9 @@ static const EVP_CIPHER *cipher_of(uint32_t alg, size_t key_len)
 {
     bool aes = (alg & ~0xffu) == SGD_AES;
     char name[16];
-    const char *mode = NULL;
-    switch (alg & 0xff) {
-    case SGD_ECB:
-        mode = "ECB";
-        break;
-    case SGD_CBC:
-    case SGD_MAC:
-        mode = "CBC";
-        break;
-    case SGD_CFB:
-        mode = "CFB";
-        break;
-    case SGD_OFB:
-        mode = "OFB";
-        break;
-    case SGD_CTR:
-        mode = "CTR";
-        break;
-    }
+    static const char *const modes[] = {[SGD_ECB] = "ECB", [SGD_CBC] = "CBC", [SGD_CFB] = "CFB",
+                                        [SGD_OFB] = "OFB", [SGD_MAC] = "CBC", [SGD_CTR] = "CTR"};
+    const char *mode = (alg & 0xff) <= SGD_CTR ? modes[alg & 0xff] : NULL;
     if (!mode || (!aes && key_len != 16))
         return NULL;
     if (aes)
@@ -316,20 +300,14 @@ static uint32_t run_mac_step(struct session *session, struct call *call)
 
 static const EVP_MD *hash_of(uint32_t alg)
 {
-    switch (alg) {
-    case SGD_SM3:
-        return EVP_sm3();
-    case SGD_SHA1:
-        return EVP_sha1();
-    case SGD_SHA256:
-        return EVP_sha256();
-    case SGD_SHA224:
-        return EVP_sha224();
-    case SGD_SHA384:
-        return EVP_sha384();
-    case SGD_SHA512:
-        return EVP_sha512();
-    }
+    static const struct {
+        uint32_t alg;
+        const EVP_MD *(*md)(void);
+    } hashes[] = {{SGD_SM3, EVP_sm3},       {SGD_SHA1, EVP_sha1},     {SGD_SHA256, EVP_sha256},
+                  {SGD_SHA224, EVP_sha224}, {SGD_SHA384, EVP_sha384}, {SGD_SHA512, EVP_sha512}};
+    for (size_t i = 0; i < sizeof hashes / sizeof hashes[0]; i++)
+        if (hashes[i].alg == alg)
+            return hashes[i].md();
     return NULL;
 }
 
