@@ -98,6 +98,8 @@ void meter_start(struct meter *meter, uint64_t begin_ns, uint64_t end_ns, uint32
 
 bool meter_edge(struct meter *meter, uint64_t now)
 {
+    if (meter->over)
+        return false;
     if (!meter->on) {
         meter->on = true;
         meter->at_ops = meter->ops;
@@ -106,6 +108,7 @@ bool meter_edge(struct meter *meter, uint64_t now)
         return now < meter->end_ns;
     }
     meter->on = false;
+    meter->over = true;
     meter->result->ops = meter->ops - meter->at_ops;
     meter->result->cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - meter->at_cpu;
     if (now > meter->at_ns)

@@ -67,6 +67,7 @@ struct meter {
     struct slice_result *result;
     uint32_t stride; /* the clock is looked at for each stride-th operation */
     bool on;
+    bool over; /* draining: nothing counts any more */
     uint64_t ops; /* since the slice's start */
     uint64_t at_ops, at_ns, at_cpu;
 };

@@ -251,6 +251,11 @@ static void a_meter_counts_its_window_only(void **state)
         if (!meter_tick(&meter, now))
             break;
     }
+    for (uint64_t now = 2010; now < 2100; now += 10) { /* draining changes nothing */
+        meter.ops++;
+        meter_latency(&meter, 10);
+        assert_false(meter_tick(&meter, now));
+    }
     assert_int_equal(result->ops, 100);
     assert_int_equal(result->hist.total, 100);
     assert_true(result->ops_per_s > 0.999e8 && result->ops_per_s < 1.001e8);
