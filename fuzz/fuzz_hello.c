@@ -124,8 +124,9 @@ static void use(struct reach *reach)
 {
     struct cm_header header;
     must(reach->qp.size == CM_QP_SIZE && reach->header.size >= sizeof header);
-    must(shm_copy_in(&header, reach->header, 0, sizeof header) && header.magic == CM_MAGIC);
-    must(shm_load32(reach->qp, CM_QP_SIZE - 4) == 0);
+    /* 0: a region that no broker serves yet */
+    must(shm_copy_in(&header, reach->header, 0, sizeof header) && (header.magic == CM_MAGIC || header.magic == 0));
+    must(shm_load32(reach->qp, CM_QP_SIZE - 4) == 0); /* mapped to its end */
     reach->driver->ring(reach);
     reach->driver->kick(reach);
     reach->driver->wait(reach, 1);

@@ -58,6 +58,10 @@ static void step_entry(struct input *in, struct shm_span span)
     must(cm_entry_take(span, ring, pos, taken) == fits);
     must(!fits || memcmp(entry, taken, 60) == 0);
     must(!cm_entry_take(span, ring, pos + 64, taken)); /* the next lap's entry is not there yet */
+    if (pos & 0x100) {
+        cm_ring_clear(span, ring);
+        must(!cm_entry_take(span, ring, pos, taken));
+    }
     must(cm_pos_reached(pos, pos) && cm_pos_reached(pos + 1, pos) && !cm_pos_reached(pos, pos + 1));
     must(cm_slot_offset(pos & CM_RING_MASK) + CM_SLOT_SIZE <= CM_QP_SIZE);
     must(cm_param_offset(pos & CM_RING_MASK) + CM_PARAM_SIZE <= CM_QP_PAYLOAD);

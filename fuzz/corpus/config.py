@@ -26,13 +26,16 @@ code-attempts = 10
 [test]
 sandbox-probe = execve
 '''
-seeds = [whole, '', '# nothing', '[card null]\n', '[card soft]\n[card null]\n', '[card]\n', '[card A B]\n', '[card ' + 'x' * 70 + ']\n',
-         '[nonsense]\n', '[daemon]\nnonsense = 1\n', '[daemon]\nstate = relative\n', '[daemon]\nstate =\n', '[daemon] x\n',
-         '[daemon] ; remark\nuser = a\n', '[daemon]\nuser = a\nuser = b\n', '[daemon]\nuser = a\n  continued\n', 'early = 1\n',
-         '[broker]\nworkers = 0\n', '[broker]\nworkers = 65\n', '[broker]\nworkers = x\n', '[broker]\nworkers = 99999999999999999999\n',
-         '[broker]\nwait = sleep\n', '[broker]\nwait = poll\n', '[broker]\nwait = never\n', '[broker]\nno equals sign\n', '[broken\n',
-         '[daemon]\nuser = ' + 'a' * 400 + '\n', '[daemon]\nuser = a\0b\n', '\ufeff[daemon]\nuser = a\n', '[daemon]\r\nuser = a\r\n',
-         '[daemon]\nuser = ' + 'a' * 150 + '\n', '[daemon]\nuser = ' + 'b' * 178 + '\n', '[daemon]\nstate = /' + 'c' * 180 + '\n']
+seeds = [
+    whole, '', '# nothing', '[card null]\n', '[card soft]\n[card null]\n', '[card]\n', '[card A B]\n',
+    '[card ' + 'x' * 70 + ']\n', '[nonsense]\n', '[daemon]\nnonsense = 1\n', '[daemon]\nstate = relative\n',
+    '[daemon]\nstate =\n', '[daemon] x\n', '[daemon] ; remark\nuser = a\n', '[daemon]\nuser = a\nuser = b\n',
+    '[daemon]\nuser = a\n  continued\n', 'early = 1\n', '[broker]\nworkers = 0\n', '[broker]\nworkers = 65\n',
+    '[broker]\nworkers = x\n', '[broker]\nworkers = 99999999999999999999\n', '[broker]\nwait = sleep\n',
+    '[broker]\nwait = poll\n', '[broker]\nwait = never\n', '[broker]\nno equals sign\n', '[broken\n',
+    '[daemon]\nuser = ' + 'a' * 400 + '\n', '[daemon]\nuser = a\0b\n', '\ufeff[daemon]\nuser = a\n',
+    '[daemon]\r\nuser = a\r\n', '[daemon]\nuser = ' + 'a' * 150 + '\n', '[daemon]\nuser = ' + 'b' * 178 + '\n',
+    '[daemon]\nstate = /' + 'c' * 180 + '\n']
 for number, seed in enumerate(seeds):
     with open(os.path.join(sys.argv[1], f'{number:02}'), 'wb') as file:
         file.write(seed.encode())

@@ -18,13 +18,15 @@ def header(magic=MAGIC, version=1, pairs=1, size=REGION, slots=64, slot=SIZE, pa
 good, event, pipe, own, unsealed, tiny = 0, 4, 5, 1, 2, 3
 seeds = [bytes([3, good, event, event]) + hello(), bytes([3, good, event, event | 1]) + hello(),
          bytes([3, own, event, event]) + hello() + header()]
-for change in ({'magic': 1}, {'version': 2}, {'pairs': 0}, {'pairs': 99}, {'size': 1 << 30}, {'slots': 1}, {'slot': 1}, {'param': 1}):
+seeds.append(bytes([3, own, event, event]) + hello() + header(magic=0))
+for change in ({'magic': 1}, {'version': 2}, {'pairs': 0}, {'pairs': 99}, {'size': 1 << 30},
+               {'slots': 1}, {'slot': 1}, {'param': 1}):
     seeds.append(bytes([3, own, event, event]) + hello() + header(**change))
-for change in ({'magic': 1}, {'version': 2}, {'status': 0x01000006, 'text': b'no such tenant'}, {'status': 1, 'text': b'\xff' * 104},
-               {'size': 4096}, {'size': 0}, {'pairs': 2}):
+for change in ({'magic': 1}, {'version': 2}, {'status': 0x01000006, 'text': b'no such tenant'},
+               {'status': 1, 'text': b'\xff' * 104}, {'size': 4096}, {'size': 0}, {'pairs': 2}):
     seeds.append(bytes([3, good, event, event]) + hello(**change))
-for fds in ([0, 0, 0, 0], [2, good, event, event], [4, good, event, event], [11, good, event, event], [3, unsealed, event, event],
-            [3, tiny, event, event], [3, event, event, event], [3, pipe, good, event], [3, good, pipe, pipe]):
+for fds in ([0, 0, 0, 0], [2, good, event, event], [4, good, event, event], [11, good, event, event],
+            [3, unsealed, event, event], [3, tiny, event, event], [3, event, event, event], [3, pipe, good, event], [3, good, pipe, pipe]):
     seeds.append(bytes(fds) + hello())
     seeds.append(bytes(fds) + hello(size=0))
     seeds.append(bytes(fds) + hello(size=4096))
