@@ -248,7 +248,11 @@ static void broker_ended(struct keeper *keeper, int status)
             doors_broker_ended(keeper->doors);
         }
     }
-    if (keeper->served || keeper->stopping) {
+    if (keeper->stopping) {
+        keeper->broker.pid = 0; /* a signal that was meant for all of us */
+        return;
+    }
+    if (keeper->served) {
         worker_ended(&keeper->broker, status);
         return;
     }
@@ -265,7 +269,11 @@ static void children_reap(struct keeper *keeper)
     }
     if (keeper->admin.pid > 0 && waitpid(keeper->admin.pid, &status, WNOHANG) == keeper->admin.pid) {
         descriptor_close(&keeper->admin_socket);
-        worker_ended(&keeper->admin, status);
+        if (keeper->stopping) {
+            keeper->admin.pid = 0;
+        } else {
+            worker_ended(&keeper->admin, status);
+        }
     }
 }
 
