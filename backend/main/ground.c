@@ -38,7 +38,7 @@ static int fail(char *text, const char *format, ...)
 
 /* ---- limits ---- */
 
-static rlim_t limit_raise(int what, rlim_t wanted)
+static rlim_t limit_raise(__rlimit_resource_t what, rlim_t wanted)
 {
     struct rlimit limit;
     if (getrlimit(what, &limit)) {
