@@ -30,7 +30,8 @@ bool door_name_ok(const char *name, size_t size)
 struct door *doors_find_name(struct doors *doors, const char *name)
 {
     struct door *door;
-    TAILQ_FOREACH (door, &doors->list, in_doors) {
+    TAILQ_FOREACH(door, &doors->list, in_doors)
+    {
         if (strcmp(door->name, name) == 0) {
             return door;
         }
@@ -41,7 +42,8 @@ struct door *doors_find_name(struct doors *doors, const char *name)
 static struct door *doors_find(struct doors *doors, uint32_t tenant)
 {
     struct door *door;
-    TAILQ_FOREACH (door, &doors->list, in_doors) {
+    TAILQ_FOREACH(door, &doors->list, in_doors)
+    {
         if (door->tenant == tenant) {
             return door;
         }
@@ -84,7 +86,7 @@ bool doors_room(const struct doors *doors, unsigned fds, unsigned share)
 
 void doors_retry_in(struct doors *doors, unsigned ms)
 {
-    uint64_t at = clock_ms() + ms;
+    uint64_t at = keeper_clock_ms() + ms;
     if (!doors->retry_at || at < doors->retry_at) {
         doors->retry_at = at;
     }
@@ -92,7 +94,7 @@ void doors_retry_in(struct doors *doors, unsigned ms)
 
 /* ---- regions ---- */
 
-static void pending_add(struct region *region)
+static void pending_add(struct door_region *region)
 {
     if (!region->pending && region->door->confirmed) {
         TAILQ_INSERT_TAIL(&region->door->doors->pending, region, in_pending);
@@ -100,7 +102,7 @@ static void pending_add(struct region *region)
     }
 }
 
-static void pending_remove(struct region *region)
+static void pending_remove(struct door_region *region)
 {
     if (region->pending) {
         TAILQ_REMOVE(&region->door->doors->pending, region, in_pending);
@@ -108,21 +110,21 @@ static void pending_remove(struct region *region)
     }
 }
 
-static void region_ready(struct watch *watch, uint32_t events)
+static void door_region_ready(struct watch *watch, uint32_t events)
 {
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
-        region_end((struct region *)watch);
+        door_region_end((struct door_region *)watch);
     }
 }
 
-int region_watch(struct region *region)
+int door_region_watch(struct door_region *region)
 {
-    region->connection.ready = region_ready;
+    region->connection.ready = door_region_ready;
     /* no EPOLLIN: what a front end sends is not read, it fills that connection's own buffer and stays there */
     return watch_set(region->door->doors->epoll_fd, &region->connection, EPOLL_CTL_ADD, EPOLLRDHUP);
 }
 
-void region_begin(struct region *region)
+void door_region_begin(struct door_region *region)
 {
     struct door *door = region->door;
     region->id = door->doors->next_region++;
@@ -131,12 +133,12 @@ void region_begin(struct region *region)
     if (region->transport == TRANSPORT_UNIX) {
         door->live_unix++;
     }
-    door->doors->fds_used += region_fds(region->transport);
+    door->doors->fds_used += door_region_fds(region->transport);
     pending_add(region);
 }
 
 /* Closes the descriptors of a region that has begun (id not 0). */
-static void region_leave(struct region *region)
+static void door_region_leave(struct door_region *region)
 {
     struct door *door = region->door;
     if (region->transport == TRANSPORT_UNIX) {
@@ -144,12 +146,12 @@ static void region_leave(struct region *region)
     } else if (door->live_ivshmem == region) {
         door->live_ivshmem = NULL;
     }
-    door->doors->fds_used -= region_fds(region->transport);
+    door->doors->fds_used -= door_region_fds(region->transport);
     watch_close(door->doors->epoll_fd, &region->connection);
-    region_close(region);
+    door_region_close(region);
 }
 
-void region_free(struct region *region)
+void door_region_free(struct door_region *region)
 {
     struct door *door = region->door;
     pending_remove(region);
@@ -161,7 +163,7 @@ void region_free(struct region *region)
     } else if (region->id) {
         TAILQ_REMOVE(&door->regions, region, in_door);
         if (region->state == REGION_LIVE) {
-            region_leave(region);
+            door_region_leave(region);
         } else {
             door->draining--;
         }
@@ -169,20 +171,20 @@ void region_free(struct region *region)
         door->live_ivshmem = NULL; /* its handshake was not finished */
     }
     watch_close(door->doors->epoll_fd, &region->connection);
-    region_close(region);
+    door_region_close(region);
     free(region);
 }
 
-void region_end(struct region *region)
+void door_region_end(struct door_region *region)
 {
     if (region->state != REGION_LIVE) {
         return;
     }
     if (!region->told || region->parked || !region->id) {
-        region_free(region);
+        door_region_free(region);
         return;
     }
-    region_leave(region);
+    door_region_leave(region);
     region->state = REGION_GONE;
     region->door->draining++;
     pending_add(region);
@@ -266,19 +268,19 @@ static struct door *door_new(struct doors *doors, const struct handover *message
 static void door_free(struct door *door, bool directory_too)
 {
     struct doors *doors = door->doors;
-    struct region *region;
+    struct door_region *region;
     for (unsigned i = 0; i < 2; i++) {
         watch_close(doors->epoll_fd, &door->listeners[i].watch);
     }
     door_files_remove(door, directory_too);
     while ((region = TAILQ_FIRST(&door->regions))) {
-        region_free(region);
+        door_region_free(region);
     }
     while ((region = TAILQ_FIRST(&door->parked))) {
-        region_free(region);
+        door_region_free(region);
     }
     if (door->live_ivshmem) {
-        region_free(door->live_ivshmem);
+        door_region_free(door->live_ivshmem);
     }
     if (door->parked_memory >= 0) {
         close(door->parked_memory);
@@ -316,9 +318,10 @@ static int door_make(struct doors *doors, const struct handover *message, char *
 
 static void door_confirm(struct door *door)
 {
-    struct region *region;
+    struct door_region *region;
     door->confirmed = true;
-    TAILQ_FOREACH (region, &door->regions, in_door) {
+    TAILQ_FOREACH(region, &door->regions, in_door)
+    {
         if (region->state == REGION_LIVE && !region->told) {
             pending_add(region);
         }
@@ -375,14 +378,16 @@ bool doors_close(struct doors *doors, uint32_t tenant)
 bool doors_dropped(struct doors *doors, uint64_t id)
 {
     struct door *door;
-    struct region *region;
-    TAILQ_FOREACH (door, &doors->list, in_doors) {
-        TAILQ_FOREACH (region, &door->regions, in_door) {
+    struct door_region *region;
+    TAILQ_FOREACH(door, &doors->list, in_doors)
+    {
+        TAILQ_FOREACH(region, &door->regions, in_door)
+        {
             if (region->id == id) {
                 if (region->state != REGION_DRAINING) {
                     return false;
                 }
-                region_free(region);
+                door_region_free(region);
                 return true;
             }
         }
@@ -408,22 +413,23 @@ void doors_free(struct doors *doors)
 
 void doors_broker_ready(struct doors *doors)
 {
-    doors->grace_at = clock_ms() + DOOR_GRACE_MS;
+    doors->grace_at = keeper_clock_ms() + DOOR_GRACE_MS;
 }
 
 void doors_broker_ended(struct doors *doors)
 {
     struct door *door;
     doors->grace_at = 0;
-    TAILQ_FOREACH (door, &doors->list, in_doors) {
-        struct region *region, *next;
+    TAILQ_FOREACH(door, &doors->list, in_doors)
+    {
+        struct door_region *region, *next;
         door->confirmed = false;
         for (region = TAILQ_FIRST(&door->regions); region; region = next) {
             next = TAILQ_NEXT(region, in_door);
             pending_remove(region);
             region->told = false;
             if (region->state != REGION_LIVE) {
-                region_free(region);
+                door_region_free(region);
             }
         }
     }
@@ -431,7 +437,7 @@ void doors_broker_ended(struct doors *doors)
 
 bool doors_next(struct doors *doors, struct handover *message, int *fds, unsigned *fd_count)
 {
-    struct region *region = TAILQ_FIRST(&doors->pending);
+    struct door_region *region = TAILQ_FIRST(&doors->pending);
     if (!region) {
         return false;
     }
@@ -459,7 +465,7 @@ bool doors_next(struct doors *doors, struct handover *message, int *fds, unsigne
 
 void doors_next_sent(struct doors *doors)
 {
-    struct region *region = TAILQ_FIRST(&doors->pending);
+    struct door_region *region = TAILQ_FIRST(&doors->pending);
     pending_remove(region);
     if (region->state == REGION_LIVE) {
         region->told = true;
@@ -476,7 +482,8 @@ static void door_retry(struct door *door)
     for (unsigned i = 0; i < 2; i++) {
         struct listener *listener = &door->listeners[i];
         bool full = listener->transport == TRANSPORT_IVSHMEM && door->parked_count >= DOOR_PARKED_MAX;
-        if (listener->paused && !full && watch_set(door->doors->epoll_fd, &listener->watch, EPOLL_CTL_ADD, EPOLLIN) == 0) {
+        if (listener->paused && !full &&
+            watch_set(door->doors->epoll_fd, &listener->watch, EPOLL_CTL_ADD, EPOLLIN) == 0) {
             listener->paused = false;
         }
     }
@@ -497,7 +504,7 @@ static void grace_over(struct doors *doors)
 
 int doors_retry(struct doors *doors)
 {
-    uint64_t now = clock_ms();
+    uint64_t now = keeper_clock_ms();
     if (doors->grace_at && now >= doors->grace_at) {
         doors->grace_at = 0;
         grace_over(doors);
@@ -505,7 +512,8 @@ int doors_retry(struct doors *doors)
     if (doors->retry_at && now >= doors->retry_at) {
         struct door *door;
         doors->retry_at = 0;
-        TAILQ_FOREACH (door, &doors->list, in_doors) {
+        TAILQ_FOREACH(door, &doors->list, in_doors)
+        {
             door_retry(door);
         }
     }
@@ -516,6 +524,6 @@ int doors_retry(struct doors *doors)
     if (!at) {
         return -1;
     }
-    now = clock_ms();
+    now = keeper_clock_ms();
     return at <= now ? 0 : (int)(at - now);
 }

@@ -9,7 +9,7 @@
 #include "backend/transport/region.h"
 #include "backend/transport/say.h"
 
-TAILQ_HEAD(region_list, region);
+TAILQ_HEAD(region_list, door_region);
 
 struct listener {
     struct watch watch; /* first: a watch is its listener */
@@ -31,7 +31,7 @@ struct door {
     struct region_list regions;   /* live, gone, draining */
     struct region_list parked;    /* ivshmem: beside the live one, served by nobody */
     unsigned live_unix, draining, parked_count;
-    struct region *live_ivshmem;
+    struct door_region *live_ivshmem;
     int parked_memory; /* one for all parked: none of them is served */
     struct say_limit refused, trouble;
     TAILQ_ENTRY(door) in_doors;
@@ -45,14 +45,14 @@ struct doors {
     unsigned fd_budget, fds_used;
     unsigned count;
     uint64_t next_region;
-    uint64_t retry_at, grace_at; /* clock_ms; 0: never */
+    uint64_t retry_at, grace_at; /* keeper_clock_ms; 0: never */
     TAILQ_HEAD(door_list, door) list;
     struct region_list pending;
 };
 
 /* door_files.c */
 int door_files_root(struct doors *doors, char *text);
-int door_files_make(struct door *door, char *text);   /* directory and both listening sockets, not yet watched */
+int door_files_make(struct door *door, char *text); /* directory and both listening sockets, not yet watched */
 void door_files_remove(struct door *door, bool directory_too);
 int door_files_owner(struct door *door, char *text); /* after uid or gid changed */
 /* Removes what belongs to no door: sockets, and with directories_too directories that are empty then. */
@@ -65,12 +65,12 @@ void listener_pause(struct listener *listener, unsigned ms);
 /* Is there room in the budget for that many more descriptors? share: how much of it this caller may use, in percent. */
 bool doors_room(const struct doors *doors, unsigned fds, unsigned share);
 /* The front end of a complete region is connected: the region joins its door, and the broker is told. */
-void region_begin(struct region *region);
+void door_region_begin(struct door_region *region);
 /* Its front end is gone. Frees the region, now or after DROPPED. */
-void region_end(struct region *region);
-void region_free(struct region *region);
+void door_region_end(struct door_region *region);
+void door_region_free(struct door_region *region);
 /* Watches region->connection for its end only. 0 or -1. */
-int region_watch(struct region *region);
+int door_region_watch(struct door_region *region);
 
 /* unix/unix_door.c, ivshmem/ivshmem_door.c */
 void unix_connection(struct door *door, int fd);    /* takes fd over */

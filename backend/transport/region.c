@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-int region_memory_make(uint64_t size, uint64_t prefault)
+int door_memory_make(uint64_t size, uint64_t prefault)
 {
     int fd = memfd_create("cardmux-region", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0) {
@@ -48,9 +48,9 @@ static void fds_close(int *fds)
     }
 }
 
-struct region *region_new(enum handover_transport transport)
+struct door_region *door_region_new(enum handover_transport transport)
 {
-    struct region *region = calloc(1, sizeof(*region));
+    struct door_region *region = calloc(1, sizeof(*region));
     if (!region) {
         return NULL;
     }
@@ -65,11 +65,11 @@ struct region *region_new(enum handover_transport transport)
     return region;
 }
 
-int region_fill(struct region *region)
+int door_region_fill(struct door_region *region)
 {
     int memory = region->memory;
     if (memory < 0) {
-        region->memory = region_memory_make(region->size, CM_QP_OFFSET(region->qp_count));
+        region->memory = door_memory_make(region->size, CM_QP_OFFSET(region->qp_count));
     }
     if (region->memory >= 0 && fds_make(region->ring_broker, region->qp_count) == 0 &&
         fds_make(region->ring_front, region->qp_count) == 0) {
@@ -86,7 +86,7 @@ int region_fill(struct region *region)
     return -1;
 }
 
-void region_close(struct region *region)
+void door_region_close(struct door_region *region)
 {
     if (region->memory >= 0) {
         close(region->memory);
@@ -96,7 +96,7 @@ void region_close(struct region *region)
     fds_close(region->ring_front);
 }
 
-unsigned region_fds(enum handover_transport transport)
+unsigned door_region_fds(enum handover_transport transport)
 {
     return transport == TRANSPORT_UNIX ? 4 : 2 + 2 * CM_QP_MAX;
 }

@@ -28,7 +28,7 @@ enum region_state {
 
 struct door;
 
-struct region {
+struct door_region {
     struct watch connection; /* first: a watch is its region */
     struct door *door;
     uint64_t id;
@@ -44,26 +44,26 @@ struct region {
     int memory;                 /* sealed memfd */
     int ring_broker[CM_QP_MAX]; /* eventfds; -1: none */
     int ring_front[CM_QP_MAX];
-    TAILQ_ENTRY(region) in_door;
-    TAILQ_ENTRY(region) in_pending;
+    TAILQ_ENTRY(door_region) in_door;
+    TAILQ_ENTRY(door_region) in_pending;
 };
 
 /* A memfd of size bytes, zero, sealed against shrinking, growing and further seals; the first prefault bytes have
    pages (a page that cannot be had later would be a SIGBUS in the broker). -1 with errno. */
-int region_memory_make(uint64_t size, uint64_t prefault);
+int door_memory_make(uint64_t size, uint64_t prefault);
 
 /* An empty region: no connection, no descriptors. NULL: no memory. */
-struct region *region_new(enum handover_transport transport);
+struct door_region *door_region_new(enum handover_transport transport);
 
 /* Makes memory and eventfds. 0, or -1 with errno and nothing made. memory that is there already (a parked region's) is
    kept. */
-int region_fill(struct region *region);
+int door_region_fill(struct door_region *region);
 
 /* Closes memory and eventfds; the connection is closed by watch_close. */
-void region_close(struct region *region);
+void door_region_close(struct door_region *region);
 
 /* Descriptors that a region of that transport holds in the keeper, with its connection. */
-unsigned region_fds(enum handover_transport transport);
+unsigned door_region_fds(enum handover_transport transport);
 
 /* Has the peer of a connection hung up? Its bytes, if it sent any, stay unread. */
 bool connection_ended(int fd);

@@ -29,7 +29,7 @@ void say(const char *format, ...)
     }
 }
 
-uint64_t clock_ms(void)
+uint64_t keeper_clock_ms(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -38,7 +38,7 @@ uint64_t clock_ms(void)
 
 bool say_allowed(struct say_limit *limit)
 {
-    uint64_t now = clock_ms();
+    uint64_t now = keeper_clock_ms();
     if (now < limit->next_ms) {
         return false;
     }

@@ -16,6 +16,6 @@ struct say_limit {
 };
 bool say_allowed(struct say_limit *limit);
 
-uint64_t clock_ms(void); /* CLOCK_MONOTONIC; never 0 */
+uint64_t keeper_clock_ms(void); /* CLOCK_MONOTONIC; never 0 */
 
 #endif

@@ -58,7 +58,7 @@ static int message_send(int socket, int64_t value, int fd)
 }
 
 /* Sends message number n of the handshake. */
-static int handshake_message(const struct region *region, unsigned n)
+static int handshake_message(const struct door_region *region, unsigned n)
 {
     int socket = region->connection.fd;
     if (n == 0) {
@@ -77,7 +77,7 @@ static int handshake_message(const struct region *region, unsigned n)
 }
 
 /* After the last message of a parked one: QEMU has the descriptors, nobody else needs them. */
-static void parked_close(struct region *region)
+static void parked_close(struct door_region *region)
 {
     for (unsigned i = 0; i < CM_QP_MAX; i++) {
         close(region->ring_broker[i]);
@@ -89,13 +89,13 @@ static void parked_close(struct region *region)
 }
 
 /* Goes on with the handshake as far as it goes now. A peer that is gone is noticed by its hang-up. */
-static void handshake_continue(struct region *region)
+static void handshake_continue(struct door_region *region)
 {
     struct door *door = region->door;
     if (region->ring_front[CM_QP_MAX - 1] < 0) {
-        if (!doors_room(door->doors, region_fds(TRANSPORT_IVSHMEM), 100)) {
+        if (!doors_room(door->doors, door_region_fds(TRANSPORT_IVSHMEM), 100)) {
             errno = EMFILE;
-        } else if (region_fill(region) == 0) {
+        } else if (door_region_fill(region) == 0) {
             goto filled;
         }
         if (say_allowed(&door->trouble)) {
@@ -115,13 +115,13 @@ filled:
     if (region->parked) {
         parked_close(region);
     } else {
-        region_begin(region);
+        door_region_begin(region);
     }
 }
 
 void ivshmem_retry(struct door *door)
 {
-    struct region *region, *next;
+    struct door_region *region, *next;
     if (door->live_ivshmem && door->live_ivshmem->handshake_sent < HANDSHAKE_MESSAGES) {
         handshake_continue(door->live_ivshmem);
     }
@@ -134,11 +134,11 @@ void ivshmem_retry(struct door *door)
 }
 
 /* A region for the parked: its memory is the door's, made once, without pages. */
-static void region_park(struct region *region)
+static void door_region_park(struct door_region *region)
 {
     struct door *door = region->door;
     if (door->parked_memory < 0) {
-        door->parked_memory = region_memory_make(CM_REGION_IVSHMEM, 0);
+        door->parked_memory = door_memory_make(CM_REGION_IVSHMEM, 0);
         door->doors->fds_used += door->parked_memory >= 0;
     }
     if (door->parked_memory >= 0) {
@@ -162,9 +162,9 @@ void ivshmem_connection(struct door *door, int fd)
 {
     /* the one before may have ended without its event having come yet */
     if (door->live_ivshmem && connection_ended(door->live_ivshmem->connection.fd)) {
-        region_end(door->live_ivshmem);
+        door_region_end(door->live_ivshmem);
     }
-    struct region *region = region_new(TRANSPORT_IVSHMEM);
+    struct door_region *region = door_region_new(TRANSPORT_IVSHMEM);
     if (!region) {
         close(fd);
         return;
@@ -175,12 +175,12 @@ void ivshmem_connection(struct door *door, int fd)
     region->connection.fd = fd;
     region->peer_pid = connection_pid(fd);
     if (door->live_ivshmem || door->draining >= door->max_connections + DOOR_DRAINING_SLACK) {
-        region_park(region);
+        door_region_park(region);
     } else {
         door->live_ivshmem = region;
     }
-    if (region_watch(region)) {
-        region_free(region);
+    if (door_region_watch(region)) {
+        door_region_free(region);
         return;
     }
     handshake_continue(region);

@@ -53,12 +53,12 @@ static void connection_refuse(struct door *door, int fd, const char *sentence)
 /* Connections that have hung up but whose event has not come yet must not count against the limit. */
 static void ended_sweep(struct door *door)
 {
-    struct region *region, *next;
+    struct door_region *region, *next;
     for (region = TAILQ_FIRST(&door->regions); region; region = next) {
         next = TAILQ_NEXT(region, in_door);
         if (region->state == REGION_LIVE && region->transport == TRANSPORT_UNIX &&
             connection_ended(region->connection.fd)) {
-            region_end(region);
+            door_region_end(region);
         }
     }
 }
@@ -76,12 +76,12 @@ void unix_connection(struct door *door, int fd)
         connection_refuse(door, fd, "earlier connections of this tenant are not cleared away yet");
         return;
     }
-    if (!doors_room(door->doors, region_fds(TRANSPORT_UNIX), UNIX_SHARE)) {
+    if (!doors_room(door->doors, door_region_fds(TRANSPORT_UNIX), UNIX_SHARE)) {
         connection_refuse(door, fd, "too many connections of all tenants together (limit of descriptors)");
         return;
     }
-    struct region *region = region_new(TRANSPORT_UNIX);
-    if (!region || region_fill(region)) {
+    struct door_region *region = door_region_new(TRANSPORT_UNIX);
+    if (!region || door_region_fill(region)) {
         free(region);
         connection_refuse(door, fd, "the host has no memory or descriptors for another connection");
         return;
@@ -94,11 +94,11 @@ void unix_connection(struct door *door, int fd)
                              .region_size = (uint32_t)region->size,
                              .qp_count = region->qp_count};
     int fds[3] = {region->memory, region->ring_broker[0], region->ring_front[0]};
-    if (region_watch(region) || hello_send(fd, &hello, fds, 3)) {
+    if (door_region_watch(region) || hello_send(fd, &hello, fds, 3)) {
         watch_close(door->doors->epoll_fd, &region->connection);
-        region_close(region);
+        door_region_close(region);
         free(region);
         return;
     }
-    region_begin(region);
+    door_region_begin(region);
 }
