@@ -42,7 +42,10 @@ bool broker_open_vault(struct broker *broker, const char *state_dir, const uint8
 {
     struct vault_config vault = {
         .state_dir = state_dir, .master = master, .code_attempts = broker->config->code_attempts};
-    if (vault_open(&vault, &broker->vault, text) != VAULT_OK || !tenants_load(broker, text))
+    enum vault_result result = vault_open(&vault, &broker->vault, text);
+    if (result == VAULT_NOT_FOUND) /* its own sentence knows only the directory as seen from inside */
+        snprintf(text, VAULT_ERROR_TEXT, "there is no vault in %s: run `cardmux init` once", broker->config->state_dir);
+    if (result != VAULT_OK || !tenants_load(broker, text))
         return false;
     broker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (broker->epoll_fd >= 0 && pool_start(broker, broker->config->workers) &&
@@ -57,9 +60,10 @@ void broker_open_doors(struct broker *broker, const char *text)
 {
     struct handover ready = {.type = HANDOVER_READY};
     snprintf(ready.text, sizeof ready.text, "%.190s", text);
-    keeper_send(broker, &ready);
+    /* in this order: whoever is told that the daemon is ready finds the sockets */
     for (unsigned i = 0; i < broker->tenant_count; i++)
         keeper_door(broker, broker->tenants[i]);
+    keeper_send(broker, &ready);
 }
 
 bool broker_init(struct broker *broker, const struct broker_start *start)

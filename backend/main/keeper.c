@@ -42,6 +42,7 @@ struct worker {
     const char *name;
     pid_t pid;         /* 0: none */
     uint64_t start_at; /* keeper_clock_ms; 0: not to be started */
+    uint64_t started;  /* keeper_clock_ms of the last start */
     struct restart restart;
 };
 
@@ -227,14 +228,15 @@ static void worker_ended(struct worker *worker, int status)
 {
     char cause[80];
     child_cause(status, cause, sizeof(cause));
-    unsigned delay = restart_delay(&worker->restart, keeper_clock_ms());
+    uint64_t now = keeper_clock_ms();
+    unsigned delay = restart_delay(&worker->restart, now, now - worker->started);
     char when[40] = "started again";
     if (delay) {
         snprintf(when, sizeof(when), "started again in %u ms", delay);
     }
     say("%s (pid %d) ended: %s; %s", worker->name, (int)worker->pid, cause, when);
     worker->pid = 0;
-    worker->start_at = keeper_clock_ms() + delay;
+    worker->start_at = now + delay;
 }
 
 static void broker_ended(struct keeper *keeper, int status)
@@ -303,6 +305,7 @@ static int worker_start(struct keeper *keeper, struct worker *worker, int (*star
         return (int)(worker->start_at - now);
     }
     worker->start_at = 0;
+    worker->started = now;
     if (start(keeper) == 0 || worker->pid > 0) {
         return -1;
     }

@@ -190,7 +190,7 @@ static enum vault_result vault_verify(struct vault *vault, char *error)
 enum vault_result vault_open_store(const struct vault_config *config, struct vault_store *store, struct vault **out,
                                    char *error)
 {
-    struct vault *vault;
+    struct vault *vault = NULL;
     enum vault_result result = vault_new(config, store, &vault, error);
 
     if (result != VAULT_OK)

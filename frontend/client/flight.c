@@ -211,6 +211,9 @@ static void take_result(struct link *link, unsigned slot, struct call *call)
         shm_copy_in(call->param_out, link->queue.qp, cm_param_offset(slot), cqe->param_len);
     call->out_len = cqe->data_len;
     call->param_out_len = cqe->param_len;
+    /* where a device was unplugged under us its memory reads as zeros, and so may what was just copied */
+    if (shm_load64(link->queue.qp, offsetof(struct cm_control, generation)) == 0)
+        call->status = SDR_COMMFAIL;
 }
 
 /* Access codes do not stay in the region. */
@@ -221,7 +224,7 @@ static void wipe_param(struct link *link, unsigned slot, const struct call *call
 }
 
 /* Takes what has landed of `mine`; what is lost (maybe seen by another thread first) stays CALL_PENDING and sets
-   *stale. Returns the slots that still fly. */
+ *stale. Returns the slots that still fly. */
 static uint64_t take_landed(struct link *link, uint64_t mine, struct call *const *owner, bool *stale)
 {
     for (uint64_t left = mine; left; left &= left - 1) {
