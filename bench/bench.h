@@ -35,7 +35,7 @@ struct bench_options {
     const char *wait_name;
     enum cardmux_wait wait;
     double seconds;
-    bool json, force;
+    bool json, force, idle;
 };
 
 enum bench_kind {
@@ -71,6 +71,9 @@ struct bench_report {
     bool quiet;
     char why[QUIET_TEXT]; /* not quiet: why */
     bool through_sdf;
+    /* --idle: from 1 s after the last slice on */
+    double idle_s, idle_client, idle_broker; /* seconds; share of a core */
+    double idle_kib;                         /* the broker's own memory per tenant */
 };
 
 /* -1: go on; else the exit status (text was printed). */

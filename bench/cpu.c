@@ -105,3 +105,17 @@ uint64_t cpu_descendants_ns(pid_t pid)
     free(all);
     return ticks * (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK));
 }
+
+uint64_t memory_anon_kib(pid_t pid)
+{
+    char path[64], line[256];
+    uint64_t kib = 0;
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    FILE *file = fopen(path, "re");
+    while (file && fgets(line, sizeof(line), file))
+        if (sscanf(line, "RssAnon: %" SCNu64, &kib) == 1)
+            break;
+    if (file)
+        fclose(file);
+    return kib;
+}

@@ -23,6 +23,7 @@ static const char help[] =
     "  --wait MODE        adaptive (default), sleep or poll, for callers and broker\n"
     "  --wake N           finished requests worth waking a caller (default half the depth)\n"
     "  --seconds S        all slices together (default 12)\n"
+    "  --idle             measure idling too, from 1 s after the last slice on\n"
     "  --json             one JSON object instead of the table\n"
     "  --force            print ratios even where the machine was not quiet\n"
     "  --help             this\n";
@@ -41,6 +42,7 @@ enum option_id {
     OPT_SECONDS,
     OPT_JSON,
     OPT_FORCE,
+    OPT_IDLE,
     OPT_HELP,
 };
 
@@ -57,6 +59,7 @@ static const struct option longs[] = {{"card", required_argument, NULL, OPT_CARD
                                       {"seconds", required_argument, NULL, OPT_SECONDS},
                                       {"json", no_argument, NULL, OPT_JSON},
                                       {"force", no_argument, NULL, OPT_FORCE},
+                                      {"idle", no_argument, NULL, OPT_IDLE},
                                       {"help", no_argument, NULL, OPT_HELP},
                                       {NULL, 0, NULL, 0}};
 
@@ -133,6 +136,9 @@ static const char *option_take(struct bench_options *options, int id)
         return NULL;
     case OPT_FORCE:
         options->force = true;
+        return NULL;
+    case OPT_IDLE:
+        options->idle = true;
         return NULL;
     default:
         return "that is no option here, or it needs a value";

@@ -100,6 +100,11 @@ void report_json(const struct bench_options *options, struct bench_report *repor
     json_object_set_new(json, "operations", json_integer((json_int_t)report->virtual_ops));
     json_object_set_new(json, "doorbells", json_integer((json_int_t)report->doorbells));
     json_object_set_new(json, "wakeups", json_integer((json_int_t)report->wakeups));
+    if (options->idle)
+        json_object_set_new(json, "idle",
+                            json_pack("{s:f s:f s:f s:f}", "seconds", report->idle_s, "client_percent",
+                                      report->idle_client * 100, "broker_percent", report->idle_broker * 100,
+                                      "broker_kib_per_tenant", report->idle_kib));
     if (!report->quiet)
         json_object_set_new(json, "not_quiet_because", json_string(report->why));
     json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
@@ -147,6 +152,11 @@ void report_table(const struct bench_options *options, struct bench_report *repo
            per_op(report->client_cpu_ns, report->window_ops) / 1000,
            per_op(report->broker_cpu_ns, report->virtual_ops) / 1000,
            per_op(report->card_cpu_ns, report->virtual_ops) / 1000);
+    if (options->idle)
+        printf("  idle for %.0f s, from 1 s after the load: callers %.3f %% of a core, broker %.3f %%; broker's memory "
+               "%.1f "
+               "KiB per tenant\n",
+               report->idle_s, report->idle_client * 100, report->idle_broker * 100, report->idle_kib);
     printf("  errors %llu, results checked %llu\n", (unsigned long long)report->errors,
            (unsigned long long)report->checked);
 }

@@ -28,11 +28,13 @@
 #include "bench/ring.h"
 #include "bench/slice.h"
 
-#define FLIGHT_MAX  1024u
-#define STORE_ALL   (512u << 20)
-#define REST_NS     10000000u /* after a slice: the broker falls asleep by itself */
-#define READY_MS    30000
-#define CARD_THREAD "card-"
+#define FLIGHT_MAX    1024u
+#define STORE_ALL     (512u << 20)
+#define REST_NS       10000000u /* after a slice: the broker falls asleep by itself */
+#define READY_MS      30000
+#define IDLE_AFTER_NS 1000000000u
+#define IDLE_NS       3000000000u
+#define CARD_THREAD   "card-"
 
 static volatile sig_atomic_t interrupted;
 
@@ -54,6 +56,7 @@ struct run {
     struct plain *plain;
     struct work work; /* the parent's */
     uint32_t stride;
+    uint64_t kib_before; /* the broker's own memory before there was a tenant */
     char *text;
 };
 
@@ -128,8 +131,12 @@ static bool tenants_start(struct run *run)
     const struct bench_options *options = run->options;
     run->control = slice_control_new(options->tenants * options->threads);
     run->tenants = calloc(options->tenants, sizeof(*run->tenants));
+    struct daemon_counters counters;
     if (!run->control || !run->tenants)
         return fail(run, "no memory");
+    if (!daemon_counters(&run->daemon, &counters, run->text))
+        return false;
+    run->kib_before = memory_anon_kib(counters.broker_pid);
     for (uint32_t i = 0; i < options->tenants; i++) {
         char name[24], socket[DAEMON_PATH];
         snprintf(name, sizeof(name), "tenant%u", i);
@@ -253,6 +260,41 @@ static void totals(struct run *run)
     report->checked += run->work.checked;
 }
 
+static uint64_t tenants_cpu(const struct run *run)
+{
+    uint64_t ns = 0;
+    for (uint32_t i = 0; i < run->options->tenants; i++) {
+        struct cpu_split split;
+        cpu_threads(run->tenants[i], NULL, &split);
+        ns += split.other_ns;
+    }
+    return ns;
+}
+
+/* What tenants that were busy cost when they are not. */
+static bool idle_measure(struct run *run)
+{
+    struct bench_report *report = run->report;
+    struct daemon_counters counters;
+    struct cpu_split before, after;
+    if (!run->options->idle)
+        return true;
+    if (!daemon_counters(&run->daemon, &counters, run->text))
+        return false;
+    sleep_ns(IDLE_AFTER_NS);
+    uint64_t begin = now_ns(), clients = tenants_cpu(run);
+    cpu_threads(counters.broker_pid, NULL, &before);
+    sleep_ns(IDLE_NS);
+    double wall = (double)(now_ns() - begin);
+    cpu_threads(counters.broker_pid, NULL, &after);
+    report->idle_s = wall / 1e9;
+    report->idle_client = (double)(tenants_cpu(run) - clients) / wall;
+    report->idle_broker = (double)(after.other_ns - before.other_ns) / wall;
+    uint64_t kib = memory_anon_kib(counters.broker_pid);
+    report->idle_kib = kib > run->kib_before ? (double)(kib - run->kib_before) / run->options->tenants : 0;
+    return !interrupted || fail(run, "interrupted");
+}
+
 static bool measure(struct run *run)
 {
     struct quiet_sample idle, begin, end;
@@ -269,7 +311,7 @@ static bool measure(struct run *run)
     run->report->quiet =
         quiet_judge(&idle, &begin, true, run->report->why) && quiet_judge(&begin, &end, false, run->report->why);
     totals(run);
-    return true;
+    return idle_measure(run);
 }
 
 static void tenants_stop(struct run *run)

@@ -100,18 +100,23 @@ bool meter_edge(struct meter *meter, uint64_t now)
 {
     if (meter->over)
         return false;
-    if (!meter->on) {
+    if (!meter->on && now < meter->end_ns) {
         meter->on = true;
         meter->at_ops = meter->ops;
         meter->at_ns = now;
         meter->at_cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-        return now < meter->end_ns;
+        return true;
     }
-    meter->on = false;
     meter->over = true;
+    if (!meter->on) /* it did not get to look even once within its window */
+        return false;
+    meter->on = false;
     meter->result->ops = meter->ops - meter->at_ops;
     meter->result->cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - meter->at_cpu;
-    if (now > meter->at_ns)
-        meter->result->ops_per_s = (double)meter->result->ops * 1e9 / (double)(now - meter->at_ns);
+    uint64_t nominal = meter->end_ns - meter->begin_ns, looked = now - meter->at_ns;
+    if (looked > nominal - nominal / 10 && looked < nominal + nominal / 10)
+        meter->result->ops_per_s = (double)meter->result->ops * 1e9 / (double)looked;
+    else /* it was kept from looking for long: only what it saw before the end counts, over the whole window */
+        meter->result->ops_per_s = (double)(meter->result->ops - 1) * 1e9 / (double)nominal;
     return false;
 }

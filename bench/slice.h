@@ -8,8 +8,9 @@
  * it drains, checks what it kept, adds 1 to `finished` and blocks on `phase`
  *
  * Between slices nobody runs: callers block in futex(2). Rates are operations by time between a caller's own two looks,
- * so that it does not matter when exactly it looked. A caller looks at the clock at every operation, or with echo at
- * every eighth (a look costs about 25 ns, an echo 350).
+ * so that it does not matter when exactly it looked; unless it was kept from looking for a tenth of the window or
+ * longer: then its operations before the end count, over the whole window. A caller looks at the clock at every
+ * operation, or with echo at every eighth (a look costs about 25 ns, an echo 350).
  */
 #ifndef CARDMUX_BENCH_SLICE_H
 #define CARDMUX_BENCH_SLICE_H
@@ -67,7 +68,7 @@ struct meter {
     struct slice_result *result;
     uint32_t stride; /* the clock is looked at for each stride-th operation */
     bool on;
-    bool over; /* draining: nothing counts any more */
+    bool over;    /* draining: nothing counts any more */
     uint64_t ops; /* since the slice's start */
     uint64_t at_ops, at_ns, at_cpu;
 };

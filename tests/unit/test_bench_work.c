@@ -262,6 +262,28 @@ static void a_meter_counts_its_window_only(void **state)
     free(result);
 }
 
+static void a_meter_that_was_kept_from_looking_shows_no_fantasies(void **state)
+{
+    (void)state;
+    struct slice_result *result = calloc(1, sizeof(*result));
+    struct meter meter;
+    meter_start(&meter, 1000, 2000, 1, result);
+    meter.ops = 1;
+    assert_true(meter_tick(&meter, 1990)); /* first look just before the end */
+    for (int i = 0; i < 16; i++) {         /* and then a burst that had piled up */
+        meter.ops++;
+        assert_false(meter_tick(&meter, 2000 + (uint64_t)i));
+    }
+    assert_true(result->ops_per_s == 0);
+    meter_start(&meter, 1000, 2000, 1, result);
+    for (int i = 0; i < 16; i++) { /* did not run in its window at all */
+        meter.ops++;
+        assert_false(meter_tick(&meter, 5000 + (uint64_t)i));
+    }
+    assert_true(result->ops_per_s == 0);
+    free(result);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +297,7 @@ int main(void)
         cmocka_unit_test(the_null_card_echoes),
         cmocka_unit_test(the_ring_carries_what_it_is_given),
         cmocka_unit_test(a_meter_counts_its_window_only),
+        cmocka_unit_test(a_meter_that_was_kept_from_looking_shows_no_fantasies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
