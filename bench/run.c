@@ -126,6 +126,17 @@ static _Noreturn void tenant_process(struct run *run, uint32_t index, const char
     _exit(tenant_main(&config, options->threads, run->control, index * options->threads));
 }
 
+/* A tenant is there before its door is: the keeper opens that a moment later. */
+static bool door_wait(const char *socket)
+{
+    for (uint64_t until = now_ns() + READY_MS * 1000000ull; access(socket, F_OK) != 0;) {
+        if (now_ns() > until || interrupted)
+            return false;
+        sleep_ns(1000000);
+    }
+    return true;
+}
+
 static bool tenants_start(struct run *run)
 {
     const struct bench_options *options = run->options;
@@ -143,6 +154,8 @@ static bool tenants_start(struct run *run)
         if (!daemon_tenant(&run->daemon, name, options->threads + 1, options->op->kind != WORK_ECHO, run->text))
             return false;
         daemon_socket(&run->daemon, name, options->via, socket);
+        if (!door_wait(socket))
+            return fail(run, "a tenant's door did not open");
         run->tenants[i] = fork();
         if (run->tenants[i] == 0)
             tenant_process(run, i, socket);
