@@ -29,6 +29,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <time.h>
 
 #include "backend/admin/message.h"
@@ -47,7 +48,6 @@
 #define SESSION_HANDLES_MAX  4096u
 #define SESSION_RIGHTS_MAX   64u
 #define CHANNEL_SESSIONS_MAX 4096u
-#define TENANT_WORK_MAX      8u /* slow operations of one tenant at a time */
 #define JOB_BYTES            512u
 
 /* A key in the card, counted. */
@@ -82,6 +82,8 @@ struct tenant {
     struct tenant *next, *previous; /* ring of tenants with active channels */
     int64_t credit_ns;              /* share of the pass left */
     unsigned working;               /* slow operations under way */
+    unsigned in_card;               /* jobs that a card with threads has */
+    bool blocks;                    /* made an eventfd that it shares with us block: guard.c */
     struct admin_counters counters;
 };
 
@@ -108,6 +110,7 @@ struct channel {
     uint32_t epoch;   /* served; 0: none */
     bool active;      /* looked at in each pass; else broker_sleeps is set and a doorbell is needed */
     bool crowded;     /* as last told */
+    bool rung;        /* its doorbell was read since it last slept: further rings say nothing new */
     bool has_stalled; /* `stalled` was taken but could not be started: card or pool is full */
     uint32_t sq_pos, cq_pos;
     uint64_t busy; /* slots in flight */
@@ -208,6 +211,7 @@ struct broker {
     unsigned jobs_made;
     unsigned jobs_in_card, jobs_in_card_max;
     bool card_armed;
+    bool crowded; /* as front ends were last told */
     int card_fd;
     struct pool pool;
     unsigned tasks; /* in the pool */
@@ -258,6 +262,12 @@ void channel_activate(struct broker *broker, struct channel *channel);
 bool channel_deactivate(struct broker *broker, struct channel *channel);
 bool channel_has_work(const struct channel *channel);
 
+/* guard.c: eventfds that tenants share. Both count, and neither blocks for longer than GUARD_MS, once per tenant. */
+bool guard_start(void); /* on the broker's thread; false: no timer, so a hostile tenant could block it */
+int guard_epoll(int epoll_fd, struct epoll_event *events, int max, int timeout_ms);
+void channel_wake(struct channel *channel);
+void channel_heard(struct channel *channel);
+
 /* session.c */
 struct session *session_find(struct channel *channel, uint32_t id);
 uint32_t session_make(struct broker *broker, struct channel *channel, uint32_t *id);
@@ -270,6 +280,8 @@ bool session_drop_key(struct broker *broker, struct session *session, uint32_t i
 
 /* intake.c: takes and starts submissions of a channel, at most max of them; returns how many. */
 unsigned intake(struct broker *broker, struct channel *channel, unsigned max);
+/* Does its next submission wait for the end of a job, of whomever? Then no pass is needed before one ends. */
+bool intake_stalls(const struct broker *broker, const struct channel *channel);
 
 /* ops_*.c: the handler of each operation. Fills job->card (status included for STEP_DONE). */
 typedef enum step op_handler(struct broker *broker, struct job *job);
@@ -291,7 +303,7 @@ void channel_answer(struct channel *channel, const struct cm_sqe *sqe, uint32_t 
 void channel_notify(struct broker *broker, struct channel *channel);
 
 /* card_run.c */
-bool card_has_room(const struct broker *broker);
+bool card_has_room(const struct broker *broker, const struct tenant *tenant);
 void card_start(struct broker *broker, struct job *job);
 unsigned card_collect(struct broker *broker);
 
@@ -316,7 +328,8 @@ void broker_open_doors(struct broker *broker, const char *text);
 void broker_end(struct broker *broker);
 
 /* loop.c */
-void broker_totals(struct broker *broker); /* adds up the tenants' counters */
+void broker_totals(struct broker *broker);                /* adds up the tenants' counters */
+unsigned broker_pass(struct broker *broker, bool events); /* one turn of everything; returns how much was done */
 int broker_loop(struct broker *broker);
 
 #endif

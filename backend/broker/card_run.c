@@ -8,11 +8,20 @@
  */
 #include "backend/broker/broker.h"
 
+#include <limits.h>
+
 #define BURST 32
 
-bool card_has_room(const struct broker *broker)
+/* Each active tenant has a part of the card's depth to itself: one that floods cannot take it all, and the parts
+ * together keep the card busy. */
+bool card_has_room(const struct broker *broker, const struct tenant *tenant)
 {
-    return broker->caps.flags & CARD_INLINE || broker->jobs_in_card < broker->jobs_in_card_max;
+    if (broker->caps.flags & CARD_INLINE)
+        return true;
+    unsigned part = broker->active_tenants ? broker->jobs_in_card_max / broker->active_tenants : UINT_MAX;
+    if (part < broker->caps.parallel)
+        part = broker->caps.parallel;
+    return broker->jobs_in_card < broker->jobs_in_card_max && tenant->in_card < part;
 }
 
 void card_start(struct broker *broker, struct job *job)
@@ -25,6 +34,7 @@ void card_start(struct broker *broker, struct job *job)
     struct card_job *card = &job->card;
     if (broker->driver->submit(broker->card, &card, 1) == 1) {
         broker->jobs_in_card++;
+        job->channel->tenant->in_card++;
         return;
     }
     job->card.status = SDR_HARDFAIL; /* it promised more depth than it has */
@@ -45,6 +55,7 @@ unsigned card_collect(struct broker *broker)
             struct channel *channel = job->channel;
             bool gone = channel->region->gone;
             broker->jobs_in_card--;
+            channel->tenant->in_card--;
             if (last && last != channel)
                 channel_notify(broker, last);
             job_complete(broker, job);

@@ -3,7 +3,6 @@
 #include "backend/broker/broker.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 struct job *job_take(struct broker *broker)
 {
@@ -118,7 +117,5 @@ void channel_notify(struct broker *broker, struct channel *channel)
     if (!wake_at || wake_at == channel->rung_at || !cm_pos_reached(channel->cq_pos - 1, wake_at))
         return;
     channel->rung_at = wake_at;
-    uint64_t one = 1;
-    if (write(channel->wake_fd, &one, sizeof one) == sizeof one)
-        channel->tenant->counters.wakeups++;
+    channel_wake(channel);
 }

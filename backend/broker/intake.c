@@ -152,8 +152,21 @@ static bool must_stall(const struct broker *broker, const struct channel *channe
     if (!info)
         return false;
     if (info->traits & T_SLOW)
-        return channel->tenant->working >= TENANT_WORK_MAX;
-    return !card_has_room(broker);
+        /* so many that no worker waits for the next pass, so few that others' need not queue behind them */
+        return channel->tenant->working > broker->pool.thread_count;
+    return !card_has_room(broker, channel->tenant);
+}
+
+bool intake_stalls(const struct broker *broker, const struct channel *channel)
+{
+    return channel->has_stalled && must_stall(broker, channel, &channel->stalled);
+}
+
+/* A public-key operation on this thread takes longer than a turn's share: the others' turn comes after each. */
+static bool ends_turn(const struct broker *broker, const struct cm_sqe *sqe)
+{
+    const struct cm_op_info *info = cm_op_info(sqe->op);
+    return info && info->traits & T_ASYM && broker->caps.flags & CARD_INLINE && broker->active_tenants > 1;
 }
 
 static void admit(struct broker *broker, struct channel *channel, const struct cm_sqe *sqe)
@@ -204,6 +217,8 @@ unsigned intake(struct broker *broker, struct channel *channel, unsigned max)
         channel->has_stalled = false;
         admit(broker, channel, &sqe);
         taken++;
+        if (ends_turn(broker, &sqe))
+            break;
     }
     return taken;
 }

@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #define QUANTUM_NS      100000
@@ -23,6 +22,7 @@
 #define CHANNEL_IDLE_NS 1000000u
 #define POLL_IDLE_NS    10000000000u /* a polling broker gives up the core after so long */
 #define EVENTS_MAX      64
+#define LOOKS_FREE      8u /* looks at empty rings that a tenant's turn may take for nothing */
 #define IDLE_MS         1000
 
 static unsigned channel_turn(struct broker *broker, struct channel *channel)
@@ -44,7 +44,7 @@ static unsigned channel_turn(struct broker *broker, struct channel *channel)
 static unsigned tenant_turn(struct broker *broker, struct tenant *tenant)
 {
     int64_t share = (int64_t)QUANTUM_NS * tenant->record.weight / WEIGHT_DEFAULT;
-    unsigned total = 0, empty = 0;
+    unsigned total = 0, empty = 0, looks = 0;
     tenant->credit_ns += share;
     if (tenant->credit_ns > share || tenant->active_count == broker->active_channels)
         tenant->credit_ns = share; /* nobody else is there to be fair to */
@@ -54,6 +54,7 @@ static unsigned tenant_turn(struct broker *broker, struct tenant *tenant)
         unsigned taken = channel_turn(broker, channel);
         if (!taken) {
             empty++;
+            looks++;
             if (!channel->idle_since)
                 channel->idle_since = broker->now;
             else if (broker->now - channel->idle_since > CHANNEL_IDLE_NS && broker->active_channels > 1 &&
@@ -69,6 +70,11 @@ static unsigned tenant_turn(struct broker *broker, struct tenant *tenant)
         tenant->credit_ns -= (int64_t)(broker->now - then);
         tenant->counters.card_ns += broker->now - then;
     }
+    if (looks > LOOKS_FREE) { /* many rings with nothing in them are its own cost */
+        uint64_t then = broker->now;
+        broker->now = clock_ns();
+        tenant->credit_ns -= (int64_t)(broker->now - then);
+    }
     return total;
 }
 
@@ -82,6 +88,8 @@ static unsigned tenants_turn(struct broker *broker)
         broker->active = tenant->next;
         total += tenant_turn(broker, tenant);
     }
+    if (broker->active)
+        broker->active = broker->active->next; /* who comes first finds the card's room: not always the same one */
     return total;
 }
 
@@ -96,7 +104,8 @@ static void drain(int fd)
 static unsigned events_take(struct broker *broker, int timeout_ms)
 {
     struct epoll_event events[EVENTS_MAX];
-    int n = epoll_wait(broker->epoll_fd, events, EVENTS_MAX, timeout_ms);
+    int n = guard_epoll(broker->epoll_fd, events, EVENTS_MAX, timeout_ms);
+    unsigned did = 0;
     bool keeper = false, admin = false;
     for (int i = 0; i < n; i++) {
         void *what = events[i].data.ptr;
@@ -108,10 +117,12 @@ static unsigned events_take(struct broker *broker, int timeout_ms)
             drain(what == &broker->pool ? broker->pool.event_fd : broker->card_fd);
         } else {
             struct channel *channel = what;
-            drain(channel->doorbell_fd);
-            channel->tenant->counters.doorbells++;
+            if (channel->active && channel->rung)
+                continue; /* a storm: what it says is known */
+            channel_heard(channel);
             channel_activate(broker, channel);
         }
+        did++;
     }
     if (keeper && !keeper_read(broker))
         broker->ending = true;
@@ -120,7 +131,7 @@ static unsigned events_take(struct broker *broker, int timeout_ms)
         close(broker->admin_fd);
         broker->admin_fd = -1;
     }
-    return n > 0 ? (unsigned)n : 0;
+    return did;
 }
 
 /* Tells front ends whether pollers outnumber cores. */
@@ -130,6 +141,9 @@ static bool crowded_tell(struct broker *broker)
     if (!(broker->caps.flags & CARD_INLINE))
         pollers += broker->caps.parallel;
     bool crowded = pollers > broker->cores;
+    if (crowded == broker->crowded)
+        return crowded;
+    broker->crowded = crowded;
     struct tenant *tenant = broker->active;
     for (unsigned i = broker->active_tenants; i; i--, tenant = tenant->next) {
         struct channel *channel = tenant->active;
@@ -144,15 +158,20 @@ static bool crowded_tell(struct broker *broker)
 
 static bool sleep_announced(struct broker *broker)
 {
-    for (unsigned left = broker->active_channels; left && broker->active; left--) {
+    unsigned waiting = 0; /* for a job's end, which wakes us: they stay active */
+    for (unsigned tenants = broker->active_tenants; tenants && broker->active; tenants--) {
         struct tenant *tenant = broker->active;
-        struct channel *channel = tenant->active;
         broker->active = tenant->next;
-        tenant->active = channel->next;
-        if (!channel_deactivate(broker, channel))
-            return false;
+        for (unsigned left = tenant->active_count; left; left--) {
+            struct channel *channel = tenant->active;
+            tenant->active = channel->next;
+            if (intake_stalls(broker, channel) && !channel_reset_wanted(channel))
+                waiting++;
+            else if (!channel_deactivate(broker, channel))
+                return false;
+        }
     }
-    return !broker->active_channels;
+    return broker->active_channels == waiting;
 }
 
 static void block(struct broker *broker)
@@ -188,15 +207,23 @@ void broker_totals(struct broker *broker)
     }
 }
 
+unsigned broker_pass(struct broker *broker, bool events)
+{
+    broker->passes++;
+    unsigned did = tenants_turn(broker);
+    did += card_collect(broker);
+    did += pool_collect(broker);
+    return events ? did + events_take(broker, 0) : did;
+}
+
 int broker_loop(struct broker *broker)
 {
     struct wait_input wait = {.mode = broker->config->wait};
     uint64_t idle_since = 0, events_at = 0;
+    if (!guard_start())
+        broker_log("no timer: a tenant that makes its eventfds block can stop the broker: %m");
     while (!broker->ending) {
-        broker->passes++;
-        unsigned did = tenants_turn(broker);
-        did += card_collect(broker);
-        did += pool_collect(broker);
+        unsigned did = broker_pass(broker, false);
         if (broker->now - events_at > EVENTS_EVERY_NS) {
             did += events_take(broker, 0);
             wait.crowded = crowded_tell(broker);

@@ -301,6 +301,7 @@ enum step op_pke_encrypt_external(struct broker *broker, struct job *job)
     (void)broker;
     if (!alg_is_sm2(job->sqe.alg))
         return refuse(job, CM_GATE_ALG, SDR_ALGNOTSUPPORT);
+    job->secret = true; /* the plaintext was copied in */
     job->card.op = CARD_PKE_ENCRYPT;
     job->card.aux = job->param;
     result_in_data(job);
@@ -316,6 +317,7 @@ enum step op_pke_encrypt_internal(struct broker *broker, struct job *job)
     if (!pair)
         return STEP_DONE;
     job_use_key(job, pair->encrypt);
+    job->secret = true;
     job->card.op = CARD_PKE_ENCRYPT;
     result_in_data(job);
     return STEP_CARD;

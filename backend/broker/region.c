@@ -11,7 +11,6 @@
 #include "backend/broker/broker.h"
 
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -41,8 +40,14 @@ bool channel_reset_wanted(const struct channel *channel)
 
 bool channel_has_work(const struct channel *channel)
 {
-    return channel->has_stalled || channel_reset_wanted(channel) ||
-           shm_load32(channel->qp, cm_entry_offset(CM_QP_SQ, channel->sq_pos) + 60) == channel->sq_pos;
+    if (channel->region->gone)
+        return false; /* only its jobs are waited for */
+    if (channel_reset_wanted(channel))
+        return true;
+    /* nobody's queue pair: what stands in its ring is not looked at, whatever it looks like */
+    return channel->epoch &&
+           (channel->has_stalled ||
+            shm_load32(channel->qp, cm_entry_offset(CM_QP_SQ, channel->sq_pos) + 60) == channel->sq_pos);
 }
 
 static void wipe_slots(struct channel *channel)
@@ -76,9 +81,8 @@ void channel_reset(struct broker *broker, struct channel *channel)
     cm_ring_clear(channel->qp, CM_QP_SQ);
     channel->epoch = shm_load32(channel->qp, offsetof(struct cm_control, epoch_wanted));
     shm_store32(channel->qp, offsetof(struct cm_control, epoch), channel->epoch);
-    uint64_t one = 1;
-    if (channel->epoch && write(channel->wake_fd, &one, sizeof one) == sizeof one)
-        channel->tenant->counters.wakeups++;
+    if (channel->epoch)
+        channel_wake(channel);
 }
 
 static void tenant_link(struct broker *broker, struct tenant *tenant)
@@ -115,6 +119,10 @@ void channel_activate(struct broker *broker, struct channel *channel)
     channel->active = true;
     channel->looks_empty = 0;
     channel->idle_since = 0;
+    if (channel->crowded != broker->crowded) {
+        channel->crowded = broker->crowded;
+        shm_store32(channel->qp, offsetof(struct cm_control, crowded), channel->crowded);
+    }
     if (tenant->active) {
         channel->next = tenant->active;
         channel->previous = tenant->active->previous;
@@ -131,7 +139,7 @@ void channel_activate(struct broker *broker, struct channel *channel)
 static void unlink_active(struct broker *broker, struct channel *channel)
 {
     struct tenant *tenant = channel->tenant;
-    channel->active = false;
+    channel->active = channel->rung = false;
     if (channel->next == channel) {
         tenant->active = NULL;
         tenant_unlink(broker, tenant);
@@ -191,13 +199,12 @@ static void channel_open(struct broker *broker, struct region *region, unsigned 
     shm_store32(channel->qp, offsetof(struct cm_control, crowded), 0);
     shm_store32(channel->qp, offsetof(struct cm_control, epoch), channel->epoch);
     shm_store64(channel->qp, offsetof(struct cm_control, generation), broker->generation);
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = channel};
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = channel};
     if (epoll_ctl(broker->epoll_fd, EPOLL_CTL_ADD, doorbell_fd, &event))
         broker_log("tenant %s: a doorbell cannot be watched: %m", region->tenant->record.name);
     /* it may have slept since before the last broker died */
-    uint64_t one = 1;
-    if (channel->epoch && write(wake_fd, &one, sizeof one) != sizeof one)
-        broker_log("tenant %s: a front end cannot be woken: %m", region->tenant->record.name);
+    if (channel->epoch)
+        channel_wake(channel);
     channel_activate(broker, channel);
 }
 

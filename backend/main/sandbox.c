@@ -153,6 +153,8 @@ static const char *const calls_common[] = {
     "timerfd_create",
     "timerfd_settime",
     "timerfd_gettime",
+    "timer_create",
+    "timer_settime",
     "recvmsg",
     "sendmsg",
     "recvfrom",
