@@ -81,6 +81,8 @@ int SDF_OpenDevice(void **phDeviceHandle)
         device_unref(device);
         return SDR_NOBUFFER;
     }
+    if (getenv("CARDMUX_DEBUG"))
+        fprintf(stderr, "libsdf: virtual card by %s\n", link_reach(device->link));
     *phDeviceHandle = handle;
     return SDR_OK;
 }
