@@ -49,6 +49,7 @@
 #define SESSION_RIGHTS_MAX   64u
 #define CHANNEL_SESSIONS_MAX 4096u
 #define JOB_BYTES            512u
+#define CLOCK_DUE            16u /* passes, or one operation that is not an echo */
 
 /* A key in the card, counted. */
 struct key {
@@ -217,7 +218,8 @@ struct broker {
     unsigned tasks; /* in the pool */
     struct admin_counters total;
     uint64_t sleeps, passes;
-    uint64_t now; /* as last read, ns */
+    uint64_t now;       /* as last read, ns */
+    unsigned clock_due; /* read again at CLOCK_DUE */
     int epoll_fd, keeper_fd, admin_fd;
     bool ending;
 };

@@ -125,6 +125,7 @@ static void start(struct broker *broker, struct channel *channel, const struct c
         session->refs++;
         job->session = session;
     }
+    broker->clock_due += sqe->op == CM_OP_ECHO ? 1 : CLOCK_DUE;
     enum step step = STEP_DONE;
     if (job_fill_input(job, info))
         step = handlers[sqe->op](broker, job);

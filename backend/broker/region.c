@@ -269,10 +269,14 @@ void region_release(struct broker *broker, struct region *region)
         if (channel->active)
             unlink_active(broker, channel);
         end_sessions(broker, channel);
+        shm_store64(channel->qp, offsetof(struct cm_control, generation), 0);
         epoll_ctl(broker->epoll_fd, EPOLL_CTL_DEL, channel->doorbell_fd, NULL);
         close(channel->doorbell_fd);
         close(channel->wake_fd);
     }
+    /* a machine whose tenant was removed still has the memory, and no other way to learn that nobody looks at it */
+    shm_store32(region->all, offsetof(struct cm_header, state), CM_DOOR_CLOSED);
+    shm_store64(region->all, offsetof(struct cm_header, generation), 0);
     munmap((void *)region->all.base, region->all.size);
     close(region->memfd);
     tenant->counters.regions--;

@@ -25,6 +25,7 @@
 #include <stdalign.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -178,6 +179,7 @@ static void *worker_main(void *arg)
 {
     struct workers *workers = arg;
 
+    prctl(PR_SET_NAME, "card-soft"); /* what the operator and the bench see */
     while (!atomic_load_explicit(&workers->stop, memory_order_relaxed)) {
         struct card_job *job = worker_poll(workers);
 

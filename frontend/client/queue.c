@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/client/queue.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,8 +17,22 @@ uint64_t monotonic_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+unsigned queue_forks;
+static pthread_once_t forks_once = PTHREAD_ONCE_INIT;
+
+static void count_fork(void)
+{
+    queue_forks++;
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, count_fork);
+}
+
 uint32_t queue_open(struct queue *queue, const char *reach, const char *where, char *text)
 {
+    pthread_once(&forks_once, watch_forks);
     memset(queue, 0, sizeof *queue);
     uint32_t status = reach_open(reach, where, &queue->reach, text);
     if (status != SDR_OK)
@@ -54,10 +69,18 @@ static uint32_t new_epoch(uint32_t current)
     return epoch;
 }
 
+/* Closed for good, which no waiting changes: the tenant was removed or disabled. */
+static bool door_closed(const struct cm_header *header)
+{
+    return header->magic == CM_MAGIC && header->state == CM_DOOR_CLOSED;
+}
+
 /* What is wrong with the header as the broker of this moment wrote it; NULL: nothing. */
 static const char *header_fault(struct queue *queue, struct cm_header *header)
 {
     shm_copy_in(header, queue->reach->header, 0, sizeof *header);
+    if (door_closed(header))
+        return "the host has closed this tenant's door; where it opens it again, the device must be plugged anew";
     if (header->magic != CM_MAGIC || !header->generation)
         return "no back end serves this region";
     if (header->version != CM_LAYOUT_VERSION)
@@ -112,7 +135,7 @@ uint32_t queue_attach(struct queue *queue, bool fresh, char *text)
             }
             fault = "the back end does not answer";
         }
-        if (monotonic_ns() > end || !queue_alive(queue))
+        if (monotonic_ns() > end || !queue_alive(queue) || door_closed(&header))
             break;
         handshake_pause(queue, step);
     }

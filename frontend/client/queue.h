@@ -116,6 +116,10 @@ static inline bool queue_alive(const struct queue *queue)
 
 uint64_t monotonic_ns(void);
 
+/* Counts the forks between the first queue_open and this process: who remembers another number is a child's copy. getpid would be
+   a system call. */
+extern unsigned queue_forks;
+
 static inline void cpu_pause(void)
 {
 #if defined(__x86_64__)
