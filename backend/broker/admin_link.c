@@ -28,7 +28,9 @@ struct act {
     size_t row_count, row_room;
 };
 
-static unsigned acts; /* the broker's thread only */
+/* The broker's thread only. */
+static unsigned acts;
+static struct task *waiting_for_doors;
 
 static void answer(struct broker *broker, const struct admin_message *message)
 {
@@ -196,21 +198,43 @@ static void done_card_test(struct broker *broker, struct task *task)
     done_plain(broker, task);
 }
 
+/* The tenant is answered for when its sockets are there: whoever asked may connect at once. */
 static void done_tenant_add(struct broker *broker, struct task *task)
 {
     struct act *act = (struct act *)task;
+    struct tenant *tenant = act->result == VAULT_OK ? tenant_install(broker, &act->message.tenant) : NULL;
+    if (tenant) {
+        act->task.next = waiting_for_doors;
+        waiting_for_doors = task;
+        keeper_door(broker, tenant);
+        return;
+    }
     if (act->result == VAULT_OK) {
-        struct tenant *tenant = tenant_install(broker, &act->message.tenant);
-        if (tenant) {
-            keeper_door(broker, tenant);
-            answer_tenant(broker, act->message.id, tenant);
-        } else {
-            act->result = VAULT_IO;
-            snprintf(act->error, sizeof act->error, "the tenant is stored but not served: there are %u tenants already",
-                     broker->tenant_count);
-        }
+        act->result = VAULT_IO;
+        snprintf(act->error, sizeof act->error, "the tenant is stored but not served: there are %u tenants already",
+                 broker->tenant_count);
     }
     done_plain(broker, task);
+}
+
+void admin_door_result(struct broker *broker, const struct handover *message)
+{
+    struct task **link = &waiting_for_doors;
+    while (*link && ((struct act *)*link)->message.tenant.id != message->tenant)
+        link = &(*link)->next;
+    struct act *act = (struct act *)*link;
+    if (!act)
+        return;
+    *link = act->task.next;
+    struct tenant *tenant = tenant_by_id(broker, message->tenant);
+    if (!message->status && tenant) {
+        answer_tenant(broker, act->message.id, tenant);
+    } else {
+        act->result = VAULT_IO;
+        snprintf(act->error, sizeof act->error, "the tenant is stored, but its sockets cannot be made: %.160s",
+                 message->text);
+    }
+    done_plain(broker, &act->task);
 }
 
 static void done_tenant_set(struct broker *broker, struct task *task)

@@ -320,6 +320,7 @@ bool keeper_read(struct broker *broker);
 void keeper_send(struct broker *broker, const struct handover *message);
 void keeper_door(struct broker *broker, const struct tenant *tenant);
 bool admin_read(struct broker *broker);
+void admin_door_result(struct broker *broker, const struct handover *message); /* to whoever added the tenant */
 
 /* open.c: what broker_main does, step by step, for tests that have broker and front end in one process. text has 256
  * bytes. */

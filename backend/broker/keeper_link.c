@@ -57,6 +57,7 @@ static void on_message(struct broker *broker, struct handover *message, int *fds
     case HANDOVER_DOOR_RESULT:
         if (message->status)
             broker_log("tenant %s: its doors cannot be opened: %s", message->name, message->text);
+        admin_door_result(broker, message);
         break;
     default:
         broker_log("keeper: message %u is not understood", message->type);
