@@ -89,7 +89,7 @@ struct cm_header {
 };
 
 enum cm_door_state {
-    CM_DOOR_CLOSED = 0, /* magic may be 0 too: a region that nobody serves */
+    CM_DOOR_CLOSED = 0, /* with the magic: for good; with magic 0: a region that nobody serves yet */
     CM_DOOR_INCOMING,
     CM_DOOR_OPEN,
     CM_DOOR_DRAINING,

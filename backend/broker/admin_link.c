@@ -256,6 +256,8 @@ static void done_tenant_remove(struct broker *broker, struct task *task)
     if (act->result == VAULT_OK && tenant) {
         tenant->gone = true;
         keeper_door(broker, tenant);
+        for (struct region *region = tenant->regions; region; region = region->next)
+            region_say_closed(region);
         tenant_remove(broker, tenant);
     }
     done_plain(broker, task);

@@ -73,6 +73,8 @@ struct kek {
 struct tenant {
     struct vault_tenant record;
     bool gone;             /* removed; freed when its last region is */
+    bool shut;             /* the keeper was told to close its doors: regions that it sent before are not taken */
+    unsigned doors_asked;  /* DOOR messages without a result yet */
     struct keypair *pairs; /* sorted by index */
     size_t pair_count;
     struct kek *keks; /* sorted by index */
@@ -256,6 +258,9 @@ bool key_fetch(struct broker *broker, uint32_t tenant, const struct vault_key *k
 /* region.c */
 void region_attach(struct broker *broker, const struct handover *message, const int *fds);
 void region_gone(struct broker *broker, uint64_t id);
+void regions_drop(struct broker *broker, struct tenant *tenant); /* all of a tenant, whose doors are closed */
+/* Tells its front end that nobody will look at it again: a VM whose tenant was removed has no other way to know. */
+void region_say_closed(const struct region *region);
 void region_release(struct broker *broker, struct region *region); /* frees it where gone and without jobs */
 bool channel_reset_wanted(const struct channel *channel);
 void channel_reset(struct broker *broker, struct channel *channel); /* when no job is in flight */
@@ -318,7 +323,7 @@ unsigned pool_collect(struct broker *broker);
 /* keeper_link.c, admin_link.c: called when their descriptors are readable. False: the other side hung up. */
 bool keeper_read(struct broker *broker);
 void keeper_send(struct broker *broker, const struct handover *message);
-void keeper_door(struct broker *broker, const struct tenant *tenant);
+void keeper_door(struct broker *broker, struct tenant *tenant);
 bool admin_read(struct broker *broker);
 void admin_door_result(struct broker *broker, const struct handover *message); /* to whoever added the tenant */
 

@@ -240,12 +240,21 @@ void region_attach(struct broker *broker, const struct handover *message, const 
     header_write(broker, region);
 }
 
+void region_say_closed(const struct region *region)
+{
+    shm_store32(region->all, offsetof(struct cm_header, state), CM_DOOR_CLOSED);
+    shm_store64(region->all, offsetof(struct cm_header, generation), 0);
+    for (unsigned i = 0; i < region->qp_count; i++)
+        shm_store64(region->channels[i].qp, offsetof(struct cm_control, generation), 0);
+}
+
 void region_gone(struct broker *broker, uint64_t id)
 {
     for (unsigned t = 0; t < broker->tenant_count; t++)
         for (struct region *region = broker->tenants[t]->regions; region; region = region->next)
             if (region->id == id) {
                 region->gone = true;
+                region_say_closed(region);
                 region_release(broker, region);
                 return;
             }
@@ -269,14 +278,10 @@ void region_release(struct broker *broker, struct region *region)
         if (channel->active)
             unlink_active(broker, channel);
         end_sessions(broker, channel);
-        shm_store64(channel->qp, offsetof(struct cm_control, generation), 0);
         epoll_ctl(broker->epoll_fd, EPOLL_CTL_DEL, channel->doorbell_fd, NULL);
         close(channel->doorbell_fd);
         close(channel->wake_fd);
     }
-    /* a machine whose tenant was removed still has the memory, and no other way to learn that nobody looks at it */
-    shm_store32(region->all, offsetof(struct cm_header, state), CM_DOOR_CLOSED);
-    shm_store64(region->all, offsetof(struct cm_header, generation), 0);
     munmap((void *)region->all.base, region->all.size);
     close(region->memfd);
     tenant->counters.regions--;

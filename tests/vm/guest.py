@@ -8,7 +8,7 @@
 A boot costs more than most tests, so a script does all it can in one. A case is a function that raises where something
 is not as it must be; run_cases() prints a TAP line for each, and goes on after a failure only where that makes sense.
 """
-import json, os, re, shutil, sys, tempfile, threading, time
+import json, os, re, shutil, subprocess, sys, tempfile, threading, time
 from contextlib import contextmanager
 from pathlib import Path
 from guest_kernel import GuestKernel, ROOT
@@ -24,6 +24,7 @@ PROGRAMS = {f"/bin/{name}": BUILD / "tests" / where / name
 
 # Each command line runs in a shell of its own, in the background, so that several can be under way.
 AGENT = """
+stty -echo </dev/console
 echo "GUEST ready"
 while read -r number line; do
     [ "$number" = end ] && break
@@ -94,6 +95,32 @@ def card_daemon(*tenants):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+class NativeLoad:
+    """sdf_load beside the guests, as another tenant by its unix socket: the neighbour whom nothing may harm."""
+
+    def __init__(self, daemon, name):
+        env = {**os.environ, "CARDMUX_REACH": "unix", "CARDMUX_SOCKET": daemon.door(name, "unix")}
+        self.process = subprocess.Popen([BUILD / "tests/clients/sdf_load"], env=env, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, text=True)
+        need(self.process.stdout.readline() == "LOAD running\n", "the neighbour does not start")
+
+    def end(self):
+        """Rounds that it did; fails unless all were right and nothing was lost."""
+        self.process.terminate()
+        text = self.process.communicate(timeout=60)[0]
+        match = re.search(r"rounds=(\d+)/(\d+) lost=0 wrong=0", text)
+        need(match and self.process.returncode == 0, "the neighbour was harmed:", text)
+        return int(match[1]) + int(match[2])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
 class Spawned:
     def __init__(self, guest, number, line):
         self.guest, self.number, self.line = guest, number, line
@@ -111,7 +138,7 @@ class Spawned:
 
     def wait(self, seconds=120):
         """(status, output)"""
-        match = self.guest.vm.expect(rf"^GUEST {self.number} (\d+)$", seconds)
+        match = self.guest.vm.expect(rf"^GUEST {self.number} (\d+)\n", seconds)
         return int(match[1]), self.said()
 
     def kill(self, number, name="sdf_load"):
@@ -153,7 +180,7 @@ class Guest:
         self.vm.send(f"{number} ( {line} ) >/tmp/{number} 2>&1; s=$?; "
                      f"{{ echo SAYS{number}; cat /tmp/{number}; echo; echo SAID{number}; }} >/dev/console; "
                      f"rm /tmp/{number}; exit $s")
-        match = self.vm.expect(rf"^GUEST {number} (\d+)$", seconds)
+        match = self.vm.expect(rf"^GUEST {number} (\d+)\n", seconds)
         text = re.search(rf"^SAYS{number}\n(.*?)\n*^SAID{number}$", self.vm.console, re.M | re.S)
         return int(match[1]), text[1] if text else ""
 
