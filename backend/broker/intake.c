@@ -125,7 +125,7 @@ static void start(struct broker *broker, struct channel *channel, const struct c
         session->refs++;
         job->session = session;
     }
-    broker->clock_due += sqe->op == CM_OP_ECHO ? 1 : CLOCK_DUE;
+    broker->clock_due += sqe->op == CM_OP_ECHO ? 0 : CLOCK_DUE;
     enum step step = STEP_DONE;
     if (job_fill_input(job, info))
         step = handlers[sqe->op](broker, job);
@@ -216,6 +216,7 @@ unsigned intake(struct broker *broker, struct channel *channel, unsigned max)
             break;
         }
         channel->has_stalled = false;
+        broker->clock_due++; /* what is refused too: or a flood of it would never use up its turn */
         admit(broker, channel, &sqe);
         taken++;
         if (ends_turn(broker, &sqe))

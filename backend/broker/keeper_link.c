@@ -19,7 +19,9 @@ void keeper_send(struct broker *broker, const struct handover *message)
         }
 }
 
-void keeper_door(struct broker *broker, const struct tenant *tenant)
+/* The keeper frees a closed door's regions without a word, and may have sent some before it read this: they are the
+ * broker's to drop. Regions are taken again when the answer to the last DOOR is here, which is behind all of those. */
+void keeper_door(struct broker *broker, struct tenant *tenant)
 {
     const struct vault_tenant *record = &tenant->record;
     bool closed = tenant->gone || record->flags & VAULT_TENANT_DISABLED;
@@ -29,7 +31,23 @@ void keeper_door(struct broker *broker, const struct tenant *tenant)
                                .owner_gid = record->owner_gid,
                                .max_connections = record->max_connections};
     memcpy(message.name, record->name, sizeof message.name);
+    if (closed)
+        tenant->shut = true;
+    else
+        tenant->doors_asked++;
     keeper_send(broker, &message);
+    if (closed)
+        regions_drop(broker, tenant);
+}
+
+static void on_door_result(struct broker *broker, const struct handover *message)
+{
+    struct tenant *tenant = tenant_by_id(broker, message->tenant);
+    if (message->status)
+        broker_log("tenant %s: its doors cannot be opened: %s", message->name, message->text);
+    if (tenant && tenant->doors_asked && !--tenant->doors_asked)
+        tenant->shut = (tenant->record.flags & VAULT_TENANT_DISABLED) != 0;
+    admin_door_result(broker, message);
 }
 
 static void close_all(const int *fds, unsigned n)
@@ -55,9 +73,7 @@ static void on_message(struct broker *broker, struct handover *message, int *fds
         region_gone(broker, message->region);
         break;
     case HANDOVER_DOOR_RESULT:
-        if (message->status)
-            broker_log("tenant %s: its doors cannot be opened: %s", message->name, message->text);
-        admin_door_result(broker, message);
+        on_door_result(broker, message);
         break;
     default:
         broker_log("keeper: message %u is not understood", message->type);

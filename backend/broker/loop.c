@@ -198,6 +198,7 @@ static void block(struct broker *broker)
     if (!armed || !card_collect(broker)) {
         broker->sleeps++;
         events_take(broker, IDLE_MS);
+        broker->clock_due = CLOCK_DUE;
     }
     if (armed)
         broker->driver->wait_fd(broker->card, false);
@@ -227,8 +228,10 @@ unsigned broker_pass(struct broker *broker, bool events)
 {
     broker->passes++;
     unsigned did = tenants_turn(broker);
-    did += card_collect(broker);
-    did += pool_collect(broker);
+    if (broker->jobs_in_card)
+        did += card_collect(broker);
+    if (broker->tasks)
+        did += pool_collect(broker);
     return events ? did + events_take(broker, 0) : did;
 }
 
@@ -253,13 +256,16 @@ int broker_loop(struct broker *broker)
         if (!idle_since)
             idle_since = broker->now;
         wait.looks++;
+        if (!wait.crowded && broker->clock_due && broker->config->wait != WAIT_SLEEP)
+            continue; /* nothing that the rule looks at has changed; a pass is a look, and no short one */
         wait.waited_ns = broker->now - idle_since;
         wait.mode = wait.waited_ns > POLL_IDLE_NS ? WAIT_ADAPTIVE : broker->config->wait;
         switch (wait_decide(&wait)) {
         case WAIT_DO_SPIN:
-            break; /* a pass is a look, and no short one */
+            break;
         case WAIT_DO_YIELD:
             sched_yield();
+            broker->clock_due = CLOCK_DUE; /* it may have been long */
             break;
         case WAIT_DO_ANNOUNCE:
         case WAIT_DO_BLOCK: /* announcing, the second look and blocking are one thing here */

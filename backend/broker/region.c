@@ -214,6 +214,11 @@ void region_attach(struct broker *broker, const struct handover *message, const 
     struct region *region = NULL;
     struct stat status;
     void *map = MAP_FAILED;
+    if (tenant && tenant->shut) { /* sent before the keeper read that the doors are to be closed */
+        for (unsigned i = 0; i < 1 + 2 * message->qp_count; i++)
+            close(fds[i]);
+        return;
+    }
     if (tenant && !fstat(fds[0], &status) && (uint64_t)status.st_size == message->region_size)
         map = mmap(NULL, message->region_size, PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
     if (map != MAP_FAILED)
@@ -258,6 +263,18 @@ void region_gone(struct broker *broker, uint64_t id)
                 region_release(broker, region);
                 return;
             }
+}
+
+void regions_drop(struct broker *broker, struct tenant *tenant)
+{
+    tenant->working++; /* or the end of its last region would free a tenant that is gone under our feet */
+    for (struct region *region = tenant->regions, *next; region; region = next) {
+        next = region->next;
+        region->gone = true;
+        region_say_closed(region);
+        region_release(broker, region);
+    }
+    tenant->working--;
 }
 
 void region_release(struct broker *broker, struct region *region)

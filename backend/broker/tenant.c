@@ -205,13 +205,7 @@ void tenant_dispose(struct broker *broker, struct tenant *tenant)
 void tenant_remove(struct broker *broker, struct tenant *tenant)
 {
     tenant->gone = true;
-    tenant->working++; /* or the end of its last region would free it under our feet */
-    for (struct region *region = tenant->regions, *next; region; region = next) {
-        next = region->next;
-        region->gone = true;
-        region_release(broker, region);
-    }
-    tenant->working--;
+    regions_drop(broker, tenant);
     tenant_dispose(broker, tenant);
 }
 
