@@ -36,8 +36,11 @@ void keeper_door(struct broker *broker, struct tenant *tenant)
     else
         tenant->doors_asked++;
     keeper_send(broker, &message);
-    if (closed)
-        regions_drop(broker, tenant);
+    if (!closed)
+        return;
+    for (struct region *region = tenant->regions; region; region = region->next)
+        region_say_closed(region);
+    regions_drop(broker, tenant);
 }
 
 static void on_door_result(struct broker *broker, const struct handover *message)

@@ -271,7 +271,6 @@ void regions_drop(struct broker *broker, struct tenant *tenant)
     for (struct region *region = tenant->regions, *next; region; region = next) {
         next = region->next;
         region->gone = true;
-        region_say_closed(region);
         region_release(broker, region);
     }
     tenant->working--;
