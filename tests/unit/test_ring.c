@@ -23,7 +23,8 @@
 
 #include "proto/ring.h"
 
-#define ROUNDS 200000u
+#define ROUNDS 300000u
+#define PAUSE  300u /* turns of a loop: about the time between one side's look and the other's */
 
 static struct shm_span new_pair(void)
 {
@@ -146,7 +147,7 @@ static void far_side(struct shm_span qp, int doorbell, int wake)
     for (uint32_t pos = 1; pos <= ROUNDS; pos++) {
         struct cm_sqe sqe;
         while (!cm_entry_take(qp, CM_QP_SQ, pos, &sqe)) {
-            pause_for(&random, 100);
+            pause_for(&random, PAUSE);
             shm_store32(qp, offsetof(struct cm_control, broker_sleeps), 1);
             shm_fence();
             if (word(qp, cm_entry_offset(CM_QP_SQ, pos) + 60) != pos)
@@ -154,7 +155,7 @@ static void far_side(struct shm_span qp, int doorbell, int wake)
             shm_store32(qp, offsetof(struct cm_control, broker_sleeps), 0);
         }
         struct cm_cqe cqe = {.generation = 7, .epoch = 3, .tag = sqe.tag, .pos = pos};
-        pause_for(&random, 100);
+        pause_for(&random, PAUSE);
         cm_entry_publish(qp, CM_QP_CQ, pos, &cqe);
         shm_fence();
         uint32_t wake_at = word(qp, offsetof(struct cm_control, wake_at));
@@ -178,7 +179,10 @@ static unsigned near_side(struct shm_span qp, int doorbell, int wake)
         if (word(qp, offsetof(struct cm_control, broker_sleeps)))
             ring(doorbell);
         uint32_t at = random & 1 ? put - 1 : got;
-        pause_for(&random, 100);
+        pause_for(&random, PAUSE);
+        for (unsigned looks = random & 2 ? 20000 : 0; looks && word(qp, cm_entry_offset(CM_QP_CQ, at) + 60) != at;
+             looks--)
+            ; /* awake, so that the next submission meets the far side on its way to sleep */
         while (word(qp, cm_entry_offset(CM_QP_CQ, at) + 60) != at) {
             shm_store32(qp, offsetof(struct cm_control, wake_at), at);
             shm_fence();
