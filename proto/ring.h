@@ -33,8 +33,9 @@ static inline bool cm_entry_take(struct shm_span qp, size_t ring, uint32_t pos, 
     return shm_copy_in(entry, qp, off, 64);
 }
 
-/* Forgets all entries of a ring: its consumer does so before a new epoch or generation begins, so that no entry of the
-   last one has the position of a coming one. */
+/* Forgets all entries of a ring, so that none has the position of a coming one: overwritten, such an entry would seem
+   valid half-way. Its consumer does so before a new epoch or generation begins; the front end clears the submission
+   ring too, before it publishes in a new generation, since it may have gone on publishing after the broker's look. */
 static inline void cm_ring_clear(struct shm_span qp, size_t ring)
 {
     for (uint32_t pos = 1; pos <= CM_SLOTS; pos++)

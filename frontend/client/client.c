@@ -4,7 +4,8 @@
  *
  * All bookkeeping is by slot: a slot is FREE (in queue.free_slots), TAKEN (the caller's), IN FLIGHT (bit in `flying`),
  * or DONE (the caller's again). When the broker is replaced, everything in flight is answered SDR_COMMFAIL from here
- * (`lost`), and the next submit attaches anew.
+ * (`lost`), and the next submit attaches anew. Tags below CM_SLOTS are the application's requests, by slot; others are
+ * the client's own (exchange), of which the answer may come when nobody waits for it any more.
  */
 #include "cardmux/client.h"
 
@@ -30,6 +31,8 @@ _Static_assert((int)CARDMUX_ECHO == CM_OP_ECHO && (int)CARDMUX_RANDOM == CM_OP_R
 
 #define GLANCES 64u
 
+#define EMPTY_POLLS 65536u /* polls without waiting between two looks whether the host side is alive */
+
 struct cardmux_client {
     struct queue queue;
     unsigned forks; /* queue_forks of the process that opened it */
@@ -37,18 +40,44 @@ struct cardmux_client {
     bool attached;
     uint64_t flying; /* in flight */
     uint64_t lost;   /* to be answered SDR_COMMFAIL */
+    uint64_t held;   /* of requests of our own that were given up: free when the late answer comes */
+    uint32_t tag;    /* last one of our own requests */
+    uint32_t empty_polls;
     uint64_t user[CM_SLOTS];
     uint64_t submitted, completed;
     uint64_t expected_ns;
 };
 
-/* One synchronous request outside of the application's: session and rights. No application request may be in flight. */
+/* A completion that is no application request's. */
+static void take_own(struct cardmux_client *client, const struct cm_cqe *cqe)
+{
+    uint64_t bit = 1ull << (cqe->slot & CM_RING_MASK);
+    if (cqe->tag >= CM_SLOTS && client->held & bit) {
+        client->held &= ~bit;
+        queue_slot_free(&client->queue, cqe->slot & CM_RING_MASK);
+    }
+}
+
+static bool take_answer(struct cardmux_client *client, uint32_t tag, struct cm_cqe *cqe)
+{
+    while (queue_take(&client->queue, cqe)) {
+        if (cqe->tag == tag)
+            return true;
+        take_own(client, cqe);
+    }
+    return false;
+}
+
+/* One synchronous request outside of the application's: session and rights. No application request may be in flight.
+ * SDR_COMMFAIL: no answer, or none yet. */
 static uint32_t exchange(struct cardmux_client *client, struct cm_sqe *sqe, struct cm_cqe *cqe)
 {
-    uint64_t end = monotonic_ns() + client->queue.deadline_ms * 1000000ull;
+    uint64_t end = monotonic_ns() + queue_deadline_ns(&client->queue);
+    client->tag = (client->tag + 1) | 0x80000000u;
+    sqe->tag = client->tag;
     queue_publish(&client->queue, sqe);
     queue_ring(&client->queue);
-    for (unsigned looks = 0; !queue_take(&client->queue, cqe); looks++) {
+    for (unsigned looks = 0; !take_answer(client, sqe->tag, cqe); looks++) {
         if (queue_stale(&client->queue) || monotonic_ns() > end || !queue_alive(&client->queue))
             return SDR_COMMFAIL;
         if (looks < 100) {
@@ -65,10 +94,17 @@ static uint32_t exchange(struct cardmux_client *client, struct cm_sqe *sqe, stru
 
 static uint32_t attach(struct cardmux_client *client, bool fresh, char *text)
 {
+    uint32_t status = SDR_OK;
     client->attached = false;
-    uint32_t status = queue_attach(&client->queue, fresh, text);
-    if (status != SDR_OK)
-        return status;
+    if (fresh || queue_stale(&client->queue)) { /* else only the session is missing, and positions go on */
+        uint64_t free_slots = client->queue.free_slots | client->held;
+        status = queue_attach(&client->queue, fresh, text);
+        if (!fresh)
+            client->queue.free_slots = free_slots; /* the caller keeps what it has taken */
+        if (status != SDR_OK)
+            return status;
+        client->held = 0;
+    }
     struct cm_sqe sqe = {.op = CM_OP_SESSION_OPEN};
     struct cm_cqe cqe;
     status = exchange(client, &sqe, &cqe);
@@ -162,10 +198,7 @@ static bool ensure_attached(struct cardmux_client *client)
         return true;
     char text[REACH_TEXT];
     on_stale(client);
-    uint64_t free_slots = client->queue.free_slots;
-    bool ok = attach(client, false, text) == SDR_OK;
-    client->queue.free_slots = free_slots;
-    return ok;
+    return attach(client, false, text) == SDR_OK;
 }
 
 uint32_t cardmux_right_get(struct cardmux_client *client, uint32_t index, const uint8_t *code, size_t len)
@@ -187,7 +220,10 @@ uint32_t cardmux_right_get(struct cardmux_client *client, uint32_t index, const 
         memcpy(cardmux_slot_param(client, slot), code, len);
     uint32_t status = exchange(client, &sqe, &cqe);
     explicit_bzero(cardmux_slot_param(client, slot), len);
-    queue_slot_free(&client->queue, (unsigned)slot);
+    if (status == SDR_COMMFAIL)
+        client->held |= 1ull << slot;
+    else
+        queue_slot_free(&client->queue, (unsigned)slot);
     return status;
 }
 
@@ -241,8 +277,10 @@ static size_t take_ready(struct cardmux_client *client, struct cardmux_completio
     struct cm_cqe cqe;
     while (n < max && queue_take(&client->queue, &cqe)) {
         uint64_t bit = 1ull << (cqe.tag & CM_RING_MASK);
-        if (cqe.tag >= CM_SLOTS || !(client->flying & bit))
-            continue; /* not a request of ours */
+        if (cqe.tag >= CM_SLOTS || !(client->flying & bit)) {
+            take_own(client, &cqe);
+            continue;
+        }
         client->flying &= ~bit;
         struct cardmux_completion *to = &out[n++];
         to->user = client->user[cqe.tag];
@@ -268,12 +306,18 @@ static void wait_ready(struct cardmux_client *client, uint32_t want, uint64_t st
     struct wait_input in = {.mode = queue->wait, .expected_ns = client->expected_ns};
     uint32_t at = queue->cq_pos + want - 1;
     size_t off = cm_entry_offset(CM_QP_CQ, at) + 60;
+    uint64_t alive_at = WAIT_BLOCK_MS * 1000000ull;
     while (shm_load32(queue->qp, off) != at) {
         in.looks++;
         if ((in.looks & 15) == 0 || queue->wait == WAIT_SLEEP) {
             in.waited_ns = monotonic_ns() - start;
             if (in.waited_ns >= limit_ns || queue_stale(queue))
                 break;
+            if (in.waited_ns > alive_at) { /* polling finds the host side gone too */
+                if (!queue_alive(queue))
+                    break;
+                alive_at = in.waited_ns + WAIT_BLOCK_MS * 1000000ull;
+            }
             in.crowded = queue_crowded(queue);
         } else if (!in.crowded) {
             cpu_pause();
@@ -293,7 +337,8 @@ static void wait_ready(struct cardmux_client *client, uint32_t want, uint64_t st
         case WAIT_DO_BLOCK: {
             uint64_t left_ms = (limit_ns - in.waited_ns) / 1000000u + 1;
             queue_block(queue, left_ms < WAIT_BLOCK_MS ? (int)left_ms : WAIT_BLOCK_MS);
-            if (queue_stale(queue) || !queue_alive(queue))
+            in.looks |= 15; /* the clock next */
+            if (shm_load32(queue->qp, off) != at && (queue_stale(queue) || !queue_alive(queue)))
                 goto out;
             break;
         }
@@ -328,7 +373,8 @@ size_t cardmux_poll(struct cardmux_client *client, struct cardmux_completion *ou
     size_t n = client->lost ? take_lost(client, out, max) : 0;
     n += take_ready(client, out + n, max - n);
     if (n || timeout_ms == 0 || !client->flying) {
-        if (!n && client->flying && queue_stale(&client->queue)) {
+        bool look = !n && client->flying && ++client->empty_polls % EMPTY_POLLS == 0;
+        if (!n && client->flying && (queue_stale(&client->queue) || (look && !queue_alive(&client->queue)))) {
             on_stale(client);
             n = take_lost(client, out, max);
         }
@@ -343,7 +389,7 @@ size_t cardmux_poll(struct cardmux_client *client, struct cardmux_completion *ou
             return n;
     }
     uint64_t start = monotonic_ns();
-    uint64_t limit = timeout_ms < 0 ? client->queue.deadline_ms * 1000000ull : (uint64_t)timeout_ms * 1000000u;
+    uint64_t limit = timeout_ms < 0 ? queue_deadline_ns(&client->queue) : (uint64_t)timeout_ms * 1000000u;
     wait_ready(client, goal, start, limit);
     n = take_ready(client, out, max);
     if (n) {

@@ -2,6 +2,7 @@
 /* flight.c: calls in flight: claiming slots, publishing, waiting together, taking results. Theory in link.h. */
 #include "frontend/client/link.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <sched.h>
@@ -42,6 +43,13 @@ static void wake_followers(struct link *link)
         syscall(SYS_futex, &link->events, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
+void link_wake(struct link *link, uint64_t landed)
+{
+    if (atomic_load(&link->sleeper_mine) & landed)
+        link->queue.reach->driver->kick(link->queue.reach);
+    wake_followers(link);
+}
+
 /* Under `poll`. Marks flights whose completion is there; wakes the threads that sleep and own one. */
 static void drain(struct link *link, uint64_t mine)
 {
@@ -58,14 +66,11 @@ static void drain(struct link *link, uint64_t mine)
                 landed |= 1ull << cqe.tag;
         }
         if (state == FLIGHT_ABANDONED)
-            slot_give(link, cqe.tag);
+            flight_reclaim(link, cqe.tag);
     }
     landed &= ~mine;
-    if (!landed)
-        return;
-    if (atomic_load(&link->sleeper_mine) & landed)
-        link->queue.reach->driver->kick(link->queue.reach);
-    wake_followers(link);
+    if (landed)
+        link_wake(link, landed);
 }
 
 static void sleep_on_reach(struct link *link, uint64_t mine)
@@ -93,8 +98,10 @@ static void sleep_on_events(struct link *link, uint64_t mine)
     struct timespec timeout = {.tv_nsec = WAIT_BLOCK_MS * 1000000l};
     atomic_fetch_add(&link->followers, 1);
     uint32_t seen = atomic_load(&link->events);
-    if (!any_landed(link, mine) && atomic_load(&link->sleeper))
-        syscall(SYS_futex, &link->events, FUTEX_WAIT_PRIVATE, seen, &timeout, NULL, 0);
+    if (!any_landed(link, mine) && atomic_load(&link->sleeper) &&
+        syscall(SYS_futex, &link->events, FUTEX_WAIT_PRIVATE, seen, &timeout, NULL, 0) && errno == ETIMEDOUT &&
+        any_landed(link, mine))
+        atomic_fetch_add_explicit(&link->overslept, 1, memory_order_relaxed);
     atomic_fetch_sub(&link->followers, 1);
 }
 
@@ -115,7 +122,7 @@ static void sleep_once(struct link *link, uint64_t mine)
 static uint32_t wait_any(struct link *link, uint64_t mine, uint64_t expected_ns)
 {
     struct wait_input in = {.mode = link->queue.wait, .expected_ns = expected_ns};
-    uint64_t start = monotonic_ns(), limit = link->queue.deadline_ms * 1000000ull;
+    uint64_t start = monotonic_ns(), limit = queue_deadline_ns(&link->queue), alive_at = WAIT_BLOCK_MS * 1000000ull;
     for (;;) {
         if (any_landed(link, mine))
             return SDR_OK;
@@ -133,8 +140,13 @@ static uint32_t wait_any(struct link *link, uint64_t mine, uint64_t expected_ns)
         }
         in.waited_ns = monotonic_ns() - start;
         in.crowded = queue_crowded(&link->queue);
-        if (queue_stale(&link->queue) || atomic_load(&link->dead))
+        if (queue_stale(&link->queue))
             return LINK_STALE;
+        if (in.waited_ns > alive_at) { /* polling finds the host side gone too */
+            if (!queue_alive(&link->queue))
+                return LINK_STALE;
+            alive_at = in.waited_ns + WAIT_BLOCK_MS * 1000000ull;
+        }
         if (in.waited_ns > limit)
             return SDR_COMMFAIL;
         switch (wait_decide(&in)) {
@@ -147,7 +159,7 @@ static uint32_t wait_any(struct link *link, uint64_t mine, uint64_t expected_ns)
         case WAIT_DO_ANNOUNCE: /* announcing, the second look and blocking are one thing here: sleep_once */
         case WAIT_DO_BLOCK:
             sleep_once(link, mine);
-            if (!queue_alive(&link->queue))
+            if (!any_landed(link, mine) && !queue_alive(&link->queue))
                 return LINK_STALE;
             break;
         }
@@ -155,17 +167,24 @@ static uint32_t wait_any(struct link *link, uint64_t mine, uint64_t expected_ns)
 }
 
 /* All slots are other threads', or abandoned to a broker that does not answer: waits for one. */
-static uint32_t wait_slot(struct link *link)
+static uint32_t wait_slot(struct link *link, uint32_t attach)
 {
-    uint64_t end = monotonic_ns() + link->queue.deadline_ms * 1000000ull;
+    uint64_t start = monotonic_ns(), limit = UINT64_MAX, alive_at = WAIT_BLOCK_MS * 1000000ull;
     for (unsigned looks = 0; !atomic_load_explicit(&link->free, memory_order_relaxed); looks++) {
-        if (queue_stale(&link->queue) || atomic_load(&link->dead))
+        uint64_t waited = monotonic_ns() - start;
+        if (!link_current(link, attach))
             return LINK_STALE;
-        if (monotonic_ns() > end)
+        if (waited > limit)
             return SDR_COMMFAIL;
-        if (pthread_mutex_trylock(&link->poll) == 0) {
+        if (pthread_mutex_trylock(&link->poll) == 0) { /* the queue is not ours to look at otherwise */
+            bool stale = queue_stale(&link->queue) || (waited > alive_at && !queue_alive(&link->queue));
+            if (waited > alive_at)
+                alive_at = waited + WAIT_BLOCK_MS * 1000000ull;
+            limit = queue_deadline_ns(&link->queue);
             drain(link, 0);
             pthread_mutex_unlock(&link->poll);
+            if (stale)
+                return LINK_STALE;
         }
         if (looks < 1000)
             sched_yield();
@@ -223,8 +242,8 @@ static void wipe_param(struct link *link, unsigned slot, const struct call *call
         explicit_bzero(shm_bytes(link->queue.qp, cm_param_offset(slot), CM_PARAM_SIZE), CM_PARAM_SIZE);
 }
 
-/* Takes what has landed of `mine`; what is lost (maybe seen by another thread first) stays CALL_PENDING and sets
- *stale. Returns the slots that still fly. */
+/* Takes what has landed of `mine`; what is lost (maybe seen by another thread first) becomes CALL_LOST and sets *stale.
+ * Returns the slots that still fly. */
 static uint64_t take_landed(struct link *link, uint64_t mine, struct call *const *owner, bool *stale)
 {
     for (uint64_t left = mine; left; left &= left - 1) {
@@ -235,6 +254,7 @@ static uint64_t take_landed(struct link *link, uint64_t mine, struct call *const
         if (state == FLIGHT_DONE) {
             take_result(link, slot, owner[slot]);
         } else {
+            owner[slot]->status = CALL_LOST;
             *stale = true;
         }
         wipe_param(link, slot, owner[slot]);
@@ -264,9 +284,10 @@ static bool launch(struct link *link, uint32_t attach, uint32_t session, unsigne
     if (call->param_len)
         shm_copy_out(link->queue.qp, cm_param_offset(slot), call->param, call->param_len);
     pthread_mutex_lock(&link->submit);
-    bool current = link_current(link, attach);
+    bool current = link->attached && link_current(link, attach) && !queue_stale(&link->queue);
     if (current) {
-        atomic_store_explicit(&link->flights[slot].state, FLIGHT_FLYING, memory_order_relaxed);
+        /* release: what the slot's last owner did with its flight comes before what the next drain does */
+        atomic_store_explicit(&link->flights[slot].state, FLIGHT_FLYING, memory_order_release);
         queue_publish(&link->queue, &sqe);
     }
     pthread_mutex_unlock(&link->submit);
@@ -289,7 +310,7 @@ static void ring(struct link *link)
 static uint32_t finish(struct call *calls, size_t n, uint32_t status)
 {
     for (size_t i = 0; i < n; i++)
-        if (calls[i].status == CALL_PENDING)
+        if (calls[i].status == CALL_PENDING || calls[i].status == CALL_LOST)
             calls[i].status = status;
     return status;
 }
@@ -300,7 +321,7 @@ uint32_t link_run(struct link *link, uint32_t attach, uint32_t session, struct c
     uint64_t mine = 0;
     size_t next = 0;
     bool stale = false;
-    uint64_t *mean = &link->expected_ns[calls[0].op < CM_OP_END ? calls[0].op : 0];
+    _Atomic uint64_t *mean = &link->expected_ns[calls[0].op < CM_OP_END ? calls[0].op : 0];
     for (;;) {
         bool launched = false;
         for (; next < n && !stale; next++) {
@@ -320,19 +341,13 @@ uint32_t link_run(struct link *link, uint32_t attach, uint32_t session, struct c
             ring(link);
         if (!mine && (stale || next >= n))
             return stale ? LINK_STALE : SDR_OK;
-        uint64_t start = monotonic_ns();
-        uint32_t status = mine ? wait_any(link, mine, *mean) : wait_slot(link);
+        uint64_t start = monotonic_ns(), expected = atomic_load_explicit(mean, memory_order_relaxed);
+        uint32_t status = mine ? wait_any(link, mine, expected) : wait_slot(link, attach);
         if (mine && status == SDR_OK)
-            *mean = wait_expect(*mean, monotonic_ns() - start);
+            atomic_store_explicit(mean, wait_expect(expected, monotonic_ns() - start), memory_order_relaxed);
         if (status == LINK_STALE) {
-            /* wait_any has seen it; link_recover, here or on another thread, marks what is lost */
-            uint32_t ignored;
+            link_look(link); /* here or on another thread: from now on nothing of ours flies */
             stale = true;
-            if (link_recover(link, &ignored) != SDR_OK) {
-                mine = take_landed(link, mine, owner, &stale);
-                abandon(link, mine, owner);
-                return finish(calls, n, SDR_COMMFAIL);
-            }
         } else if (status != SDR_OK) {
             abandon(link, mine, owner);
             return finish(calls, n, status);

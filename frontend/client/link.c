@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "cardmux/sdf.h"
 
@@ -70,6 +71,7 @@ static uint32_t link_new(struct link **out, char *text)
     }
     atomic_store(&link->free, ~0ull);
     atomic_store(&link->attach, 1);
+    link->attached = true;
     *out = link;
     return SDR_OK;
 }
@@ -98,12 +100,15 @@ void link_put(struct link *link)
         return;
     pthread_mutex_lock(&current_lock);
     bool last = --link->refs == 0;
-    if (last && current == link)
-        current = NULL;
+    if (last) {
+        /* under the lock: the next link_get shall find the queue pair free, and a fork no half-closed one */
+        if (current == link)
+            current = NULL;
+        queue_close(&link->queue);
+    }
     pthread_mutex_unlock(&current_lock);
     if (!last)
         return;
-    queue_close(&link->queue);
     pthread_mutex_destroy(&link->poll);
     pthread_mutex_destroy(&link->submit);
     free(link);
@@ -111,7 +116,13 @@ void link_put(struct link *link)
 
 const char *link_reach(const struct link *link)
 {
-    return link->queue.reach ? link->queue.reach->driver->name : "none";
+    pthread_mutex_t *submit = (pthread_mutex_t *)&link->submit;
+    if (link->forked)
+        return "none";
+    pthread_mutex_lock(submit);
+    const char *name = link->queue.reach->driver->name;
+    pthread_mutex_unlock(submit);
+    return name;
 }
 
 bool link_forked(const struct link *link)
@@ -122,63 +133,109 @@ bool link_forked(const struct link *link)
 /* What flew with the old broker is lost; slots that nobody waits for any more are free again. */
 static void lose_flights(struct link *link)
 {
+    uint64_t lost = 0;
     for (unsigned slot = 0; slot < CM_SLOTS; slot++) {
-        struct flight *flight = &link->flights[slot];
         uint32_t state = FLIGHT_FLYING;
-        if (atomic_compare_exchange_strong(&flight->state, &state, FLIGHT_LOST))
-            continue;
-        if (state == FLIGHT_ABANDONED) {
-            atomic_store(&flight->state, FLIGHT_IDLE);
-            atomic_fetch_or(&link->free, 1ull << slot);
-        }
+        if (atomic_compare_exchange_strong(&link->flights[slot].state, &state, FLIGHT_LOST))
+            lost |= 1ull << slot;
+        else if (state == FLIGHT_ABANDONED)
+            flight_reclaim(link, slot);
     }
+    if (lost)
+        link_wake(link, lost);
 }
 
-/* The mapping may be replaced only while nobody has a slot of it. */
-static uint32_t reopen(struct link *link, char *text)
+/* Under both locks. */
+static void look(struct link *link)
 {
-    if (atomic_load(&link->free) != ~0ull)
-        return SDR_COMMFAIL;
+    if (!link->dead && !queue_alive(&link->queue))
+        link->dead = true;
+    if (!link->attached || (!link->dead && !queue_stale(&link->queue)))
+        return;
+    link->attached = false;
+    if (atomic_fetch_add(&link->attach, 1) == UINT32_MAX)
+        atomic_store(&link->attach, 1);
+    lose_flights(link);
+}
+
+static void lock_both(struct link *link)
+{
+    pthread_mutex_lock(&link->poll);
+    pthread_mutex_lock(&link->submit);
+}
+
+static void unlock_both(struct link *link)
+{
+    pthread_mutex_unlock(&link->submit);
+    pthread_mutex_unlock(&link->poll);
+}
+
+void link_look(struct link *link)
+{
+    lock_both(link);
+    look(link);
+    unlock_both(link);
+}
+
+/* A fork in between would leave a copy of the new connection with a child that knows nothing of it: hence the lock. */
+static uint32_t reopen(struct link *link)
+{
+    char text[REACH_TEXT];
     struct queue fresh;
+    pthread_mutex_lock(&current_lock);
     uint32_t status = queue_open(&fresh, NULL, NULL, text);
-    if (status != SDR_OK)
-        return SDR_COMMFAIL;
-    fresh.wait = link->queue.wait;
-    fresh.doorbells = link->queue.doorbells;
-    fresh.sleeps = link->queue.sleeps;
-    status = queue_attach(&fresh, true, text);
-    if (status != SDR_OK) {
-        queue_close(&fresh);
-        return status;
+    if (status == SDR_OK) {
+        fresh.wait = link->queue.wait;
+        fresh.doorbells = link->queue.doorbells;
+        fresh.sleeps = link->queue.sleeps;
+        status = queue_attach(&fresh, true, text);
+        if (status != SDR_OK)
+            queue_close(&fresh);
     }
-    link->queue.reach->driver->close(link->queue.reach);
-    link->queue = fresh;
-    atomic_store(&link->dead, false);
-    return SDR_OK;
+    if (status == SDR_OK) {
+        link->queue.reach->driver->close(link->queue.reach);
+        link->queue = fresh;
+        link->dead = false;
+    }
+    pthread_mutex_unlock(&current_lock);
+    return status == SDR_OK ? SDR_OK : SDR_COMMFAIL;
+}
+
+/* One attempt, under both locks. LINK_STALE: other threads have slots yet, for the moment that it takes them to see
+ * that they are lost. */
+static uint32_t recover_once(struct link *link, uint64_t since)
+{
+    uint32_t status;
+    char text[REACH_TEXT];
+    look(link);
+    if (link->attached)
+        return SDR_OK;
+    if (link->failed_ns > since)
+        return SDR_COMMFAIL; /* somebody else waited for a broker while we waited for the locks: that was our wait too
+                              */
+    if (!link->dead)
+        status = queue_attach(&link->queue, false, text);
+    else
+        status = atomic_load(&link->free) == ~0ull ? reopen(link) : LINK_STALE;
+    link->attached = status == SDR_OK;
+    if (status == SDR_COMMFAIL)
+        link->failed_ns = monotonic_ns();
+    return status;
 }
 
 uint32_t link_recover(struct link *link, uint32_t *attach)
 {
-    char text[REACH_TEXT];
-    uint32_t status = SDR_OK;
-    pthread_mutex_lock(&link->poll);
-    pthread_mutex_lock(&link->submit);
-    if (!atomic_load(&link->dead) && !queue_alive(&link->queue)) {
-        atomic_store(&link->dead, true);
-        lose_flights(link);
+    uint64_t since = monotonic_ns();
+    for (;;) {
+        lock_both(link);
+        uint32_t status = recover_once(link, since);
+        uint64_t limit = queue_deadline_ns(&link->queue);
+        *attach = atomic_load(&link->attach);
+        unlock_both(link);
+        if (status != LINK_STALE)
+            return status;
+        if (monotonic_ns() - since > limit)
+            return SDR_COMMFAIL;
+        nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
     }
-    if (atomic_load(&link->dead)) {
-        status = reopen(link, text);
-        if (status == SDR_OK)
-            atomic_fetch_add(&link->attach, 1);
-    } else if (queue_stale(&link->queue)) {
-        lose_flights(link);
-        status = queue_attach(&link->queue, false, text);
-        if (status == SDR_OK)
-            atomic_fetch_add(&link->attach, 1);
-    }
-    *attach = atomic_load(&link->attach);
-    pthread_mutex_unlock(&link->submit);
-    pthread_mutex_unlock(&link->poll);
-    return status;
 }

@@ -8,15 +8,21 @@
  *
  * A flight:   IDLE -> FLYING            owner, before publishing
  *             FLYING -> DONE            whoever drains (cqe is filled in before)
- *             FLYING -> LOST            link_recover: the broker was replaced
+ *             FLYING -> LOST            whoever notices that the broker was replaced or the host side is gone
  *             FLYING -> ABANDONED       owner, at its deadline; the slot is given back when the late completion comes,
- * or by link_recover DONE, LOST -> IDLE        owner
+ *                                       or with those that are lost
+ *             DONE, LOST -> IDLE        owner
+ *
+ * Attachments. `attach` counts up at the moment that the loss of a broker is noticed, so a session that remembers
+ * another number knows that it is lost without a look at shared memory; `attached` says whether the present number
+ * stands for a broker yet. Who has a slot may use `queue` freely; who has none may do so only under a lock, since the
+ * queue is replaced (link_recover, when no slot is in use) where the host side had gone.
  *
  * Sleeping. One waiter at a time sleeps on the reach (`sleeper`), the others on the futex word `events`, which moves
  * when a flight of another thread was drained and when the sleeper leaves. Each sleep ends after WAIT_BLOCK_MS at the
  * latest.
  *
- * Lock order: poll, submit.
+ * Lock order: poll, submit, the process's lock (link.c).
  */
 #ifndef CARDMUX_CLIENT_LINK_H
 #define CARDMUX_CLIENT_LINK_H
@@ -24,6 +30,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <string.h>
 #include "frontend/client/call.h"
 #include "frontend/client/queue.h"
 
@@ -45,33 +52,52 @@ struct link {
     pthread_mutex_t submit;
     struct queue queue;
     _Atomic uint64_t free;   /* slots */
-    _Atomic uint32_t attach; /* counts attachments to brokers; 0: none yet */
+    _Atomic uint32_t attach; /* never 0 */
     _Atomic uint32_t events; /* futex */
     _Atomic uint32_t followers;
     _Atomic uint32_t sleeper;
     _Atomic uint64_t sleeper_mine; /* slots of the sleeper */
-    _Atomic bool dead;             /* the host side is gone: opened anew when no slot is in use */
+    bool attached;                 /* under poll and submit */
+    bool dead;                     /* under poll and submit: the host side is gone */
+    uint64_t failed_ns;            /* under poll and submit: when it could not be attached */
     bool forked;
     unsigned refs;
-    uint64_t expected_ns[CM_OP_END]; /* mean service time; racy on purpose: a hint */
+    _Atomic uint64_t expected_ns[CM_OP_END]; /* mean service time; a hint: an update may be lost */
+    _Atomic uint32_t
+        overslept; /* threads that slept to the end though their completion had been taken: a lost wake-up */
     struct flight flights[CM_SLOTS];
 };
 
-#define LINK_STALE   0xffffffffu /* link_run: the broker was replaced; calls with CALL_PENDING were not answered */
-#define CALL_PENDING 0xfffffffeu
+#define LINK_STALE   0xffffffffu /* the attachment is lost */
+#define CALL_PENDING 0xfffffffeu /* not sent */
+#define CALL_LOST    0xfffffffdu /* sent, and the broker was lost before the answer */
 
-/* Runs the calls whose status is CALL_PENDING in the attachment `attach`. SDR_OK when all were answered, LINK_STALE,
-   SDR_COMMFAIL (deadline, link dead). Each answered call has its status; after SDR_COMMFAIL all of them have one. */
+/* Runs the calls whose status is CALL_PENDING in the attachment `attach`. SDR_OK when all were answered, LINK_STALE
+   (some are CALL_PENDING or CALL_LOST), SDR_COMMFAIL (deadline: all have a status). The caller has no slot any more. */
 uint32_t link_run(struct link *link, uint32_t attach, uint32_t session, struct call *calls, size_t n);
 
 /* Makes the link attached to the current broker, opening it anew where the host side was gone. Gives the attachment's
- * number. */
+ * number. Not for a thread that has a slot. */
 uint32_t link_recover(struct link *link, uint32_t *attach);
 
+/* Looks whether the broker was replaced or the host side is gone, and if so marks what is lost. */
+void link_look(struct link *link);
+
+/* Wakes the threads that wait for `landed`, whoever sleeps how. Under poll. */
+void link_wake(struct link *link, uint64_t landed);
+
+/* Is nothing known of a loss since then? No look at shared memory; link_run takes the last look. */
 static inline bool link_current(struct link *link, uint32_t attach)
 {
-    return attach && atomic_load_explicit(&link->attach, memory_order_acquire) == attach &&
-           !queue_stale(&link->queue) && !atomic_load_explicit(&link->dead, memory_order_relaxed);
+    return atomic_load_explicit(&link->attach, memory_order_acquire) == attach;
+}
+
+/* An abandoned slot comes back; access codes do not stay in the region. */
+static inline void flight_reclaim(struct link *link, unsigned slot)
+{
+    explicit_bzero(shm_bytes(link->queue.qp, cm_param_offset(slot), CM_PARAM_SIZE), CM_PARAM_SIZE);
+    atomic_store_explicit(&link->flights[slot].state, FLIGHT_IDLE, memory_order_relaxed);
+    atomic_fetch_or(&link->free, 1ull << slot);
 }
 
 #endif

@@ -104,7 +104,7 @@ static void handshake_pause(struct queue *queue, unsigned step)
 
 uint32_t queue_attach(struct queue *queue, bool fresh, char *text)
 {
-    uint64_t end = monotonic_ns() + queue->deadline_ms * 1000000ull;
+    uint64_t end = monotonic_ns() + queue_deadline_ns(queue);
     const char *fault = NULL;
     uint64_t asked = 0;
     for (unsigned step = 0;; step++) {
@@ -127,9 +127,10 @@ uint32_t queue_attach(struct queue *queue, bool fresh, char *text)
             }
             if (shm_load64(queue->qp, offsetof(struct cm_control, generation)) == header.generation &&
                 shm_load32(queue->qp, offsetof(struct cm_control, epoch)) == queue->epoch) {
-                queue->generation = header.generation;
                 queue->sq_pos = queue->cq_pos = 1;
                 cm_ring_clear(queue->qp, CM_QP_CQ);
+                cm_ring_clear(queue->qp, CM_QP_SQ); /* what was published to the last broker after this one had come */
+                queue->generation = header.generation;
                 queue->free_slots = ~0ull;
                 return SDR_OK;
             }

@@ -9,6 +9,7 @@
 #ifndef CARDMUX_CLIENT_QUEUE_H
 #define CARDMUX_CLIENT_QUEUE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include "frontend/reach/reach.h"
@@ -18,13 +19,13 @@
 
 struct queue {
     struct reach *reach;
-    struct shm_span qp; /* = reach->qp, here for speed */
-    uint64_t generation;
+    struct shm_span qp;          /* = reach->qp, here for speed */
+    _Atomic uint64_t generation; /* 0: never attached. Read by threads that wait while another one attaches */
     uint32_t epoch;
     uint32_t sq_pos; /* next to publish */
     uint32_t cq_pos; /* next to take */
     uint64_t free_slots;
-    uint32_t deadline_ms;
+    _Atomic uint32_t deadline_ms;
     enum wait_mode wait;
     uint64_t doorbells, sleeps;
     uint64_t stale; /* completions that were not ours: dropped */
@@ -40,10 +41,20 @@ void queue_forget(struct queue *queue);
 /* Epoch handshake with the broker of the current generation: all slots free, positions at 1. Waits up to deadline_ms
    for a broker. SDR_OK, SDR_COMMFAIL. Takes a new epoch where there is none yet or `fresh`. */
 uint32_t queue_attach(struct queue *queue, bool fresh, char *text);
+static inline uint64_t queue_generation(const struct queue *queue)
+{
+    return atomic_load_explicit(&queue->generation, memory_order_relaxed);
+}
+
+static inline uint64_t queue_deadline_ns(const struct queue *queue)
+{
+    return atomic_load_explicit(&queue->deadline_ms, memory_order_relaxed) * 1000000ull;
+}
+
 /* True where the broker was replaced since queue_attach. One load of a shared line. */
 static inline bool queue_stale(const struct queue *queue)
 {
-    return shm_load64(queue->qp, offsetof(struct cm_control, generation)) != queue->generation;
+    return shm_load64(queue->qp, offsetof(struct cm_control, generation)) != queue_generation(queue);
 }
 
 static inline int queue_slot_take(struct queue *queue)
@@ -63,7 +74,7 @@ static inline void queue_slot_free(struct queue *queue, unsigned slot)
 /* Fills in generation, epoch, pos and publishes. queue_ring after the last of a burst. */
 static inline void queue_publish(struct queue *queue, struct cm_sqe *sqe)
 {
-    sqe->generation = queue->generation;
+    sqe->generation = queue_generation(queue);
     sqe->epoch = queue->epoch;
     sqe->pos = queue->sq_pos;
     cm_entry_publish(queue->qp, CM_QP_SQ, queue->sq_pos++, sqe);
@@ -90,7 +101,7 @@ static inline bool queue_take(struct queue *queue, struct cm_cqe *cqe)
 {
     if (!cm_entry_take(queue->qp, CM_QP_CQ, queue->cq_pos, cqe))
         return false;
-    if (cqe->generation != queue->generation || cqe->epoch != queue->epoch) {
+    if (cqe->generation != queue_generation(queue) || cqe->epoch != queue->epoch) {
         queue->stale++;
         return false;
     }
@@ -116,8 +127,8 @@ static inline bool queue_alive(const struct queue *queue)
 
 uint64_t monotonic_ns(void);
 
-/* Counts the forks between the first queue_open and this process: who remembers another number is a child's copy. getpid would be
-   a system call. */
+/* Counts the forks between the first queue_open and this process: who remembers another number is a child's copy.
+   getpid would be a system call. */
 extern unsigned queue_forks;
 
 static inline void cpu_pause(void)

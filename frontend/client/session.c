@@ -45,24 +45,29 @@ static void loss_told(struct session *session)
     session->incarnation++;
 }
 
-static uint32_t session_prepare(struct session *session, const struct cm_op_info *info)
+/* Its broker is gone. */
+static void session_detach(struct session *session)
 {
-    if (!link_current(session->link, session->attach)) {
-        if (session->holds) {
-            session->holds = false;
-            session->lost = true;
-            session->incarnation++;
-        }
-        session->attach = 0;
-        uint32_t status = remote_open(session);
-        if (status != SDR_OK)
-            return status;
+    if (session->holds) {
+        session->holds = false;
+        session->lost = true;
+        session->incarnation++;
     }
-    if (session->lost && info->traits & T_NEEDS) {
-        session->lost = false;
+    session->attach = 0;
+}
+
+static uint32_t session_prepare(struct session *session, uint16_t traits)
+{
+    uint32_t status = SDR_OK;
+    if (!link_current(session->link, session->attach)) {
+        session_detach(session);
+        status = remote_open(session);
+    }
+    if (session->lost && traits & T_NEEDS && (status == SDR_OK || status == SDR_COMMFAIL)) {
+        session->lost = false; /* told, whichever of the two it was */
         return SDR_COMMFAIL;
     }
-    return SDR_OK;
+    return status;
 }
 
 uint32_t session_open(struct link *link, struct session **out)
@@ -75,16 +80,11 @@ uint32_t session_open(struct link *link, struct session **out)
     session->link = link;
     session->incarnation = 1;
     uint32_t attach = atomic_load(&link->attach);
-    uint32_t status = SDR_COMMFAIL;
-    if (link_current(link, attach)) { /* the common case takes no lock but those of the call */
-        struct call call = {.op = CM_OP_SESSION_OPEN, .status = CALL_PENDING};
-        status = link_run(link, attach, 0, &call, 1);
-        if (status == SDR_OK && (status = call.status) == SDR_OK) {
-            session->remote = call.value;
-            session->attach = attach;
-        }
-    } else {
-        status = LINK_STALE;
+    struct call call = {.op = CM_OP_SESSION_OPEN, .status = CALL_PENDING};
+    uint32_t status = link_run(link, attach, 0, &call, 1); /* the common case: no lock but those of the call */
+    if (status == SDR_OK && (status = call.status) == SDR_OK) {
+        session->remote = call.value;
+        session->attach = attach;
     }
     if (status == LINK_STALE)
         status = remote_open(session);
@@ -115,12 +115,21 @@ uint32_t session_incarnation(const struct session *session)
     return session->incarnation;
 }
 
-/* After the broker was replaced: what may not be sent again ends here. */
+/* After the broker was lost: what was sent and may not be sent again ends here. */
 static void settle_unrepeatable(struct call *calls, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (calls[i].status == CALL_PENDING && !(cm_op_info(calls[i].op)->traits & T_REPEAT))
-            calls[i].status = SDR_COMMFAIL;
+        if (calls[i].status == CALL_LOST)
+            calls[i].status = cm_op_info(calls[i].op)->traits & T_REPEAT ? CALL_PENDING : SDR_COMMFAIL;
+}
+
+/* Has one of them left something in its session? */
+static bool made_something(const struct call *calls, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (calls[i].status == SDR_OK && cm_op_info(calls[i].op)->traits & T_MAKES)
+            return true;
+    return false;
 }
 
 static uint32_t first_failure(const struct call *calls, size_t n)
@@ -144,6 +153,8 @@ uint32_t session_run(struct session *session, struct call *calls, size_t n)
 {
     if (session->link->forked)
         return SDR_INARGERR;
+    if (!n)
+        return SDR_OK;
     uint16_t traits = 0;
     for (size_t i = 0; i < n; i++) {
         const struct cm_op_info *info = cm_op_info(calls[i].op);
@@ -152,30 +163,32 @@ uint32_t session_run(struct session *session, struct call *calls, size_t n)
         traits |= info->traits;
         calls[i].status = CALL_PENDING;
     }
-    struct cm_op_info all = {.traits = traits};
     for (unsigned tries = 0; tries < TRIES; tries++) {
-        uint32_t status = session_prepare(session, &all);
+        uint32_t status = session_prepare(session, traits);
         if (status != SDR_OK)
             return settle_all(calls, n, status);
         status = link_run(session->link, session->attach, session->remote, calls, n);
+        if (traits & T_MAKES)
+            session->holds |= made_something(calls, n);
         if (status == LINK_STALE) {
             settle_unrepeatable(calls, n);
-            if (first_failure(calls, n) == CALL_PENDING)
+            uint32_t first = first_failure(calls, n);
+            if (first == CALL_PENDING && made_something(calls, n))
+                first = SDR_COMMFAIL; /* some of it is gone again */
+            if (first == CALL_PENDING) {
+                session_detach(session);
                 continue;
-            status = settle_all(calls, n, first_failure(calls, n)); /* answered, though by a broker that is gone */
-            session->holds |= traits & T_MAKES && status == SDR_OK;
-            if (status == SDR_COMMFAIL)
+            }
+            if (first == SDR_COMMFAIL)
                 loss_told(session);
-            return status;
+            return settle_all(calls, n, first); /* answered, though by a broker that is gone */
         }
         if (status != SDR_OK) {
             if (!link_current(session->link, session->attach))
                 loss_told(session);
             return settle_all(calls, n, status);
         }
-        status = first_failure(calls, n);
-        session->holds |= traits & T_MAKES && status == SDR_OK;
-        return status;
+        return first_failure(calls, n);
     }
     return settle_all(calls, n, SDR_COMMFAIL);
 }
