@@ -191,8 +191,9 @@ static void channel_open(struct broker *broker, struct region *region, unsigned 
     channel->doorbell_fd = doorbell_fd;
     channel->wake_fd = wake_fd;
     channel->sq_pos = channel->cq_pos = 1;
-    /* whoever owned it under the last broker goes on with the same epoch */
-    channel->epoch = shm_load32(channel->qp, offsetof(struct cm_control, epoch_wanted));
+    /* Whoever owned it under the last broker goes on with the same epoch. An owner that came or went since then waits
+       for a reset, as ever: what its predecessor left is wiped first. */
+    channel->epoch = shm_load32(channel->qp, offsetof(struct cm_control, epoch));
     channel->used = channel->epoch ? ~0ull : 0;
     cm_ring_clear(channel->qp, CM_QP_SQ);
     shm_store32(channel->qp, offsetof(struct cm_control, broker_sleeps), 1);
