@@ -186,10 +186,10 @@ enum step {
 
 struct pool {
     pthread_mutex_t lock;
-    pthread_cond_t more;
+    pthread_cond_t more, started;
     struct task *first, **last;
     pthread_t threads[16];
-    unsigned thread_count;
+    unsigned thread_count, ready;
     _Atomic(struct task *) finished; /* lock-free stack */
     bool stopping;
     int event_fd;

@@ -5,14 +5,22 @@
 
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#define WORKER_NICE 5
 
 static void *worker(void *arg)
 {
     struct broker *broker = arg;
     struct pool *pool = &broker->pool;
     prctl(PR_SET_NAME, "cardmux-work");
+    /* what one tenant has computed here must not take the core from the thread that serves all */
+    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), WORKER_NICE);
     pthread_mutex_lock(&pool->lock);
+    pool->ready++;
+    pthread_cond_signal(&pool->started);
     for (;;) {
         while (!pool->first && !pool->stopping)
             pthread_cond_wait(&pool->more, &pool->lock);
@@ -41,6 +49,7 @@ bool pool_start(struct broker *broker, unsigned threads)
     struct pool *pool = &broker->pool;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->more, NULL);
+    pthread_cond_init(&pool->started, NULL);
     pool->last = &pool->first;
     pool->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (pool->event_fd < 0)
@@ -50,6 +59,10 @@ bool pool_start(struct broker *broker, unsigned threads)
     for (unsigned i = 0; i < threads; i++)
         if (!pthread_create(&pool->threads[pool->thread_count], NULL, worker, broker))
             pool->thread_count++;
+    pthread_mutex_lock(&pool->lock); /* the system call filter that comes next has no priorities */
+    while (pool->ready < pool->thread_count)
+        pthread_cond_wait(&pool->started, &pool->lock);
+    pthread_mutex_unlock(&pool->lock);
     return pool->thread_count > 0;
 }
 
