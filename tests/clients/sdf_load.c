@@ -7,7 +7,7 @@
  *              something nearly always, so a lost broker is told to it by one SDR_COMMFAIL
  *   stateless  random, short hashes, public keys: never fails
  *
- *     sdf_load [--rounds N] [--gone]
+ *     sdf_load [--rounds N] [--index N] [--gone]
  *
  * It prints "LOAD running" when both have done a round, and ends after N rounds of each, or at SIGTERM, with
  * "LOAD rounds=A/B lost=L wrong=W". Exits 1 where W is not 0: a wrong result, a code that is no SDR_COMMFAIL, an error
@@ -32,6 +32,7 @@ static volatile sig_atomic_t stopping;
 static _Atomic unsigned wrong;
 static _Atomic uint32_t gone;
 static bool expect_gone;
+static unsigned key_index = 1;
 static void *device;
 
 struct caller {
@@ -151,18 +152,18 @@ static void sign(struct caller *caller)
     uint8_t digest[32], point[64], rs[64];
     ECCSignature signature;
     ECCrefPublicKey key;
-    if (!WENT(SDF_ExportSignPublicKey_ECC(caller->session, 1, &key)) ||
-        !WENT(SDF_GetPrivateKeyAccessRight(caller->session, 1, NULL, 0)))
+    if (!WENT(SDF_ExportSignPublicKey_ECC(caller->session, key_index, &key)) ||
+        !WENT(SDF_GetPrivateKeyAccessRight(caller->session, key_index, NULL, 0)))
         return;
     sdf_point_bytes(&key, point);
     fill(caller, digest, sizeof digest);
-    if (!WENT(SDF_InternalSign_ECC(caller->session, 1, digest, 32, &signature)))
+    if (!WENT(SDF_InternalSign_ECC(caller->session, key_index, digest, 32, &signature)))
         return;
     memcpy(rs, signature.r + 32, 32);
     memcpy(rs + 32, signature.s + 32, 32);
     if (!sm2_raw_verify(point, digest, rs))
         complain(caller, "a wrong signature", 0);
-    WENT(SDF_ReleasePrivateKeyAccessRight(caller->session, 1));
+    WENT(SDF_ReleasePrivateKeyAccessRight(caller->session, key_index));
 }
 
 static void stateful_round(struct caller *caller)
@@ -194,7 +195,7 @@ static void stateless_round(struct caller *caller)
         EVP_Digest(data, sizeof data, want, &want_len, EVP_sm3(), NULL);
         if (len != 32 || memcmp(got, want, 32))
             complain(caller, "a wrong hash", 0);
-        status = SDF_ExportEncPublicKey_ECC(caller->session, 1, &point);
+        status = SDF_ExportEncPublicKey_ECC(caller->session, key_index, &point);
     }
     if (status != SDR_OK && expect_gone)
         gone = (uint32_t)status;
@@ -223,6 +224,8 @@ int main(int argc, char **argv)
             expect_gone = true;
         else if (!strcmp(argv[i], "--rounds") && i + 1 < argc)
             callers[0].goal = callers[1].goal = (unsigned)atoi(argv[++i]);
+        else if (!strcmp(argv[i], "--index") && i + 1 < argc)
+            key_index = (unsigned)atoi(argv[++i]);
         else
             return 2;
     }
