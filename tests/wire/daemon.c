@@ -65,14 +65,12 @@ static void prepare(struct daemon *daemon, const struct daemon_options *options)
         nftw(path, give_away, 8, FTW_PHYS);
 }
 
-void daemon_start(struct daemon *daemon, const struct daemon_options *options)
+static void launch(struct daemon *daemon)
 {
     char config[200], ready[16], byte;
     int pipe_fds[2];
     const char *program = getenv("CARDMUXD");
-    prepare(daemon, options);
     snprintf(config, sizeof config, "%s/cardmuxd.conf", daemon->dir);
-    write_config(daemon, options, config);
     if (!program || pipe(pipe_fds))
         stop("CARDMUXD must name the daemon");
     daemon->pid = fork();
@@ -86,9 +84,31 @@ void daemon_start(struct daemon *daemon, const struct daemon_options *options)
     if (daemon->pid < 0 || read(pipe_fds[0], &byte, 1) != 1)
         stop("cardmuxd did not come up");
     close(pipe_fds[0]);
+}
+
+void daemon_start(struct daemon *daemon, const struct daemon_options *options)
+{
+    char config[200];
+    prepare(daemon, options);
+    snprintf(config, sizeof config, "%s/cardmuxd.conf", daemon->dir);
+    write_config(daemon, options, config);
+    launch(daemon);
     for (unsigned i = 0; i < (options->tenants ? options->tenants : 1); i++)
         for (int tries = 0; tries < 5000 && access(daemon_socket(daemon, i, "unix"), F_OK); tries++)
             usleep(1000);
+}
+
+void daemon_kill(struct daemon *daemon)
+{
+    kill(daemon->pid, SIGKILL);
+    if (waitpid(daemon->pid, NULL, 0) != daemon->pid)
+        stop("waitpid");
+    daemon->pid = 0;
+}
+
+void daemon_again(struct daemon *daemon)
+{
+    launch(daemon);
 }
 
 static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk)

@@ -25,6 +25,10 @@ struct daemon_options {
 void daemon_start(struct daemon *daemon, const struct daemon_options *options);
 /* SIGTERM, waits, removes the directories. Returns the exit status, -1 if it was killed by a signal. */
 int daemon_stop(struct daemon *daemon);
+/* SIGKILL to the keeper: its children are left to notice. */
+void daemon_kill(struct daemon *daemon);
+/* Another one on the same directories; returns when it serves. */
+void daemon_again(struct daemon *daemon);
 const char *daemon_socket(struct daemon *daemon, unsigned tenant, const char *transport);
 /* The child of the daemon whose name (/proc/PID/comm) is `name`; 0: none now. */
 pid_t daemon_child(const struct daemon *daemon, const char *name);
