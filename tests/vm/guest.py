@@ -8,7 +8,7 @@
 A boot costs more than most tests, so a script does all it can in one. A case is a function that raises where something
 is not as it must be; run_cases() prints a TAP line for each, and goes on after a failure only where that makes sense.
 """
-import json, os, re, shutil, subprocess, sys, tempfile, threading, time
+import json, os, re, shutil, signal, subprocess, sys, tempfile, threading, time
 from contextlib import contextmanager
 from pathlib import Path
 from guest_kernel import GuestKernel, ROOT
@@ -18,6 +18,7 @@ sys.path.insert(0, str(ROOT / "demo"))
 from daemon import Daemon  # noqa: E402
 
 BUILD = Path(os.environ.get("BUILD", ROOT / "build")).resolve()
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # takes everything down, as Ctrl-C does
 CODE = "12345678"  # of SM2 index 2, as the SDF cases expect it
 PROGRAMS = {f"/bin/{name}": BUILD / "tests" / where / name
             for name, where in (("sdf_run", "clients"), ("sdf_load", "clients"), ("reach_probe", "vm"))}
