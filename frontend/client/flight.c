@@ -93,6 +93,17 @@ static void sleep_on_reach(struct link *link, uint64_t mine)
     pthread_mutex_unlock(&link->poll);
 }
 
+/* After a whole sleep: was something there all the same? */
+static bool overslept(struct link *link, uint64_t mine)
+{
+    bool there = any_landed(link, mine);
+    if (!there && !atomic_load(&link->sleeper) && pthread_mutex_trylock(&link->poll) == 0) {
+        there = queue_ready(&link->queue);
+        pthread_mutex_unlock(&link->poll);
+    }
+    return there;
+}
+
 static void sleep_on_events(struct link *link, uint64_t mine)
 {
     struct timespec timeout = {.tv_nsec = WAIT_BLOCK_MS * 1000000l};
@@ -100,7 +111,7 @@ static void sleep_on_events(struct link *link, uint64_t mine)
     uint32_t seen = atomic_load(&link->events);
     if (!any_landed(link, mine) && atomic_load(&link->sleeper) &&
         syscall(SYS_futex, &link->events, FUTEX_WAIT_PRIVATE, seen, &timeout, NULL, 0) && errno == ETIMEDOUT &&
-        any_landed(link, mine))
+        overslept(link, mine))
         atomic_fetch_add_explicit(&link->overslept, 1, memory_order_relaxed);
     atomic_fetch_sub(&link->followers, 1);
 }

@@ -63,8 +63,9 @@ struct link {
     bool forked;
     unsigned refs;
     _Atomic uint64_t expected_ns[CM_OP_END]; /* mean service time; a hint: an update may be lost */
-    _Atomic uint32_t
-        overslept; /* threads that slept to the end though their completion had been taken: a lost wake-up */
+    /* Threads that slept to the end though their completion had been taken, or lay there with nobody on the reach to
+       take it: lost wake-ups, for tests. */
+    _Atomic uint32_t overslept;
     struct flight flights[CM_SLOTS];
 };
 
