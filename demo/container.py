@@ -18,6 +18,7 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = (0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000)
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = (1, 2, 4, 32, 4096, 16384, 1 << 18)
 MNT_DETACH, PR_SET_PDEATHSIG = 2, 1
+OPEN_TREE, MOVE_MOUNT, AT_FDCWD, OPEN_TREE_CLONE, MOVE_MOUNT_F_EMPTY_PATH = 428, 429, -100, 1, 4
 PIVOT_ROOT = {'x86_64': 155, 'aarch64': 41}[os.uname().machine]
 USER = 362144  # the host's user id that the container's user 0 is
 
@@ -32,6 +33,18 @@ def mount(source, target, kind=None, flags=0, data=None):
     def text(value):
         return os.fsencode(value) if value is not None else None
     checked(LIBC.mount(text(source), text(target), text(kind), ctypes.c_ulong(flags), text(data)), f'mount {target}')
+
+
+def taken(path):
+    """A file or folder of the host as a mount that hangs nowhere yet. Taken while we are still the host's root, for the
+    container's user may not reach it where it lies: below /root, say."""
+    fd = LIBC.syscall(OPEN_TREE, AT_FDCWD, os.fsencode(os.path.realpath(path)), OPEN_TREE_CLONE | os.O_CLOEXEC)
+    checked(min(fd, 0), f'open_tree {path}')
+    return fd
+
+
+def attach(fd, target):
+    checked(LIBC.syscall(MOVE_MOUNT, fd, b'', AT_FDCWD, os.fsencode(target), MOVE_MOUNT_F_EMPTY_PATH), f'move_mount {target}')
 
 
 def libraries(*programs):
@@ -105,6 +118,8 @@ class Container:
             os.dup2(self.output, 1)
             os.dup2(self.output, 2)
         os.dup2(os.open('/dev/null', os.O_RDONLY) if self.input is None else self.input, 0)
+        binds = {inside: taken(path) for inside, path in self.binds.items()}
+        results = taken(self.results)
         checked(LIBC.unshare(NEWUSER | NEWNS | NEWPID | NEWNET | NEWIPC | NEWUTS), 'unshare')
         os.write(ready, b'1')
         if os.read(go, 1) != b'1':
@@ -119,7 +134,7 @@ class Container:
         if inner == 0:
             try:
                 LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-                self._inner()
+                self._inner(binds, results)
             except BaseException as problem:
                 os.write(2, f'container: {problem}\n'.encode())
             os._exit(125)
@@ -127,21 +142,19 @@ class Container:
         code = os.waitstatus_to_exitcode(status)
         os._exit(code if code >= 0 else 128 - code)
 
-    def _inner(self):
+    def _inner(self, binds, results):
         os.umask(0o022)
         mount(None, '/', flags=MS_REC | MS_PRIVATE)
         root = '/tmp'  # any folder: the tmpfs lies over it in this namespace only
-        binds = {inside: os.open(os.path.realpath(path), os.O_PATH) for inside, path in self.binds.items()}
-        results = os.open(self.results, os.O_PATH)
         mount('tmpfs', root, 'tmpfs', MS_NOSUID | MS_NODEV, 'size=16m,mode=755')
         for inside, fd in binds.items():
             place = root + inside
             os.makedirs(os.path.dirname(place), exist_ok=True)
             os.close(os.open(place, os.O_CREAT | os.O_WRONLY, 0o644))
-            mount(f'/proc/self/fd/{fd}', place, flags=MS_BIND)
+            attach(fd, place)
         for folder in ('/results', '/proc', '/dev', '/old'):
             os.makedirs(root + folder, exist_ok=True)
-        mount(f'/proc/self/fd/{results}', root + '/results', flags=MS_BIND)
+        attach(results, root + '/results')
         for device in ('null', 'zero', 'urandom'):
             os.close(os.open(f'{root}/dev/{device}', os.O_CREAT | os.O_WRONLY, 0o644))
             mount(f'/dev/{device}', f'{root}/dev/{device}', flags=MS_BIND)
