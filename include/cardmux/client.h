@@ -6,6 +6,8 @@
  * process that opened it (in a forked child every call returns SDR_INARGERR). No call makes a system call except open,
  * close, a doorbell where the back end sleeps, and waiting. Payload is built in place in a slot, and the result
  * replaces it there, so a request in flight when the back end restarts ends with SDR_COMMFAIL; the next one works.
+ * Where the host side itself is gone (daemon stopped, device unplugged) every request in flight ends with SDR_COMMFAIL
+ * too, and cardmux_submit takes no more: close the client and open another.
  *
  * Errors: SDR_ codes of cardmux/sdf.h. Lengths are bytes.
  */
