@@ -260,6 +260,7 @@ void region_attach(struct broker *broker, const struct handover *message, const 
 void region_gone(struct broker *broker, uint64_t id);
 void regions_drop(struct broker *broker, struct tenant *tenant); /* all of a tenant, whose doors are closed */
 /* Tells its front end that nobody will look at it again: a VM whose tenant was removed has no other way to know. */
+void regions_mend(struct broker *broker); /* says again what tenants overwrote; about once a second */
 void region_say_closed(const struct region *region);
 void region_release(struct broker *broker, struct region *region); /* frees it where gone and without jobs */
 bool channel_reset_wanted(const struct channel *channel);

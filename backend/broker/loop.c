@@ -24,6 +24,7 @@
 #define EVENTS_MAX      64
 #define LOOKS_FREE      8u /* looks at empty rings that a tenant's turn may take for nothing */
 #define IDLE_MS         1000
+#define MEND_NS         1000000000u
 
 static unsigned channel_turn(struct broker *broker, struct channel *channel)
 {
@@ -238,7 +239,7 @@ unsigned broker_pass(struct broker *broker, bool events)
 int broker_loop(struct broker *broker)
 {
     struct wait_input wait = {.mode = broker->config->wait};
-    uint64_t idle_since = 0, events_at = 0;
+    uint64_t idle_since = 0, events_at = 0, mended_at = 0;
     if (!guard_start())
         broker_log("no timer: a tenant that makes its eventfds block can stop the broker: %m");
     while (!broker->ending) {
@@ -247,6 +248,10 @@ int broker_loop(struct broker *broker)
             did += events_take(broker, 0);
             wait.crowded = crowded_tell(broker);
             events_at = broker->now;
+            if (broker->now - mended_at > MEND_NS) {
+                regions_mend(broker);
+                mended_at = broker->now;
+            }
         }
         if (did) {
             idle_since = 0;

@@ -15,11 +15,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void header_write(struct broker *broker, struct region *region)
+static struct cm_header header_of(const struct broker *broker, const struct region *region)
 {
     struct cm_header header = {.magic = CM_MAGIC,
                                .version = CM_LAYOUT_VERSION,
                                .qp_count = region->qp_count,
+                               .generation = broker->generation,
                                .region_size = (uint32_t)region->all.size,
                                .slots = CM_SLOTS,
                                .slot_size = CM_SLOT_SIZE,
@@ -28,9 +29,49 @@ static void header_write(struct broker *broker, struct region *region)
                                .state = CM_DOOR_OPEN,
                                .deadline_ms = broker->config->deadline_ms};
     memcpy(header.tenant, region->tenant->record.name, sizeof region->tenant->record.name);
+    return header;
+}
+
+static void header_write(struct broker *broker, struct region *region)
+{
+    struct cm_header header = header_of(broker, region);
+    header.generation = 0;
     shm_store64(region->all, offsetof(struct cm_header, generation), 0);
     shm_copy_out(region->all, 0, &header, sizeof header);
     shm_store64(region->all, offsetof(struct cm_header, generation), broker->generation);
+}
+
+/* A word of ours that the tenant overwrote. Written only where it differs, so that an honest guest's pages stay clean.
+ */
+static void mend32(struct shm_span qp, size_t off, uint32_t value)
+{
+    if (shm_load32(qp, off) != value)
+        shm_store32(qp, off, value);
+}
+
+/*
+ * A guest can overwrite the words that the broker tells it with, and hurts nobody but itself; but its next boot, in the
+ * same QEMU with the same memory, has done nothing wrong. So the broker says again what it said, about once a second.
+ */
+void regions_mend(struct broker *broker)
+{
+    for (unsigned t = 0; t < broker->tenant_count; t++)
+        for (struct region *region = broker->tenants[t]->regions; region; region = region->next) {
+            if (region->gone)
+                continue;
+            struct cm_header now, meant = header_of(broker, region);
+            shm_copy_in(&now, region->all, 0, sizeof now);
+            if (memcmp(&now, &meant, sizeof now))
+                header_write(broker, region);
+            for (unsigned i = 0; i < region->qp_count; i++) {
+                struct channel *channel = &region->channels[i];
+                if (shm_load64(channel->qp, offsetof(struct cm_control, generation)) != broker->generation)
+                    shm_store64(channel->qp, offsetof(struct cm_control, generation), broker->generation);
+                mend32(channel->qp, offsetof(struct cm_control, epoch), channel->epoch);
+                mend32(channel->qp, offsetof(struct cm_control, broker_sleeps), !channel->active);
+                mend32(channel->qp, offsetof(struct cm_control, crowded), channel->crowded);
+            }
+        }
 }
 
 bool channel_reset_wanted(const struct channel *channel)

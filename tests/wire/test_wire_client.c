@@ -12,6 +12,8 @@
 
 #include "cardmux/client.h"
 #include "cardmux/sdf.h"
+#include "frontend/reach/reach.h"
+#include "proto/layout.h"
 #include "tests/wire/harness.h"
 
 static struct cardmux_client *open_client(struct wire *wire, unsigned tenant, const char *reach, enum cardmux_wait wait)
@@ -152,6 +154,31 @@ static void test_late_close_frees(void **state)
     wire_stop(wire);
 }
 
+/* A guest that overwrote the broker's words (and then rebooted with the same memory) is told again. */
+static void test_words_are_mended(void **state)
+{
+    (void)state;
+    struct wire *wire = wire_start(&(struct wire_options){.card = "null"});
+    struct reach *reach = NULL;
+    char text[REACH_TEXT] = "";
+    assert_int_equal(reach_unix.open(wire_socket(wire, 0, "unix"), &reach, text), SDR_OK);
+    size_t generation = offsetof(struct cm_control, generation), sleeps = offsetof(struct cm_control, broker_sleeps);
+    uint64_t right = 0;
+    for (int tries = 0; tries < 500 && !(right = shm_load64(reach->header, offsetof(struct cm_header, generation)));
+         tries++)
+        usleep(10000);
+    assert_true(right != 0);
+    shm_store64(reach->qp, generation, ~right);
+    shm_store32(reach->qp, sleeps, 77);
+    for (int tries = 0;
+         tries < 500 && (shm_load64(reach->qp, generation) != right || shm_load32(reach->qp, sleeps) == 77); tries++)
+        usleep(10000);
+    assert_true(shm_load64(reach->qp, generation) == right);
+    assert_int_not_equal(shm_load32(reach->qp, sleeps), 77);
+    reach->driver->close(reach);
+    wire_stop(wire);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +186,7 @@ int main(void)
         cmocka_unit_test(test_tenants_apart),
         cmocka_unit_test(test_broker_restart),
         cmocka_unit_test(test_late_close_frees),
+        cmocka_unit_test(test_words_are_mended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
