@@ -5,9 +5,11 @@
 
 BUILD  ?= build
 PREFIX ?= /usr/local
+# below PREFIX; said, since meson's own guess needs dpkg-dev to be a place where Debian looks for libraries
+LIBDIR ?= lib
 
 build: setup
-	@test -f $(BUILD)/build.ninja || meson setup --prefix=$(PREFIX) $(BUILD)
+	@test -f $(BUILD)/build.ninja || meson setup --prefix=$(PREFIX) --libdir=$(LIBDIR) $(BUILD)
 	@ninja -C $(BUILD)
 	@tools/link-outputs $(BUILD)
 
@@ -32,7 +34,9 @@ fuzz: setup
 	@tools/run-fuzz $(ARGS)
 
 install: build
+	@meson configure --prefix=$(PREFIX) --libdir=$(LIBDIR) $(BUILD)
 	@ninja -C $(BUILD) install
+	@test -n "$(DESTDIR)" -o "$$(id -u)" -ne 0 || ldconfig
 
 clean:
 	@rm -rf build build-*

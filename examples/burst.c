@@ -3,7 +3,7 @@
  * burst.c: many requests in flight with cardmux/client.h. Signs COUNT digests with SM2 key index 1 of this tenant's
  * virtual card (the index has no access code) and has the card verify each signature.
  *
- *     cc burst.c -lsdf && ./a.out 1000
+ *     cc burst.c $(pkg-config --cflags --libs libsdf) && ./a.out 1000
  *
  * One thread, no callbacks: take a slot, fill it, submit; poll; go on. A finished signature is at once turned into a
  * verification in the same slot, so both kinds are in flight together.
