@@ -1,0 +1,280 @@
+/* covers: backend/broker/intake.c backend/broker/session.c backend/broker/ops_data.c backend/broker/ops_key.c */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The broker against a tenant's memory. Card, vault, two workers and one tenant with keys are made once; each input has
+ * a region of its own and is a program of steps: a submission with fields that make sense, one of raw bytes, words
+ * written anywhere in the region, another epoch, passes of the broker, the region's end. Passes are made on this
+ * thread (broker_pass), the workers' only after a step that waits for them, so that a run can be repeated. At the end
+ * the region goes, and sessions, handles, jobs and mappings with it: what is left is a finding.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "backend/broker/broker.h"
+#include "tests/wire/populate.h"
+
+#define STEPS 96
+
+static struct broker broker;
+static struct daemon_config config = {
+    .card = "soft", .wait = WAIT_SLEEP, .deadline_ms = 1000, .workers = 2, .code_attempts = 1000000};
+static char dir[64];
+static int keeper;
+
+struct program {
+    const uint8_t *at;
+    size_t left;
+    struct shm_span all, qp;
+    uint32_t epoch, pos, session, key;
+    uint32_t cq_pos;
+};
+
+static void must(int condition)
+{
+    if (!condition)
+        abort();
+}
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk)
+{
+    (void)status;
+    (void)kind;
+    (void)walk;
+    return remove(path);
+}
+
+/* Before libcrypto's own end (it is registered later, so it runs earlier): threads, keys and card go as they should,
+ * and what is left then is a leak. */
+static void end_once(void)
+{
+    broker_end(&broker);
+    while (broker.tenant_count)
+        tenant_remove(&broker, broker.tenants[0]);
+    while (broker.free_jobs) {
+        struct job *next = broker.free_jobs->next;
+        free(broker.free_jobs);
+        broker.free_jobs = next;
+    }
+    broker.driver->close(broker.card);
+}
+
+static void leave(void)
+{
+    nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void start_once(void)
+{
+    int pair[2];
+    char text[512] = "";
+    uint8_t master[VAULT_MASTER_KEY] = {1};
+    const char *base = getenv("TMPDIR");
+    snprintf(dir, sizeof dir, "%.30s/cardmux-fuzz-XXXXXX", base ? base : "/tmp");
+    must(mkdtemp(dir) != NULL);
+    atexit(leave);
+    populate(dir, master, 1);
+    must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0);
+    keeper = pair[0];
+    struct broker_start start = {.config = &config, .keeper_fd = pair[1], .admin_fd = -1, .master = master};
+    if (!broker_init(&broker, &start) || !broker_open_card(&broker, text) ||
+        !broker_open_vault(&broker, dir, master, text)) {
+        fprintf(stderr, "fuzz_broker: %s\n", text);
+        abort();
+    }
+    atexit(end_once);
+}
+
+static uint32_t take(struct program *in, unsigned bytes)
+{
+    uint32_t value = 0;
+    while (bytes-- && in->left) {
+        value = value << 8 | *in->at++;
+        in->left--;
+    }
+    return value;
+}
+
+/* What the front end would learn from completions: its session, its key. */
+static void look(struct program *in)
+{
+    struct cm_cqe cqe;
+    while (cm_entry_take(in->qp, CM_QP_CQ, in->cq_pos, &cqe)) {
+        in->cq_pos++;
+        if (cqe.status == SDR_OK && cqe.op == CM_OP_SESSION_OPEN)
+            in->session = cqe.value;
+        else if (cqe.status == SDR_OK && cqe.value)
+            in->key = cqe.value;
+    }
+}
+
+static void passes(struct program *in, unsigned n)
+{
+    while (n--)
+        broker_pass(&broker, true);
+    look(in);
+}
+
+static void workers_wait(struct program *in)
+{
+    for (unsigned i = 0; broker.tasks && i < 100000; i++) {
+        if (!broker_pass(&broker, true))
+            usleep(100);
+    }
+    must(!broker.tasks);
+    look(in);
+}
+
+static void publish(struct program *in, struct cm_sqe *sqe)
+{
+    sqe->generation = broker.generation;
+    sqe->epoch = in->epoch;
+    sqe->pos = in->pos;
+    cm_entry_publish(in->qp, CM_QP_SQ, in->pos++, sqe);
+}
+
+static void submit_likely(struct program *in)
+{
+    static const uint32_t algs[] = {SGD_SM2_1,   SGD_SM4_ECB, SGD_SM4_CBC, SGD_SM3,
+                                    SGD_SM4_CTR, SGD_SM4_MAC, SGD_SHA256,  0xdead};
+    struct cm_sqe sqe = {.op = (uint16_t)(take(in, 1) % (CM_OP_END + 1)), .tag = in->pos};
+    const struct cm_op_info *info = cm_op_info(sqe.op);
+    uint8_t choice = (uint8_t)take(in, 1), more = (uint8_t)take(in, 1);
+    sqe.slot = more % CM_SLOTS;
+    if (info) {
+        sqe.session = info->fields & F_SESSION ? in->session : 0;
+        sqe.alg = info->fields & F_ALG ? algs[choice & 7] : 0;
+        sqe.param_len = choice & 8 ? info->param_max : info->param_min;
+        sqe.data_len = choice & 16 ? info->data_max : info->data_min;
+        sqe.key = !(info->fields & F_KEY) ? 0 : choice & 32 ? in->key : 1 + (more >> 6 & 1);
+        sqe.arg = !(info->fields & F_ARG) ? 0 : choice & 64 ? 128 : choice & 128 ? more & 3u : 256;
+    }
+    publish(in, &sqe);
+}
+
+static void submit_raw(struct program *in)
+{
+    uint8_t bytes[64];
+    struct cm_sqe sqe;
+    for (unsigned i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)take(in, 1);
+    memcpy(&sqe, bytes, sizeof sqe);
+    publish(in, &sqe);
+}
+
+static void write_words(struct program *in)
+{
+    size_t base = take(in, 1) % 8, off = take(in, 3);
+    size_t places[] = {0, CM_QP_SQ, CM_QP_CQ, CM_QP_PARAMS, CM_QP_PAYLOAD, CM_QP_PARAMS, CM_QP_SQ, 0};
+    for (unsigned n = take(in, 1) % 16 + 1; n; n--, off += 4)
+        shm_store32(in->qp, (places[base] + off % (base == 0 || base == 7 ? 192 : 32768)) & ~(size_t)3, take(in, 4));
+}
+
+static void epoch_change(struct program *in, uint32_t epoch)
+{
+    shm_store32(in->qp, offsetof(struct cm_control, epoch_wanted), epoch);
+    passes(in, 2);
+    if (shm_load32(in->qp, offsetof(struct cm_control, epoch)) == epoch) {
+        in->epoch = epoch;
+        in->pos = in->cq_pos = 1;
+        cm_ring_clear(in->qp, CM_QP_CQ);
+    }
+}
+
+/* What a workload begins with, so that a mutated input need not find it. */
+static void prepare(struct program *in)
+{
+    struct cm_sqe open = {.op = CM_OP_SESSION_OPEN};
+    epoch_change(in, 1);
+    publish(in, &open);
+    passes(in, 1);
+    struct cm_sqe right = {.op = CM_OP_RIGHT_GET, .session = in->session, .key = 1};
+    struct cm_sqe make = {
+        .op = CM_OP_KEY_GENERATE_KEK, .session = in->session, .key = 1, .alg = SGD_SM4_ECB, .arg = 128};
+    publish(in, &right);
+    publish(in, &make);
+    passes(in, 1);
+}
+
+static void step(struct program *in, uint64_t id)
+{
+    switch (take(in, 1) & 15) {
+    default:
+        submit_likely(in);
+        passes(in, 1);
+        break;
+    case 8: /* without a pass: several in one */
+        submit_likely(in);
+        break;
+    case 9:
+        submit_raw(in);
+        break;
+    case 10:
+    case 11:
+        write_words(in);
+        passes(in, 1);
+        break;
+    case 12:
+        epoch_change(in, take(in, 1) % 4);
+        break;
+    case 13:
+        workers_wait(in);
+        break;
+    case 14:
+        passes(in, take(in, 1) % 8);
+        break;
+    case 15:
+        if (take(in, 1) < 16)
+            region_gone(&broker, id); /* with whatever is in flight */
+        else
+            prepare(in);
+        break;
+    }
+}
+
+static void attach(struct program *in, uint64_t id)
+{
+    int fds[3] = {memfd_create("fuzz", MFD_CLOEXEC), eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
+                  eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+    struct handover message = {.type = HANDOVER_REGION,
+                               .tenant = broker.tenants[0]->record.id,
+                               .region = id,
+                               .transport = TRANSPORT_UNIX,
+                               .qp_count = 1,
+                               .region_size = CM_REGION_UNIX};
+    must(fds[0] >= 0 && fds[1] >= 0 && fds[2] >= 0 && ftruncate(fds[0], CM_REGION_UNIX) == 0);
+    void *map = mmap(NULL, CM_REGION_UNIX, PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
+    must(map != MAP_FAILED);
+    in->all = shm_span_of(map, CM_REGION_UNIX);
+    in->qp = shm_sub(in->all, CM_QP_OFFSET(0), CM_QP_SIZE);
+    region_attach(&broker, &message, fds);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static uint64_t id;
+    struct program in = {.at = data, .left = size, .pos = 1, .cq_pos = 1};
+    struct handover dropped;
+    if (!dir[0])
+        start_once();
+    attach(&in, ++id);
+    prepare(&in);
+    for (unsigned i = 0; i < STEPS && in.left; i++)
+        step(&in, id);
+    workers_wait(&in);
+    region_gone(&broker, id);
+    const struct tenant *tenant = broker.tenants[0];
+    must(!tenant->regions && !tenant->working && !tenant->in_card && !tenant->active_count);
+    must(!tenant->counters.sessions && !tenant->counters.handles && !tenant->counters.regions);
+    must(!broker.active && !broker.active_tenants && !broker.active_channels);
+    must(recv(keeper, &dropped, sizeof dropped, 0) == sizeof dropped && dropped.region == id);
+    munmap((void *)in.all.base, in.all.size);
+    return 0;
+}
