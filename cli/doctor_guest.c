@@ -33,9 +33,15 @@ static void check_conf(struct doctor *doctor)
         return;
     }
     ssize_t n = fd < 0 ? -1 : read(fd, bytes, sizeof bytes);
-    const char *wrong = n < 0                ? strerror(errno)
-                        : n > (int)CONF_SIZE ? "the file is too long"
-                                             : conf_parse(bytes, (size_t)n, &conf, &line);
+    if (n < 0) {
+        const char *named = getenv("CARDMUX_SOCKET");
+        doctor_note(doctor, "client.conf", named && *named ? FINDING_WARN : FINDING_FAIL,
+                    "let every user read it, and search its directory", CONF_FILE ": %s", strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    const char *wrong = n > (int)CONF_SIZE ? "the file is too long" : conf_parse(bytes, (size_t)n, &conf, &line);
     if (wrong)
         doctor_note(doctor, "client.conf", FINDING_FAIL, "lines are: socket = PATH, reach = NAME, # remark",
                     CONF_FILE ", line %u: %s", line, wrong);

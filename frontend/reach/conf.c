@@ -99,13 +99,12 @@ static uint32_t take_env(const char *name, char into[CONF_VALUE], char *text)
 uint32_t conf_load(struct conf *conf, char *text)
 {
     memset(conf, 0, sizeof *conf);
-    uint32_t code = load_file(conf, text);
+    /* A socket named in the environment is not to be undone by a file that prefers another way, so the file has
+       nothing left to say; it may be one that this user cannot read. */
+    const char *socket = secure_getenv("CARDMUX_SOCKET");
+    uint32_t code = socket && *socket ? SDR_OK : load_file(conf, text);
     if (code != SDR_OK)
         return code;
-    /* A socket named in the environment is not to be undone by a file that prefers another way. */
-    const char *socket = secure_getenv("CARDMUX_SOCKET");
-    if (socket && *socket)
-        conf->reach[0] = 0;
     code = take_env("CARDMUX_SOCKET", conf->socket, text);
     if (code == SDR_OK)
         code = take_env("CARDMUX_REACH", conf->reach, text);

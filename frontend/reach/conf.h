@@ -4,7 +4,8 @@
  *
  * The file: one `word = value` a line, words `socket` (a path that begins with /) and `reach` (a name as in
  * CARDMUX_REACH), each at most once; blank lines and lines whose first sign is # are passed over. Anything else is an
- * error with its line's number, and no default is taken in its place. The environment goes before the file.
+ * error with its line's number, and no default is taken in its place. The environment goes before the file,
+ * which is not even opened where CARDMUX_SOCKET is set.
  */
 #ifndef CARDMUX_REACH_CONF_H
 #define CARDMUX_REACH_CONF_H
