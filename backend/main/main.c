@@ -7,6 +7,7 @@
 #include "backend/main/config.h"
 #include "backend/main/keeper.h"
 #include "backend/transport/say.h"
+#include "cardmux/card.h"
 
 enum {
     STATUS_FAILED = 1,
@@ -78,6 +79,21 @@ static int options_read(struct options *options, int argc, char **argv)
     return optind < argc ? usage_error("takes no arguments but options") : -1;
 }
 
+/* config.c knows no cards: the tool reads the configuration too, and has none. */
+static bool driver_known(const char *file, const char *driver)
+{
+    char known[200] = "";
+    if (card_driver_find(driver)) {
+        return true;
+    }
+    for (size_t i = 0, used = 0; card_drivers[i] && used < sizeof(known); i++) {
+        used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s", i ? ", " : "", card_drivers[i]->name);
+    }
+    say("%s: there is no card driver %.60s; known are %s: give one as `driver` in the card's section",
+        file ? file : CONFIG_DEFAULT_FILE, driver, known);
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {.ready_fd = -1};
@@ -89,6 +105,8 @@ int main(int argc, char **argv)
     }
     if (config_load(&config, options.config, text)) {
         say("%s", text);
+        result = STATUS_FAILED;
+    } else if (!driver_known(options.config, config.daemon.card)) {
         result = STATUS_FAILED;
     } else if (options.check) {
         printf("%s: good\n", options.config ? options.config : CONFIG_DEFAULT_FILE);
