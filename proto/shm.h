@@ -80,6 +80,13 @@ static inline void shm_store32(struct shm_span span, size_t off, uint32_t value)
         atomic_store_explicit(word, value, memory_order_release);
 }
 
+static inline void shm_put32(struct shm_span span, size_t off, uint32_t value) /* relaxed */
+{
+    _Atomic uint32_t *word = shm_word32(span, off);
+    if (word)
+        atomic_store_explicit(word, value, memory_order_relaxed);
+}
+
 static inline uint64_t shm_load64(struct shm_span span, size_t off) /* acquire */
 {
     if ((off & 7) || !range_ok(off, 8, span.size))

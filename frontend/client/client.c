@@ -29,7 +29,7 @@ _Static_assert((int)CARDMUX_ECHO == CM_OP_ECHO && (int)CARDMUX_RANDOM == CM_OP_R
                    (int)CARDMUX_KEY_DESTROY == CM_OP_KEY_DESTROY,
                "numbers of the operation table");
 
-#define GLANCES 64u
+#define GLANCES 128u
 
 #define EMPTY_POLLS 65536u /* polls without waiting between two looks whether the host side is alive */
 
@@ -282,6 +282,7 @@ static size_t take_ready(struct cardmux_client *client, struct cardmux_completio
             continue;
         }
         client->flying &= ~bit;
+        cm_slot_prefetch(client->queue.qp, cqe.tag, cqe.data_len);
         struct cardmux_completion *to = &out[n++];
         to->user = client->user[cqe.tag];
         to->status = cqe.status;
@@ -360,7 +361,8 @@ static bool glance(const struct cardmux_client *client, uint32_t want)
     for (unsigned i = 0; i < GLANCES; i++) {
         if (shm_load32(queue->qp, off) == at)
             return true;
-        cpu_pause();
+        if (i >= GLANCES / 2)
+            cpu_pause();
     }
     return false;
 }
