@@ -44,7 +44,7 @@ struct cm_op_info {
 const struct cm_op_info *cm_op_info(uint32_t op);
 
 /* What the gate finds wrong with a submission, by itself: lengths, unused fields, flags. The rest (session, key,
-   policy) is the broker's to look up, and counted by it under the other names. */
+   right) is the broker's to look up, and counted by it under the other names. */
 enum cm_gate {
     CM_GATE_OK = 0,
     CM_GATE_OP,      /* no such operation */
@@ -61,7 +61,6 @@ enum cm_gate {
     CM_GATE_ALG,     /* algorithm unknown, or not the card's */
     CM_GATE_ARG,     /* argument out of range */
     CM_GATE_STEP,    /* wrong order of calls */
-    CM_GATE_POLICY,  /* the tenant is not allowed to */
     CM_GATE_LIMIT,   /* a limit of the tenant is reached */
     CM_GATE_END
 };

@@ -185,10 +185,6 @@ static void admit(struct broker *broker, struct channel *channel, const struct c
             return;
         }
     }
-    if (channel->tenant->gone || channel->tenant->record.flags & VAULT_TENANT_DISABLED) {
-        reject(channel, sqe, CM_GATE_POLICY, SDR_NOTSUPPORT);
-        return;
-    }
     start(broker, channel, sqe, session);
 }
 
