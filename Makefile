@@ -10,7 +10,7 @@ LIBDIR ?= lib
 
 build: setup
 	@test -f $(BUILD)/build.ninja || meson setup --prefix=$(PREFIX) --libdir=$(LIBDIR) $(BUILD)
-	@ninja -C $(BUILD)
+	@umask 022 && ninja -C $(BUILD)
 	@tools/link-outputs $(BUILD)
 
 # Installs the Debian packages that are missing, and nothing else; says nothing when there is nothing to do.

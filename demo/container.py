@@ -10,6 +10,7 @@ ends with the process: nothing is mounted outside of its mount namespace, and th
 """
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -53,11 +54,9 @@ def libraries(*programs):
     for program in programs:
         listing = subprocess.run(['ldd', program], capture_output=True, text=True).stdout  # nothing if static
         for line in listing.splitlines():
-            words = line.split()
-            if '=>' in words and words[2].startswith('/'):
-                found[words[0]] = words[2]
-            elif words and words[0].startswith('/'):
-                found[words[0]] = words[0]
+            match = re.match(r'\s*(\S+) => (/.*) \(0x', line) or re.match(r'\s*((/.*)) \(0x', line)
+            if match:
+                found[match[1]] = match[2]
     return found
 
 

@@ -32,6 +32,9 @@ class GuestKernel:
     """image: vmlinuz; release: uname -r; headers: what KDIR takes."""
 
     def __init__(self):
+        if re.search(r"[\s:]", str(CACHE)):
+            raise RuntimeError(f"the kernel's build system takes no path like '{CACHE}': clone to one without spaces and "
+                               "colons, or name a folder in CARDMUX_VM_CACHE")
         version, packages = _packages()
         self.release = f"{version}-amd64"
         self.tree = CACHE / self.release
@@ -51,9 +54,10 @@ class GuestKernel:
             tree = Path(work) / "tree"
             for package in Path(work).glob("*.deb"):
                 _run("dpkg-deb", "-x", package, tree)
-            # The one absolute path in them; it must hold after the move below.
+            # The one absolute path in them; it must hold wherever the folder goes.
             makefile = tree / f"usr/src/linux-headers-{self.release}/Makefile"
-            makefile.write_text(makefile.read_text().replace(" /usr/src/", f" {self.tree}/usr/src/"))
+            here = "$(dir $(lastword $(MAKEFILE_LIST)))"
+            makefile.write_text(makefile.read_text().replace(" /usr/src/", f" {here}../"))
             os.rename(tree, self.tree)
 
     def modules(self, names):

@@ -78,7 +78,7 @@ class Archive:
             return
         said = subprocess.run(["ldd", str(path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
         for line in said.splitlines():
-            match = re.search(r"=> (/\S+) \(|^\s*(/\S+) \(", line)
+            match = re.search(r"=> (/.+) \(0x|^\s*(/.+) \(0x", line)
             if match:
                 library = match.group(1) or match.group(2)
                 loader = library if match.group(2) else f"/lib/{os.path.basename(library)}"
