@@ -3,8 +3,8 @@
  * layout.h: the region, the shared memory between one tenant's front end and the broker. Little-endian. The kernel
  * module for guests includes this file too (with CM_KERNEL), so it has only integers.
  *
- *   offset 0          header page: written by the broker only, and said again where a tenant overwrote it. Padded to 64 KiB, so that a guest with
- * 64 KiB pages can map it apart from what follows 64 KiB + i * 1088 KiB   queue pair i:
+ *   offset 0          header page: written by the broker only, and said again where a tenant overwrote it. Padded to 64
+ * KiB, so that a guest with 64 KiB pages can map it apart from what follows 64 KiB + i * 1088 KiB   queue pair i:
  *       + 0           control page: three cache lines that matter (below)
  *       + 4 KiB       submission ring, 64 entries of 64 bytes
  *       + 8 KiB       completion ring, 64 entries of 64 bytes
