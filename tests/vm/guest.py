@@ -23,6 +23,8 @@ CODE = "12345678"  # of SM2 index 2, as the SDF cases expect it
 PROGRAMS = {f"/bin/{name}": BUILD / "tests" / where / name
             for name, where in (("sdf_run", "clients"), ("sdf_load", "clients"), ("reach_probe", "vm"))}
 
+CARDMUX = BUILD / "bin/cardmux"
+
 # Each command line runs in a shell of its own, in the background, so that several can be under way.
 AGENT = """
 stty -echo </dev/console
