@@ -38,6 +38,10 @@ for _ in range(24):
     seeds.append(program)
 seeds += [bytes([RAW]) + dice.randbytes(64) + passes for _ in range(8)]
 
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'traffic.hex')) as file:
+    traffic = [bytes.fromhex(line) for line in file]  # what libsdf.so really sends
+seeds += [b''.join(bytes([RAW]) + entry + passes for entry in traffic[at:at + 16]) for at in range(0, len(traffic), 16)]
+
 for number, content in enumerate(seeds):
     with open(os.path.join(sys.argv[1], f'life-{number:03}'), 'wb') as file:
         file.write(content)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""gate.py FOLDER: for each operation a submission that passes the gate, and one for each way to be refused."""
+"""gate.py FOLDER: what libsdf.so really sends (traffic.hex), and for each operation a submission that passes the gate, and one for each way to be refused."""
 import os
 import re
 import struct
@@ -23,6 +23,8 @@ for row in re.findall(r'^OP\(([^()]*)\)', text, re.M):
     seeds[name] = sqe(int(number), param=int(pmin), data=int(dmin), **used)
 seeds.update(none=sqe(9999), flags=sqe(1, flags=1), slot=sqe(1, slot=64), busy=sqe(1) + struct.pack('<Q', 8),
              param=sqe(1, param=1), data=sqe(1, data=16385), field=sqe(1, key=1), iv=sqe(1, iv=b'\1' * 16))
+with open(os.path.join(here, 'traffic.hex')) as file:
+    seeds.update({f'traffic-{number:03}': bytes.fromhex(line) for number, line in enumerate(file)})
 for name, seed in seeds.items():
     with open(os.path.join(sys.argv[1], name), 'wb') as file:
         file.write(seed)
