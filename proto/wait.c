@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/wait.h"
 
-#define SPIN_MIN_NS  20000u  /* twice a wake-up: sleeping is never cheaper than this */
-#define SPIN_MAX_NS  400000u /* an SM2 operation; beyond it a wake-up is lost in the noise */
-#define YIELD_MIN_NS 100000u /* after spinning, or instead of it where crowded */
+#define SPIN_MIN_NS  20000u   /* twice a wake-up: sleeping is never cheaper than this */
+#define SPIN_MAX_NS  400000u  /* an SM2 operation; after it the core is given away at each look */
+#define AWAIT_MAX_NS 2000000u /* an answer expected later than this is worth a wake-up */
+#define YIELD_MIN_NS 100000u  /* beyond what was expected */
 #define EXPECT_MAX   10000000u
 
 enum wait_action wait_decide(const struct wait_input *in)
@@ -15,14 +16,15 @@ enum wait_action wait_decide(const struct wait_input *in)
     if (in->mode == WAIT_POLL)
         return in->crowded || (in->looks & 0x3ff) == 0x3ff ? WAIT_DO_YIELD : WAIT_DO_SPIN;
 
-    uint64_t spin = in->expected_ns * 2;
-    if (spin > SPIN_MAX_NS)
-        spin = in->expected_ns < SPIN_MAX_NS ? SPIN_MAX_NS : 0; /* for at least the expected time, or not at all */
-    else if (spin < SPIN_MIN_NS)
-        spin = SPIN_MIN_NS;
-    if (in->waited_ns < spin)
+    /* for at least the expected time, or not at all */
+    uint64_t await = in->expected_ns > AWAIT_MAX_NS ? 0 : in->expected_ns * 2;
+    if (in->crowded)
+        await *= 3; /* others have their turns meanwhile; sleeping would cost them a wake-up */
+    if (await < SPIN_MIN_NS && in->expected_ns <= AWAIT_MAX_NS)
+        await = SPIN_MIN_NS;
+    if (in->waited_ns < await && in->waited_ns < SPIN_MAX_NS && in->expected_ns < SPIN_MAX_NS)
         return in->crowded ? WAIT_DO_YIELD : WAIT_DO_SPIN;
-    if (in->waited_ns < spin + YIELD_MIN_NS)
+    if (in->waited_ns < await + YIELD_MIN_NS)
         return WAIT_DO_YIELD;
     return WAIT_DO_ANNOUNCE;
 }

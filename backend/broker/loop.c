@@ -15,10 +15,11 @@
 #include <sched.h>
 #include <unistd.h>
 
-#define QUANTUM_NS      100000
-#define WEIGHT_DEFAULT  100
-#define BURST           8u     /* submissions of one channel at a time */
-#define EVENTS_EVERY_NS 50000u /* how late a doorbell may be seen while others keep us busy */
+#define QUANTUM_NS     100000
+#define WEIGHT_DEFAULT 100
+#define BURST          8u /* submissions of one channel at a time */
+#define EVENTS_EVERY_NS                                                                                                \
+    200000u /* how late a doorbell may be seen while others keep us busy; a look costs half a microsecond */
 #define CHANNEL_IDLE_NS 1000000u
 #define POLL_IDLE_NS    10000000000u /* a polling broker gives up the core after so long */
 #define EVENTS_MAX      64

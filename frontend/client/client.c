@@ -29,7 +29,7 @@ _Static_assert((int)CARDMUX_ECHO == CM_OP_ECHO && (int)CARDMUX_RANDOM == CM_OP_R
                    (int)CARDMUX_KEY_DESTROY == CM_OP_KEY_DESTROY,
                "numbers of the operation table");
 
-#define GLANCES 128u
+#define GLANCES 64u
 
 #define EMPTY_POLLS 65536u /* polls without waiting between two looks whether the host side is alive */
 
@@ -304,7 +304,7 @@ static unsigned in_flight(const struct cardmux_client *client)
 static void wait_ready(struct cardmux_client *client, uint32_t want, uint64_t start, uint64_t limit_ns)
 {
     struct queue *queue = &client->queue;
-    struct wait_input in = {.mode = queue->wait, .expected_ns = client->expected_ns};
+    struct wait_input in = {.mode = queue->wait, .crowded = queue_crowded(queue), .expected_ns = client->expected_ns};
     uint32_t at = queue->cq_pos + want - 1;
     size_t off = cm_entry_offset(CM_QP_CQ, at) + 60;
     uint64_t alive_at = WAIT_BLOCK_MS * 1000000ull;
@@ -321,7 +321,7 @@ static void wait_ready(struct cardmux_client *client, uint32_t want, uint64_t st
             }
             in.crowded = queue_crowded(queue);
         } else if (!in.crowded) {
-            cpu_pause();
+            look_pause(in.waited_ns, in.expected_ns);
             continue;
         }
         switch (wait_decide(&in)) {
@@ -361,8 +361,7 @@ static bool glance(const struct cardmux_client *client, uint32_t want)
     for (unsigned i = 0; i < GLANCES; i++) {
         if (shm_load32(queue->qp, off) == at)
             return true;
-        if (i >= GLANCES / 2)
-            cpu_pause();
+        cpu_pause();
     }
     return false;
 }

@@ -132,7 +132,8 @@ static void sleep_once(struct link *link, uint64_t mine)
  * or the link died (SDR_COMMFAIL). */
 static uint32_t wait_any(struct link *link, uint64_t mine, uint64_t expected_ns)
 {
-    struct wait_input in = {.mode = link->queue.wait, .expected_ns = expected_ns};
+    struct wait_input in = {
+        .mode = link->queue.wait, .crowded = queue_crowded(&link->queue), .expected_ns = expected_ns};
     uint64_t start = monotonic_ns(), limit = queue_deadline_ns(&link->queue), alive_at = WAIT_BLOCK_MS * 1000000ull;
     for (;;) {
         if (any_landed(link, mine))
@@ -146,7 +147,7 @@ static uint32_t wait_any(struct link *link, uint64_t mine, uint64_t expected_ns)
         }
         in.looks++;
         if (!in.crowded && (in.looks & 15) && in.mode != WAIT_SLEEP) {
-            cpu_pause();
+            look_pause(in.waited_ns, expected_ns);
             continue;
         }
         in.waited_ns = monotonic_ns() - start;

@@ -131,6 +131,8 @@ uint64_t monotonic_ns(void);
    getpid would be a system call. */
 extern unsigned queue_forks;
 
+#define LOOK_CLOSE_NS 8000u
+
 static inline void cpu_pause(void)
 {
 #if defined(__x86_64__)
@@ -138,6 +140,14 @@ static inline void cpu_pause(void)
 #elif defined(__aarch64__)
     __asm__ volatile("yield");
 #endif
+}
+
+/* Between two looks. Long before the answer is due the looks are few: where two cores are threads of one, a spinner
+   takes from the card what it spends on looking. */
+static inline void look_pause(uint64_t waited_ns, uint64_t expected_ns)
+{
+    for (unsigned n = waited_ns + LOOK_CLOSE_NS < expected_ns ? 8 : 1; n; n--)
+        cpu_pause();
 }
 
 #endif

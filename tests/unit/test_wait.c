@@ -37,6 +37,12 @@ static const struct {
     {{WAIT_ADAPTIVE, false, false, 9, 399 * US, 390 * US}, WAIT_DO_SPIN, "bounded, but for at least the expected time"},
     {{WAIT_ADAPTIVE, false, false, 9, 401 * US, 390 * US}, WAIT_DO_YIELD, "the bound"},
     {{WAIT_ADAPTIVE, false, false, 1, 0, 400 * US}, WAIT_DO_YIELD, "too long to spin for: not at all"},
+    {{WAIT_ADAPTIVE, false, false, 1, 1099 * US, 500 * US}, WAIT_DO_YIELD, "but yield for twice as long"},
+    {{WAIT_ADAPTIVE, false, false, 1, 1101 * US, 500 * US}, WAIT_DO_ANNOUNCE, "and no longer"},
+    {{WAIT_ADAPTIVE, true, false, 1, 3099 * US, 500 * US},
+     WAIT_DO_YIELD,
+     "crowded: six times, others have their turns"},
+    {{WAIT_ADAPTIVE, true, false, 1, 3101 * US, 500 * US}, WAIT_DO_ANNOUNCE, "and no longer"},
     {{WAIT_ADAPTIVE, false, false, 1, 100 * US, 10 * MS}, WAIT_DO_ANNOUNCE, "too long to spin for: soon asleep"},
 };
 
@@ -49,11 +55,12 @@ static void test_rules(void **state)
 }
 
 /* Whatever is put in: who polls never announces, nobody blocks unannounced, a crowded waiter never spins, and who does
- * not poll is asleep within half a millisecond. */
+ * not poll is asleep within 13 ms. */
 static void test_bounds(void **state)
 {
     (void)state;
-    static const uint64_t times[] = {0, 1, 19999, 20000, 100000, 399999, 400000, 500000, 10 * MS, UINT64_MAX};
+    static const uint64_t times[] = {0,      1,      19999,  20000,   100000,  399999,
+                                     400000, 500000, 2 * MS, 10 * MS, 13 * MS, UINT64_MAX};
     size_t n = sizeof times / sizeof *times;
     for (unsigned bits = 0; bits < 4; bits++)
         for (int mode = WAIT_ADAPTIVE; mode <= WAIT_POLL; mode++)
@@ -66,7 +73,7 @@ static void test_bounds(void **state)
                         continue;
                     if (mode == WAIT_POLL)
                         assert_true(action == WAIT_DO_SPIN || action == WAIT_DO_YIELD);
-                    else if (times[w] >= 500000)
+                    else if (times[w] >= 13 * MS)
                         assert_int_equal(action, WAIT_DO_ANNOUNCE);
                     if (in.crowded)
                         assert_int_not_equal(action, WAIT_DO_SPIN);
