@@ -5,6 +5,7 @@
  *
  *     region_scribbler SECONDS SEED [mend]
  *
+ *   at first          each class of bad submission once (raw.h), the tenant's limit of sessions being MAX_SESSIONS
  *   half of the time  submissions of right generation, epoch and position with likely and unlikely fields, changed,
  * with their payload, while the broker has them the other half    random words and blocks over everything: header,
  * control pages, rings, parameters, payload; and all vectors of all peers are rung, those that do not exist too
@@ -23,9 +24,11 @@
 #include "frontend/reach/ivshmem/pci.h"
 #include "proto/ops.h"
 #include "proto/ring.h"
+#include "tests/wire/raw.h"
 
 #define CONTROL(field) offsetof(struct cm_control, field)
 #define DOORBELL       3 /* register, in words */
+#define MAX_SESSIONS   64
 
 struct attack {
     struct shm_span all;
@@ -168,6 +171,9 @@ int main(int argc, char **argv)
         puts("SCRIBBLER cannot map the device");
         return 3;
     }
+    struct raw raw;
+    raw_of_device(&raw, attack.all, 0, &attack.registers[DOORBELL], attack.header.host_peer << 16);
+    attack_each_reason(&raw, MAX_SESSIONS);
     for (uint32_t i = 0; i < CM_QP_MAX; i++)
         if (!attach(&attack, i, 1 + roll(&attack, 1u << 30))) {
             printf("SCRIBBLER gets no epoch on pair %u\n", i);

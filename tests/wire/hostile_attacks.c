@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "cardmux/sdf.h"
-#include "tests/wire/hostile.h"
+#include "tests/wire/raw.h"
 
 #define WRONG_CODE "wrong, always"
 
