@@ -3,8 +3,8 @@
 #include <stddef.h>
 
 static const struct cm_op_info table[] = {
-#define OP(number, NAME, function, pmin, pmax, dmin, dmax, fields, traits)                                             \
-    [number] = {#NAME, function, pmin, pmax, dmin, dmax, fields, traits},
+#define OP(number, NAME, function, pmin, pmax, dmin, dmax, fields, traits, class, alg)                                 \
+    [number] = {#NAME, function, pmin, pmax, dmin, dmax, fields, traits, class, alg},
 #include "proto/ops.def"
 #undef OP
 };

@@ -5,9 +5,10 @@
 
 #include <stdint.h>
 #include "proto/layout.h"
+#include "proto/policy.h"
 
 enum cm_op {
-#define OP(number, NAME, function, pmin, pmax, dmin, dmax, fields, traits) CM_OP_##NAME = number,
+#define OP(number, NAME, function, pmin, pmax, dmin, dmax, fields, traits, class, alg) CM_OP_##NAME = number,
 #include "proto/ops.def"
 #undef OP
     CM_OP_END
@@ -29,6 +30,7 @@ enum cm_op_trait {
     T_SLOW = 1u << 4,
     T_ASYM = 1u << 5,
     T_KEYS = 1u << 6,
+    T_DEBUG = 1u << 7,
 };
 
 struct cm_op_info {
@@ -38,6 +40,8 @@ struct cm_op_info {
     uint16_t data_min, data_max;
     uint16_t fields; /* enum cm_op_field */
     uint16_t traits; /* enum cm_op_trait */
+    uint8_t class;   /* enum cm_class */
+    uint8_t alg;     /* enum cm_alg */
 };
 
 /* The row of an operation; NULL where there is none of that number. */

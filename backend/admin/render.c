@@ -96,7 +96,7 @@ static json_t *bits(uint32_t value, const char *const *names, size_t count)
 json_t *render_operations(void)
 {
     static const char *const fields[] = {"session", "key", "alg", "arg", "iv"};
-    static const char *const traits[] = {"repeat", "needs", "makes", "copy", "slow", "asym", "keys"};
+    static const char *const traits[] = {"repeat", "needs", "makes", "copy", "slow", "asym", "keys", "debug"};
     json_t *list = json_array();
     for (uint32_t op = 0; op < CM_OP_END; op++) {
         const struct cm_op_info *info = cm_op_info(op);

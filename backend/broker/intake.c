@@ -170,6 +170,12 @@ static bool ends_turn(const struct broker *broker, const struct cm_sqe *sqe)
     return info && info->traits & T_ASYM && broker->caps.flags & CARD_INLINE && broker->active_tenants > 1;
 }
 
+/* Is the operation one that the tenant has: debug operations are for those whose operator said so. */
+static bool tenant_has(const struct tenant *tenant, const struct cm_op_info *info)
+{
+    return !(info->traits & T_DEBUG) || tenant->record.flags & VAULT_TENANT_DEBUG;
+}
+
 static void admit(struct broker *broker, struct channel *channel, const struct cm_sqe *sqe)
 {
     enum cm_gate reason = cm_gate_check(sqe, channel->busy);
@@ -177,8 +183,13 @@ static void admit(struct broker *broker, struct channel *channel, const struct c
         reject(channel, sqe, reason, gate_status(reason));
         return;
     }
+    const struct cm_op_info *info = cm_op_info(sqe->op);
+    if (!tenant_has(channel->tenant, info)) {
+        reject(channel, sqe, CM_GATE_OP, SDR_NOTSUPPORT);
+        return;
+    }
     struct session *session = NULL;
-    if (cm_op_info(sqe->op)->fields & F_SESSION) {
+    if (info->fields & F_SESSION) {
         session = session_find(channel, sqe->session);
         if (!session) {
             reject(channel, sqe, CM_GATE_SESSION, SDR_INARGERR);

@@ -150,7 +150,9 @@ bool tenant_limits_ok(const struct vault_tenant *tenant)
 {
     const uint32_t most = 1u << 20;
 
-    return (tenant->flags & ~(uint32_t)VAULT_TENANT_DISABLED) == 0 && tenant->max_connections >= 1 &&
+    const uint32_t known = VAULT_TENANT_DISABLED | VAULT_TENANT_DEBUG;
+
+    return (tenant->flags & ~known) == 0 && tenant->max_connections >= 1 &&
            tenant->max_connections <= most && tenant->max_sessions >= 1 && tenant->max_sessions <= most &&
            tenant->max_handles >= 1 && tenant->max_handles <= most && tenant->weight >= 1 && tenant->weight <= 1000;
 }

@@ -45,7 +45,8 @@ enum vault_result {
 const char *vault_result_name(enum vault_result result);
 
 enum vault_tenant_flag {
-    VAULT_TENANT_DISABLED = 1u << 0
+    VAULT_TENANT_DISABLED = 1u << 0,
+    VAULT_TENANT_DEBUG = 1u << 1, /* may use operations with T_DEBUG */
 };
 
 struct vault_tenant {
