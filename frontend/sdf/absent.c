@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * absent.c: the functions of the standard that this release does not do: RSA, key agreement, envelopes, files. They are
- * exported so that programs link, and answer SDR_NOTSUPPORT on a live session, SDR_INARGERR on anything else. No
- * argument but the session is looked at.
+ * absent.c: the functions that this release does not do. They are exported so that programs link, and answer
+ * SDR_NOTSUPPORT on a live session, SDR_INARGERR on anything else. No argument but the session is looked at. The
+ * annexes' are in absent_annex.c; functions.def says which, and why.
  */
+#include "frontend/sdf/absent.h"
 #include "frontend/sdf/session.h"
 
-static int absent(void *handle)
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+
+int absent(void *handle)
 {
     if (!handle_pin(handle, HANDLE_SESSION))
         return SDR_INARGERR;
@@ -16,56 +19,35 @@ static int absent(void *handle)
 
 int SDF_ExportSignPublicKey_RSA(void *hSessionHandle, unsigned int uiKeyIndex, RSArefPublicKey *pucPublicKey)
 {
-    (void)uiKeyIndex;
-    (void)pucPublicKey;
     return absent(hSessionHandle);
 }
 
 int SDF_ExportEncPublicKey_RSA(void *hSessionHandle, unsigned int uiKeyIndex, RSArefPublicKey *pucPublicKey)
 {
-    (void)uiKeyIndex;
-    (void)pucPublicKey;
     return absent(hSessionHandle);
 }
 
 int SDF_GenerateKeyPair_RSA(void *hSessionHandle, unsigned int uiKeyBits, RSArefPublicKey *pucPublicKey,
                             RSArefPrivateKey *pucPrivateKey)
 {
-    (void)uiKeyBits;
-    (void)pucPublicKey;
-    (void)pucPrivateKey;
     return absent(hSessionHandle);
 }
 
 int SDF_GenerateKeyWithIPK_RSA(void *hSessionHandle, unsigned int uiIPKIndex, unsigned int uiKeyBits,
                                unsigned char *pucKey, unsigned int *puiKeyLength, void **phKeyHandle)
 {
-    (void)uiIPKIndex;
-    (void)uiKeyBits;
-    (void)pucKey;
-    (void)puiKeyLength;
-    (void)phKeyHandle;
     return absent(hSessionHandle);
 }
 
 int SDF_GenerateKeyWithEPK_RSA(void *hSessionHandle, unsigned int uiKeyBits, RSArefPublicKey *pucPublicKey,
                                unsigned char *pucKey, unsigned int *puiKeyLength, void **phKeyHandle)
 {
-    (void)uiKeyBits;
-    (void)pucPublicKey;
-    (void)pucKey;
-    (void)puiKeyLength;
-    (void)phKeyHandle;
     return absent(hSessionHandle);
 }
 
 int SDF_ImportKeyWithISK_RSA(void *hSessionHandle, unsigned int uiISKIndex, unsigned char *pucKey,
                              unsigned int uiKeyLength, void **phKeyHandle)
 {
-    (void)uiISKIndex;
-    (void)pucKey;
-    (void)uiKeyLength;
-    (void)phKeyHandle;
     return absent(hSessionHandle);
 }
 
@@ -73,12 +55,6 @@ int SDF_ExchangeDigitEnvelopeBaseOnRSA(void *hSessionHandle, unsigned int uiKeyI
                                        unsigned char *pucDEInput, unsigned int uiDELength, unsigned char *pucDEOutput,
                                        unsigned int *puiDELength)
 {
-    (void)uiKeyIndex;
-    (void)pucPublicKey;
-    (void)pucDEInput;
-    (void)uiDELength;
-    (void)pucDEOutput;
-    (void)puiDELength;
     return absent(hSessionHandle);
 }
 
@@ -87,13 +63,6 @@ int SDF_GenerateAgreementDataWithECC(void *hSessionHandle, unsigned int uiISKInd
                                      ECCrefPublicKey *pucSponsorPublicKey, ECCrefPublicKey *pucSponsorTmpPublicKey,
                                      void **phAgreementHandle)
 {
-    (void)uiISKIndex;
-    (void)uiKeyBits;
-    (void)pucSponsorID;
-    (void)uiSponsorIDLength;
-    (void)pucSponsorPublicKey;
-    (void)pucSponsorTmpPublicKey;
-    (void)phAgreementHandle;
     return absent(hSessionHandle);
 }
 
@@ -101,12 +70,6 @@ int SDF_GenerateKeyWithECC(void *hSessionHandle, unsigned char *pucResponseID, u
                            ECCrefPublicKey *pucResponsePublicKey, ECCrefPublicKey *pucResponseTmpPublicKey,
                            void *hAgreementHandle, void **phKeyHandle)
 {
-    (void)pucResponseID;
-    (void)uiResponseIDLength;
-    (void)pucResponsePublicKey;
-    (void)pucResponseTmpPublicKey;
-    (void)hAgreementHandle;
-    (void)phKeyHandle;
     return absent(hSessionHandle);
 }
 
@@ -118,28 +81,12 @@ int SDF_GenerateAgreementDataAndKeyWithECC(void *hSessionHandle, unsigned int ui
                                            ECCrefPublicKey *pucResponsePublicKey,
                                            ECCrefPublicKey *pucResponseTmpPublicKey, void **phKeyHandle)
 {
-    (void)uiISKIndex;
-    (void)uiKeyBits;
-    (void)pucResponseID;
-    (void)uiResponseIDLength;
-    (void)pucSponsorID;
-    (void)uiSponsorIDLength;
-    (void)pucSponsorPublicKey;
-    (void)pucSponsorTmpPublicKey;
-    (void)pucResponsePublicKey;
-    (void)pucResponseTmpPublicKey;
-    (void)phKeyHandle;
     return absent(hSessionHandle);
 }
 
 int SDF_ExchangeDigitEnvelopeBaseOnECC(void *hSessionHandle, unsigned int uiKeyIndex, unsigned int uiAlgID,
                                        ECCrefPublicKey *pucPublicKey, ECCCipher *pucEncDataIn, ECCCipher *pucEncDataOut)
 {
-    (void)uiKeyIndex;
-    (void)uiAlgID;
-    (void)pucPublicKey;
-    (void)pucEncDataIn;
-    (void)pucEncDataOut;
     return absent(hSessionHandle);
 }
 
@@ -147,11 +94,6 @@ int SDF_ExternalPublicKeyOperation_RSA(void *hSessionHandle, RSArefPublicKey *pu
                                        unsigned int uiInputLength, unsigned char *pucDataOutput,
                                        unsigned int *puiOutputLength)
 {
-    (void)pucPublicKey;
-    (void)pucDataInput;
-    (void)uiInputLength;
-    (void)pucDataOutput;
-    (void)puiOutputLength;
     return absent(hSessionHandle);
 }
 
@@ -159,11 +101,6 @@ int SDF_InternalPublicKeyOperation_RSA(void *hSessionHandle, unsigned int uiKeyI
                                        unsigned int uiInputLength, unsigned char *pucDataOutput,
                                        unsigned int *puiOutputLength)
 {
-    (void)uiKeyIndex;
-    (void)pucDataInput;
-    (void)uiInputLength;
-    (void)pucDataOutput;
-    (void)puiOutputLength;
     return absent(hSessionHandle);
 }
 
@@ -171,47 +108,284 @@ int SDF_InternalPrivateKeyOperation_RSA(void *hSessionHandle, unsigned int uiKey
                                         unsigned int uiInputLength, unsigned char *pucDataOutput,
                                         unsigned int *puiOutputLength)
 {
-    (void)uiKeyIndex;
-    (void)pucDataInput;
-    (void)uiInputLength;
-    (void)pucDataOutput;
-    (void)puiOutputLength;
     return absent(hSessionHandle);
 }
 
 int SDF_CreateFile(void *hSessionHandle, unsigned char *pucFileName, unsigned int uiNameLen, unsigned int uiFileSize)
 {
-    (void)pucFileName;
-    (void)uiNameLen;
-    (void)uiFileSize;
     return absent(hSessionHandle);
 }
 
 int SDF_ReadFile(void *hSessionHandle, unsigned char *pucFileName, unsigned int uiNameLen, unsigned int uiOffset,
                  unsigned int *puiReadLength, unsigned char *pucBuffer)
 {
-    (void)pucFileName;
-    (void)uiNameLen;
-    (void)uiOffset;
-    (void)puiReadLength;
-    (void)pucBuffer;
     return absent(hSessionHandle);
 }
 
 int SDF_WriteFile(void *hSessionHandle, unsigned char *pucFileName, unsigned int uiNameLen, unsigned int uiOffset,
                   unsigned int uiWriteLength, unsigned char *pucBuffer)
 {
-    (void)pucFileName;
-    (void)uiNameLen;
-    (void)uiOffset;
-    (void)uiWriteLength;
-    (void)pucBuffer;
     return absent(hSessionHandle);
 }
 
 int SDF_DeleteFile(void *hSessionHandle, unsigned char *pucFileName, unsigned int uiNameLen)
 {
-    (void)pucFileName;
-    (void)uiNameLen;
+    return absent(hSessionHandle);
+}
+
+int SDF_AuthEnc(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, unsigned char *pucStartVar,
+                unsigned int uiStartVarLength, unsigned char *pucAad, unsigned int uiAadLength, unsigned char *pucData,
+                unsigned int uiDataLength, unsigned char *pucEncData, unsigned int *puiEncDataLength,
+                unsigned char *pucAuthData, unsigned int *puiAuthDataLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_AuthDec(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, unsigned char *pucStartVar,
+                unsigned int uiStartVarLength, unsigned char *pucAad, unsigned int uiAadLength,
+                unsigned char *pucAuthData, unsigned int *uiAuthDataLength, unsigned char *pucEncData,
+                unsigned int uiEncDataLength, unsigned char *pucData, unsigned int *puiDataLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_EncryptInit(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, unsigned char *pucIV,
+                    unsigned int uiIVLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_EncryptUpdate(void *hSessionHandle, unsigned char *pucData, unsigned int uiDataLength,
+                      unsigned char *pucEncData, unsigned int *puiEncDataLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_EncryptFinal(void *hSessionHandle, unsigned char *pucLastEncData, unsigned int *puiLastEncDataLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_DecryptInit(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, unsigned char *pucIV,
+                    unsigned int uiIVLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_DecryptUpdate(void *hSessionHandle, unsigned char *pucEncData, unsigned int uiEncDataLength,
+                      unsigned char *pucData, unsigned int *puiDataLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_DecryptFinal(void *hSessionHandle, unsigned char *pucLastData, unsigned int *puiLastDataLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_CalculateMACInit(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, unsigned char *pucIV,
+                         unsigned int uiIVLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_CalculateMACUpdate(void *hSessionHandle, unsigned char *pucData, unsigned int uiDataLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_CalculateMACFinal(void *hSessionHandle, unsigned char *pucMac, unsigned int *puiMacLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_AuthEncInit(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, unsigned char *pucStartVar,
+                    unsigned int uiStartVarLength, unsigned char *pucAad, unsigned int uiAadLength,
+                    unsigned int uiDataLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_AuthEncUpdate(void *hSessionHandle, unsigned char *pucData, unsigned int uiDataLength,
+                      unsigned char *pucEncData, unsigned int *puiEncDataLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_AuthEncFinal(void *hSessionHandle, unsigned char *pucLastEncData, unsigned int *puiLastEncDataLength,
+                     unsigned char *pucAuthData, unsigned int *puiAuthDataLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_AuthDecInit(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, unsigned char *pucStartVar,
+                    unsigned int uiStartVarLength, unsigned char *pucAad, unsigned int uiAadLength,
+                    unsigned char *pucAuthData, unsigned int uiAuthDataLength, unsigned int uiDataLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_AuthDecUpdate(void *hSessionHandle, unsigned char *pucEncData, unsigned int uiEncDataLength,
+                      unsigned char *pucData, unsigned int *puiDataLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_AuthDecFinal(void *hSessionHandle, unsigned char *pucLastData, unsigned int *puiLastDataLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_HMACInit(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_HMACUpdate(void *hSessionHandle, unsigned char *pucData, unsigned int uiDataLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_HMACFinal(void *hSessionHandle, unsigned char *pucHMac, unsigned int *puiHMacLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_ExternalPrivateKeyOperation_RSA(void *hSessionHandle, RSArefPrivateKey *pucPrivateKey,
+                                        unsigned char *pucDataInput, unsigned int uiInputLength,
+                                        unsigned char *pucDataOutput, unsigned int *puiOutputLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_ExternalSign_ECC(void *hSessionHandle, unsigned int uiAlgID, ECCrefPrivateKey *pucPrivateKey,
+                         unsigned char *pucDataInput, unsigned int uiInputLength, ECCSignature *pucSignature)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_ExternalDecrypt_ECC(void *hSessionHandle, unsigned int uiAlgID, ECCrefPrivateKey *pucPrivateKey,
+                            ECCCipher *pucEncData, unsigned char *pucData, unsigned int *uiDataLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_ExternalKeyEncrypt(void *hSessionHandle, unsigned int uiAlgID, unsigned char *pucKey, unsigned int uiKeyLength,
+                           unsigned char *pucIV, unsigned int uiIVLength, unsigned char *pucData,
+                           unsigned int uiDataLength, unsigned char *pucEncData, unsigned int *puiEncDataLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_ExternalKeyDecrypt(void *hSessionHandle, unsigned int uiAlgID, unsigned char *pucKey, unsigned int uiKeyLength,
+                           unsigned char *pucIV, unsigned int uiIVLength, unsigned char *pucEncData,
+                           unsigned int uiEncDataLength, unsigned char *pucData, unsigned int *puiDataLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_ExternalKeyEncryptInit(void *hSessionHandle, unsigned int uiAlgID, unsigned char *pucKey,
+                               unsigned int uiKeyLength, unsigned char *pucIV, unsigned int uiIVLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_ExternalKeyDecryptInit(void *hSessionHandle, unsigned int uiAlgID, unsigned char *pucKey,
+                               unsigned int uiKeyLength, unsigned char *pucIV, unsigned int uiIVLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_ExternalKeyHMACInit(void *hSessionHandle, unsigned int uiAlgID, unsigned char *pucKey, unsigned int uiKeyLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_ImportKey(void *hSessionHandle, unsigned char *pucKey, unsigned int uiKeyLength, void **phKeyHandle)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_GetSymmKeyHandle(void *hSessionHandle, unsigned int uiKeyIndex, void **phKeyHandle)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_ExportKeyWithEPK_RSA(void *hSessionHandle, void *hKeyHandle, RSArefPublicKey *pucPublicKey,
+                             unsigned char *pucKey, unsigned int *puiKeyLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_ExportKeyWithEPK_ECC(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID,
+                             ECCrefPublicKey *pucPublicKey, ECCCipher *pucKey)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_ExportKeyWithKEK(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, unsigned int uiKEKIndex,
+                         unsigned char *pucKey, unsigned int *puiKeyLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_GetKEKAccessRight(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucPassword,
+                          unsigned int uiPwdLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_ReleaseKEKAccessRight(void *hSessionHandle, unsigned int uiKeyIndex)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_GetKekAccessRight(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucPassword,
+                          unsigned int uiPwdLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_ReleaseKekAccessRight(void *hSessionHandle, unsigned int uiKeyIndex)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_GetPrivateKeyAccessRight_RSA(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucPassword,
+                                     unsigned int uiPwdLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_ReleasePrivateKeyAccessRight_RSA(void *hSessionHandle, unsigned int uiKeyIndex)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_GetSignPrivateKeyAccessRight_ECC(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucPassword,
+                                         unsigned int uiPwdLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_ReleaseSignPrivateKeyAccessRight_ECC(void *hSessionHandle, unsigned int uiKeyIndex)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_GetEncPrivateKeyAccessRight_ECC(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucPassword,
+                                        unsigned int uiPwdLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_ReleaseEncPrivateKeyAccessRight_ECC(void *hSessionHandle, unsigned int uiKeyIndex)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_ImportKeyPair_ECC(void *hSessionHandle, unsigned int uiKeyIndex, unsigned int uiAlgID, unsigned int uiKeyBits,
+                          void *pucEncedKeyPair)
+{
     return absent(hSessionHandle);
 }

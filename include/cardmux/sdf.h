@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sdf.h: the interface of cryptographic devices, GM/T 0018-2012, with the two functions that every vendor's header
- * adds.
+ * sdf.h: the interface of cryptographic devices: GM/T 0018-2012, what GM/T 0018-2023 added to it, and the extensions
+ * that vendors' headers carry. docs/sdf-coverage.md says of each function whether it works.
  *
  * Lengths are bytes unless a name says Bits. Big integers are big-endian and right-aligned in their fixed fields; what
  * is above the lowest 32 bytes must be 0. Digests to sign and verify are 32 bytes: e = SM3(Z || M), never the message.
- * The structs are declared for RSA keys up to 2048 bits, the older and common layout.
+ * RSA structs are declared for keys up to 2048 bits, the older and common layout; see SGD_RSA_MAX_BITS.
  *
  * Return: SDR_OK or an SDR_ code (GM/T 0018 annex A). Nothing is written on failure, except that a long Encrypt,
- * Decrypt or GenerateRandom that failed in the middle has written the beginning of its output. RSA, key agreement,
- * envelopes and files are not there yet: SDR_NOTSUPPORT.
+ * Decrypt or GenerateRandom that failed in the middle has written the beginning of its output. A function that is not
+ * there yet, or that the host does not allow, answers SDR_NOTSUPPORT on a live session.
  *
  * Buffers: every puiLength is written only, never read as a capacity, except puiReadLength of SDF_ReadFile; an output
  * buffer of NULL asks for the length alone (Encrypt, Decrypt, CalculateMAC, InternalDecrypt_ECC, GenerateKeyWithKEK,
@@ -78,6 +78,14 @@ extern "C" {
 #define SGD_AES_MAC (SGD_AES | SGD_MAC)
 #define SGD_AES_CTR (SGD_AES | SGD_CTR)
 
+/* Authenticated encryption, and sectors: GM/T 0006-2023 for SM4; for AES the same bits by extension. */
+#define SGD_GCM     0x02000000u
+#define SGD_CCM     0x04000000u
+#define SGD_SM4_GCM (SGD_SM4 | SGD_GCM)
+#define SGD_SM4_CCM (SGD_SM4 | SGD_CCM)
+#define SGD_AES_GCM (SGD_AES | SGD_GCM)
+#define SGD_AES_CCM (SGD_AES | SGD_CCM)
+
 #define SGD_RSA      0x00010000u
 #define SGD_RSA_SIGN 0x00010100u
 #define SGD_RSA_ENC  0x00010200u
@@ -98,6 +106,9 @@ extern "C" {
 #define SGD_SHA512_B 0x00000006u
 
 #define SGD_SM3_SM2 0x00020201u
+#define SGD_SM9_1   0x00080100u /* signature */
+#define SGD_SM9_2   0x00080200u /* key exchange */
+#define SGD_SM9_3   0x00080400u /* encryption */
 
 /* Error codes: GM/T 0018 annex A. */
 #define SDR_OK               0x00000000
@@ -135,7 +146,16 @@ extern "C" {
 #define SDR_OUTARGERR        (SDR_BASE + 0x1E)
 #define SDR_USERIDERR        (SDR_BASE + 0x1F)
 
-#define RSAref_MAX_BITS  2048
+/*
+ * Vendors' headers have two sizes of RSA structs: 2048 bits (a public key of 516 bytes; the older one, GmSSL's, and
+ * that of 2023) and 4096 bits (1028). This one has the first; with -DSGD_RSA_MAX_BITS=4096 it has the second. Program
+ * and library must be of one kind.
+ */
+#ifdef SGD_RSA_MAX_BITS
+#define RSAref_MAX_BITS SGD_RSA_MAX_BITS
+#else
+#define RSAref_MAX_BITS 2048
+#endif
 #define RSAref_MAX_LEN   ((RSAref_MAX_BITS + 7) / 8)
 #define RSAref_MAX_PBITS ((RSAref_MAX_BITS + 1) / 2)
 #define RSAref_MAX_PLEN  ((RSAref_MAX_PBITS + 7) / 8)
@@ -196,6 +216,17 @@ typedef struct ECCSignature_st {
     unsigned char s[ECCref_MAX_LEN];
 } ECCSignature;
 
+/* A key pair under a symmetric key that is under SM2 (2023). The cipher comes last: it has PubKey's kind of C. */
+typedef struct EnvelopedECCKey_st {
+    unsigned int Version; /* 1 */
+    unsigned int ulSymmAlgID;
+    unsigned int ulBits;
+    unsigned char cbEncryptedPriKey[ECCref_MAX_LEN];
+    ECCrefPublicKey PubKey;
+    ECCCipher ECCCipherBlob;
+} EnvelopedECCKey;
+
+/* GM/T 0018-2012 */
 SDF_API int SDF_OpenDevice(void **phDeviceHandle);
 SDF_API int SDF_CloseDevice(void *hDeviceHandle);
 SDF_API int SDF_OpenSession(void *hDeviceHandle, void **phSessionHandle);
@@ -294,8 +325,105 @@ SDF_API int SDF_WriteFile(void *hSessionHandle, unsigned char *pucFileName, unsi
                           unsigned int uiOffset, unsigned int uiWriteLength, unsigned char *pucBuffer);
 SDF_API int SDF_DeleteFile(void *hSessionHandle, unsigned char *pucFileName, unsigned int uiNameLen);
 
+/* GM/T 0018-2023: several calls to one operation, authenticated encryption, HMAC */
+SDF_API int SDF_AuthEnc(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, unsigned char *pucStartVar,
+                        unsigned int uiStartVarLength, unsigned char *pucAad, unsigned int uiAadLength,
+                        unsigned char *pucData, unsigned int uiDataLength, unsigned char *pucEncData,
+                        unsigned int *puiEncDataLength, unsigned char *pucAuthData, unsigned int *puiAuthDataLength);
+SDF_API int SDF_AuthDec(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, unsigned char *pucStartVar,
+                        unsigned int uiStartVarLength, unsigned char *pucAad, unsigned int uiAadLength,
+                        unsigned char *pucAuthData, unsigned int *uiAuthDataLength, unsigned char *pucEncData,
+                        unsigned int uiEncDataLength, unsigned char *pucData, unsigned int *puiDataLength);
+SDF_API int SDF_EncryptInit(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, unsigned char *pucIV,
+                            unsigned int uiIVLength);
+SDF_API int SDF_EncryptUpdate(void *hSessionHandle, unsigned char *pucData, unsigned int uiDataLength,
+                              unsigned char *pucEncData, unsigned int *puiEncDataLength);
+SDF_API int SDF_EncryptFinal(void *hSessionHandle, unsigned char *pucLastEncData, unsigned int *puiLastEncDataLength);
+SDF_API int SDF_DecryptInit(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, unsigned char *pucIV,
+                            unsigned int uiIVLength);
+SDF_API int SDF_DecryptUpdate(void *hSessionHandle, unsigned char *pucEncData, unsigned int uiEncDataLength,
+                              unsigned char *pucData, unsigned int *puiDataLength);
+SDF_API int SDF_DecryptFinal(void *hSessionHandle, unsigned char *pucLastData, unsigned int *puiLastDataLength);
+SDF_API int SDF_CalculateMACInit(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, unsigned char *pucIV,
+                                 unsigned int uiIVLength);
+SDF_API int SDF_CalculateMACUpdate(void *hSessionHandle, unsigned char *pucData, unsigned int uiDataLength);
+SDF_API int SDF_CalculateMACFinal(void *hSessionHandle, unsigned char *pucMac, unsigned int *puiMacLength);
+SDF_API int SDF_AuthEncInit(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, unsigned char *pucStartVar,
+                            unsigned int uiStartVarLength, unsigned char *pucAad, unsigned int uiAadLength,
+                            unsigned int uiDataLength);
+SDF_API int SDF_AuthEncUpdate(void *hSessionHandle, unsigned char *pucData, unsigned int uiDataLength,
+                              unsigned char *pucEncData, unsigned int *puiEncDataLength);
+SDF_API int SDF_AuthEncFinal(void *hSessionHandle, unsigned char *pucLastEncData, unsigned int *puiLastEncDataLength,
+                             unsigned char *pucAuthData, unsigned int *puiAuthDataLength);
+SDF_API int SDF_AuthDecInit(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, unsigned char *pucStartVar,
+                            unsigned int uiStartVarLength, unsigned char *pucAad, unsigned int uiAadLength,
+                            unsigned char *pucAuthData, unsigned int uiAuthDataLength, unsigned int uiDataLength);
+SDF_API int SDF_AuthDecUpdate(void *hSessionHandle, unsigned char *pucEncData, unsigned int uiEncDataLength,
+                              unsigned char *pucData, unsigned int *puiDataLength);
+SDF_API int SDF_AuthDecFinal(void *hSessionHandle, unsigned char *pucLastData, unsigned int *puiLastDataLength);
+SDF_API int SDF_HMACInit(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID);
+SDF_API int SDF_HMACUpdate(void *hSessionHandle, unsigned char *pucData, unsigned int uiDataLength);
+SDF_API int SDF_HMACFinal(void *hSessionHandle, unsigned char *pucHMac, unsigned int *puiHMacLength);
+
+/*
+ * GM/T 0018-2023, 6.8: for verification and debugging, with keys in clear from outside. SDR_NOTSUPPORT unless the host
+ * allows them to this tenant. The printed text leaves out the session; headers in use have it, and so has this one.
+ */
+SDF_API int SDF_ExternalPrivateKeyOperation_RSA(void *hSessionHandle, RSArefPrivateKey *pucPrivateKey,
+                                                unsigned char *pucDataInput, unsigned int uiInputLength,
+                                                unsigned char *pucDataOutput, unsigned int *puiOutputLength);
+SDF_API int SDF_ExternalSign_ECC(void *hSessionHandle, unsigned int uiAlgID, ECCrefPrivateKey *pucPrivateKey,
+                                 unsigned char *pucDataInput, unsigned int uiInputLength, ECCSignature *pucSignature);
+SDF_API int SDF_ExternalDecrypt_ECC(void *hSessionHandle, unsigned int uiAlgID, ECCrefPrivateKey *pucPrivateKey,
+                                    ECCCipher *pucEncData, unsigned char *pucData, unsigned int *uiDataLength);
+SDF_API int SDF_ExternalKeyEncrypt(void *hSessionHandle, unsigned int uiAlgID, unsigned char *pucKey,
+                                   unsigned int uiKeyLength, unsigned char *pucIV, unsigned int uiIVLength,
+                                   unsigned char *pucData, unsigned int uiDataLength, unsigned char *pucEncData,
+                                   unsigned int *puiEncDataLength);
+SDF_API int SDF_ExternalKeyDecrypt(void *hSessionHandle, unsigned int uiAlgID, unsigned char *pucKey,
+                                   unsigned int uiKeyLength, unsigned char *pucIV, unsigned int uiIVLength,
+                                   unsigned char *pucEncData, unsigned int uiEncDataLength, unsigned char *pucData,
+                                   unsigned int *puiDataLength);
+SDF_API int SDF_ExternalKeyEncryptInit(void *hSessionHandle, unsigned int uiAlgID, unsigned char *pucKey,
+                                       unsigned int uiKeyLength, unsigned char *pucIV, unsigned int uiIVLength);
+SDF_API int SDF_ExternalKeyDecryptInit(void *hSessionHandle, unsigned int uiAlgID, unsigned char *pucKey,
+                                       unsigned int uiKeyLength, unsigned char *pucIV, unsigned int uiIVLength);
+SDF_API int SDF_ExternalKeyHMACInit(void *hSessionHandle, unsigned int uiAlgID, unsigned char *pucKey,
+                                    unsigned int uiKeyLength);
+
+/* Extensions in vendors' headers. Where these spell one thing in several ways, all are here. */
+SDF_API int SDF_ImportKey(void *hSessionHandle, unsigned char *pucKey, unsigned int uiKeyLength, void **phKeyHandle);
+SDF_API int SDF_GetSymmKeyHandle(void *hSessionHandle, unsigned int uiKeyIndex, void **phKeyHandle);
+SDF_API int SDF_ExportKeyWithEPK_RSA(void *hSessionHandle, void *hKeyHandle, RSArefPublicKey *pucPublicKey,
+                                     unsigned char *pucKey, unsigned int *puiKeyLength);
+SDF_API int SDF_ExportKeyWithEPK_ECC(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID,
+                                     ECCrefPublicKey *pucPublicKey, ECCCipher *pucKey);
+SDF_API int SDF_ExportKeyWithKEK(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, unsigned int uiKEKIndex,
+                                 unsigned char *pucKey, unsigned int *puiKeyLength);
+SDF_API int SDF_GetKEKAccessRight(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucPassword,
+                                  unsigned int uiPwdLength);
+SDF_API int SDF_ReleaseKEKAccessRight(void *hSessionHandle, unsigned int uiKeyIndex);
+SDF_API int SDF_GetKekAccessRight(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucPassword,
+                                  unsigned int uiPwdLength);
+SDF_API int SDF_ReleaseKekAccessRight(void *hSessionHandle, unsigned int uiKeyIndex);
+SDF_API int SDF_GetPrivateKeyAccessRight_RSA(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucPassword,
+                                             unsigned int uiPwdLength);
+SDF_API int SDF_ReleasePrivateKeyAccessRight_RSA(void *hSessionHandle, unsigned int uiKeyIndex);
+SDF_API int SDF_GetSignPrivateKeyAccessRight_ECC(void *hSessionHandle, unsigned int uiKeyIndex,
+                                                 unsigned char *pucPassword, unsigned int uiPwdLength);
+SDF_API int SDF_ReleaseSignPrivateKeyAccessRight_ECC(void *hSessionHandle, unsigned int uiKeyIndex);
+SDF_API int SDF_GetEncPrivateKeyAccessRight_ECC(void *hSessionHandle, unsigned int uiKeyIndex,
+                                                unsigned char *pucPassword, unsigned int uiPwdLength);
+SDF_API int SDF_ReleaseEncPrivateKeyAccessRight_ECC(void *hSessionHandle, unsigned int uiKeyIndex);
+SDF_API int SDF_ImportKeyPair_ECC(void *hSessionHandle, unsigned int uiKeyIndex, unsigned int uiAlgID,
+                                  unsigned int uiKeyBits, void *pucEncedKeyPair);
+/* What an SDR_ code means, in English; never NULL, not to be freed. */
+SDF_API const char *SDF_GetErrMsg(unsigned int uiCode);
+
 #ifdef __cplusplus
 }
 #endif
+
+#include "cardmux/sdf_annex.h"
 
 #endif

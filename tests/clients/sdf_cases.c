@@ -9,6 +9,7 @@ const struct sdf_case sdf_cases[] = {
     {"handles", case_handles},
     {"random", case_random},
     {"rights", case_rights},
+    {"messages", case_messages},
     {"absent", case_absent},
     {"export", case_export},
     {"keypair", case_keypair},
@@ -42,7 +43,7 @@ static const struct {
     const char *name;
     enum sdf_state state;
 } functions[] = {
-#define SDF_FUNCTION(name, state) {#name, state},
+#define SDF_FUNCTION(name, state, ...) {#name, state},
 #include "frontend/sdf/functions.def"
 #undef SDF_FUNCTION
 };

@@ -64,6 +64,7 @@ void case_device(struct sdf_env *env);
 void case_handles(struct sdf_env *env);
 void case_random(struct sdf_env *env);
 void case_rights(struct sdf_env *env);
+void case_messages(struct sdf_env *env);
 void case_absent(struct sdf_env *env);
 void case_export(struct sdf_env *env);
 void case_keypair(struct sdf_env *env);

@@ -111,31 +111,16 @@ void case_rights(struct sdf_env *env)
     }
 }
 
-/* Every function that is not there: SDR_NOTSUPPORT on a live session, SDR_INARGERR on any other. */
-void case_absent(struct sdf_env *env)
+/* It has no code to return: its answer is one where it is the right text. */
+void case_messages(struct sdf_env *env)
 {
-    unsigned n;
-    void *h;
-    for (int i = 0; i < 2; i++) {
-        void *s = i ? NULL : env->session;
-        uint32_t want = i ? SDR_INARGERR : SDR_NOTSUPPORT;
-        CALL(want, SDF_ExportSignPublicKey_RSA, s, 1, NULL);
-        CALL(want, SDF_ExportEncPublicKey_RSA, s, 1, NULL);
-        CALL(want, SDF_GenerateKeyPair_RSA, s, 2048, NULL, NULL);
-        CALL(want, SDF_GenerateKeyWithIPK_RSA, s, 1, 128, NULL, &n, &h);
-        CALL(want, SDF_GenerateKeyWithEPK_RSA, s, 128, NULL, NULL, &n, &h);
-        CALL(want, SDF_ImportKeyWithISK_RSA, s, 1, NULL, 0, &h);
-        CALL(want, SDF_ExchangeDigitEnvelopeBaseOnRSA, s, 1, NULL, NULL, 0, NULL, &n);
-        CALL(want, SDF_GenerateAgreementDataWithECC, s, 1, 128, NULL, 0, NULL, NULL, &h);
-        CALL(want, SDF_GenerateKeyWithECC, s, NULL, 0, NULL, NULL, NULL, &h);
-        CALL(want, SDF_GenerateAgreementDataAndKeyWithECC, s, 1, 128, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, &h);
-        CALL(want, SDF_ExchangeDigitEnvelopeBaseOnECC, s, 1, SGD_SM2_3, NULL, NULL, NULL);
-        CALL(want, SDF_ExternalPublicKeyOperation_RSA, s, NULL, NULL, 0, NULL, &n);
-        CALL(want, SDF_InternalPublicKeyOperation_RSA, s, 1, NULL, 0, NULL, &n);
-        CALL(want, SDF_InternalPrivateKeyOperation_RSA, s, 1, NULL, 0, NULL, &n);
-        CALL(want, SDF_CreateFile, s, NULL, 0, 0);
-        CALL(want, SDF_ReadFile, s, NULL, 0, 0, &n, NULL);
-        CALL(want, SDF_WriteFile, s, NULL, 0, 0, 0, NULL);
-        CALL(want, SDF_DeleteFile, s, NULL, 0);
+    sdf_met(env, "SDF_GetErrMsg", false, SDR_OK, strcmp(SDF_GetErrMsg(SDR_OK), "no error") ? 1 : 0, __LINE__);
+    sdf_met(env, "SDF_GetErrMsg", true, 0, strcmp(SDF_GetErrMsg(SDR_MACERR), "the MAC does not hold") ? 0 : SDR_MACERR,
+            __LINE__);
+    for (unsigned code = SDR_BASE + 1; code < SDR_BASE + 32; code++) {
+        HOLDS(strlen(SDF_GetErrMsg(code)) > 5);
+        HOLDS(strcmp(SDF_GetErrMsg(code), SDF_GetErrMsg(SDR_BASE)) != 0);
     }
+    HOLDS(strcmp(SDF_GetErrMsg(SDR_BASE), SDF_GetErrMsg(SDR_BASE + 32)) == 0);
+    HOLDS(strcmp(SDF_GetErrMsg(0xffffffff), SDF_GetErrMsg(SDR_BASE + 32)) == 0);
 }

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* absent_annex.c: what absent.c is, for annexes B and C of 2023: SM9; keys for IKE, IPSEC and SSL. */
+#include "frontend/sdf/absent.h"
+#include "cardmux/sdf.h"
+
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+
+int SDF_ExportUserID_SM9(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucUserID,
+                         unsigned int *puiUserIDLen)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_GenerateEncMasterKeyPair_SM9(void *hSessionHandle, unsigned int uiAlgID, unsigned int *uiMasterKeyIndex,
+                                     SM9EncMasterPublicKey *pEncMasterPublicKey)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_GenerateKeyWithEMK_SM9(void *hSessionHandle, unsigned int uiKeyLen, SM9EncMasterPublicKey *pEncMasterPublicKey,
+                               unsigned char *pucUserID, unsigned int uiUserIDLen, SM9KeyPackage *pKeyPackage,
+                               void **phKeyHandle)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_GenerateKeyWithIMK_SM9(void *hSessionHandle, unsigned int uiKeyLen, unsigned int uiMasterKeyIndex,
+                               unsigned char *pucUserID, unsigned int uiUserIDLen, SM9KeyPackage *pKeyPackage,
+                               void **phKeyHandle)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_ImportKeyWithISK_SM9(void *hSessionHandle, unsigned int uiISKIndex, unsigned int uiKeyLen,
+                             SM9KeyPackage *pKeyPackage, void **phKeyHandle)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_GenerateAgreementDataWithSM9(void *hSessionHandle, unsigned int uiMasterKeyIndex, unsigned int uiISKIndex,
+                                     unsigned int uiKeyBits, unsigned char *pResponseID, unsigned int ulResponseIDLen,
+                                     unsigned char *pSponsorID, unsigned int ulSponsorIDLen,
+                                     SM9EncMasterPublicKey *pPublicKey, SM9EncMasterPublicKey *pSponsorTempPublicKey,
+                                     void **phAgreementHandle)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_GenerateKeyWithSM9(void *hSessionHandle, void *hAgreementHandle, SM9EncMasterPublicKey *pTempPublicKey,
+                           void **phKeyHandle)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_GenerateAgreementDataAndKeyWithSM9(void *hSessionHandle, unsigned int uiMasterKeyIndex, unsigned int uiISKIndex,
+                                           unsigned int uiKeyBits, unsigned char *pResponseID,
+                                           unsigned int ulResponseIDLen, unsigned char *pSponsorID,
+                                           unsigned int ulSponsorIDLen, SM9EncMasterPublicKey *pPublicKey,
+                                           SM9EncMasterPublicKey *pSponsorTempPublicKey,
+                                           SM9EncMasterPublicKey *pResponseTempPublicKey, void **phKeyHandle)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_VerifyWithMasterEPK_SM9(void *hSessionHandle, SM9SignMasterPublicKey *pSignPublicKey, unsigned char *pucUserID,
+                                unsigned int uiUserIDLen, unsigned char *pucData, unsigned int uiDataLength,
+                                SM9Signature *pSignature)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_VerifyWithMasterIPK_SM9(void *hSessionHandle, unsigned int uiSignMasterKeyIndex, unsigned char *pucUserID,
+                                unsigned int uiUserIDLen, unsigned char *pucData, unsigned int uiDataLength,
+                                SM9Signature *pSignature)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_InternalSignWithMasterEPK_SM9(void *hSessionHandle, SM9SignMasterPublicKey *pSignPublicKey,
+                                      unsigned int uiISKIndex, unsigned char *pucData, unsigned int uiDataLength,
+                                      SM9Signature *pSignature)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_InternalSignWithMasterIPK_SM9(void *hSessionHandle, unsigned int uiMasterKeyIndex, unsigned int uiISKIndex,
+                                      unsigned char *pucData, unsigned int uiDataLength, SM9Signature *pSignature)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_EncryptWithMasterEPK_SM9(void *hSessionHandle, SM9EncMasterPublicKey *pEncPublicKey, unsigned char *pucUserID,
+                                 unsigned int uiUserIDLen, unsigned int ulAlgID, unsigned char *pucIV,
+                                 unsigned char *pucData, unsigned int uiDataLength, SM9Cipher *pEncData)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_EncryptWithMasterIPK_SM9(void *hSessionHandle, unsigned int uiMasterKeyIndex, unsigned char *pucUserID,
+                                 unsigned int uiUserIDLen, unsigned int ulAlgID, unsigned char *pucIV,
+                                 unsigned char *pucData, unsigned int uiDataLength, SM9Cipher *pEncData)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_DecryptWithISK_SM9(void *hSessionHandle, unsigned int uiISKIndex, unsigned char *pucUserID,
+                           unsigned int uiUserIDLen, unsigned int ulAlgID, unsigned char *pucIV, SM9Cipher *pEncData,
+                           unsigned int *puiDataLength, unsigned char *pucData)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_ExternalSign_SM9(void *hSessionHandle, SM9SignMasterPublicKey *pSignMastPublicKey,
+                         SM9SignUserPrivateKey *pSignUserPrivateKey, unsigned char *pucData, unsigned int uiDataLength,
+                         SM9Signature *pSignature)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_ExternalDecrypt_SM9(void *hSessionHandle, SM9EncUserPrivateKey *pEncUserPrivateKey, unsigned char *pucUserID,
+                            unsigned int uiUserIDLen, unsigned int uiAlgID, unsigned char *pucIV, SM9Cipher *pEncData,
+                            unsigned char *pucData, unsigned int *puiDataLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_GenerateKeywithIKE(void *hSessionHandle, unsigned char *pucSponsorNonce, unsigned int uiSponsorNonceLength,
+                           unsigned char *pucResponseNonce, unsigned int uiResponseNonceLength,
+                           unsigned char *pucSponsorCookie, unsigned int uiSponsorCookieLength,
+                           unsigned char *pucResponseCookie, unsigned int uiResponseCookieLength,
+                           unsigned int uiPrfAlgID, void **phKeyHandleD, unsigned int uiKeyBitsD, void **phKeyHandleA,
+                           unsigned int uiKeyBitsA, void **phKeyHandleE, unsigned int uiKeyBitsE)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_GenerateKeywithEPK_IKE(void *hSessionHandle, unsigned char *pucSponsorNonce, unsigned int uiSponsorNonceLength,
+                               unsigned char *pucResponseNonce, unsigned int uiResponseNonceLength,
+                               unsigned char *pucSponsorCookie, unsigned int uiSponsorCookieLength,
+                               unsigned char *pucResponseCookie, unsigned int uiResponseCookieLength,
+                               unsigned int uiPrfAlgID, unsigned int uiEccAlgID, ECCrefPublicKey *pucPublicKey,
+                               ECCCipher *pucKeyD, unsigned int uiKeyBitsD, ECCCipher *pucKeyA, unsigned int uiKeyBitsA,
+                               ECCCipher *pucKeyE, unsigned int uiKeyBitsE)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_GenerateKeywithIPSEC(void *hSessionHandle, unsigned char *pucProtocolID, unsigned int uiProtocolIDLength,
+                             unsigned char *pucSpi, unsigned int uiSpiLength, unsigned char *pucSponsorNonce,
+                             unsigned int uiSponsorNonceLength, unsigned char *pucResponseNonce,
+                             unsigned int uiResponseNonceLength, void *hKeyHandle, unsigned int uiPrfAlgID,
+                             void **phKeyHandleEnc, unsigned int uiKeyBitsEnc, void **phKeyHandleMac,
+                             unsigned int uiKeyBitsMac, unsigned char *pucSalt, unsigned int uiSaltLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_GenerateKeywithEPK_IPSEC(void *hSessionHandle, unsigned char *pucProtocolID, unsigned int uiProtocolIDLength,
+                                 unsigned char *pucSpi, unsigned int uiSpiLength, unsigned char *pucSponsorNonce,
+                                 unsigned int uiSponsorNonceLength, unsigned char *pucResponseNonce,
+                                 unsigned int uiResponseNonceLength, void *hKeyHandle, unsigned int uiPrfAlgID,
+                                 unsigned int uiEccAlgID, ECCrefPublicKey *pucPublicKey, ECCCipher *pucKeyEnc,
+                                 unsigned int uiKeyBitsEnc, ECCCipher *pucKeyMac, unsigned int uiKeyBitsMac,
+                                 unsigned char *pucSalt, unsigned int uiSaltLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_GenerateKeywithSSL(void *hSessionHandle, void *hKeyHandlePreMaster, unsigned char *pucClientRandom,
+                           unsigned int uiClientRandomLength, unsigned char *pucServerRandom,
+                           unsigned int uiServerRandomLength, unsigned int uiPrfAlgID, void **phKeyHandleClientMac,
+                           unsigned int uiKeyBitsClientMac, void **phKeyHandleServerMac,
+                           unsigned int uiKeyBitsServerMac, void **phKeyHandleClientEnc,
+                           unsigned int uiKeyBitsClientEnc, void **phKeyHandleServerEnc,
+                           unsigned int uiKeyBitsServerEnc, unsigned char *pucClientIV, unsigned int uiClientIVLength,
+                           unsigned char *pucServerIV, unsigned int uiServerIVLength)
+{
+    return absent(hSessionHandle);
+}
+
+int SDF_GenerateKeywithEPK_SSL(void *hSessionHandle, void *hKeyHandlePreMaster, unsigned char *pucClientRandom,
+                               unsigned int uiClientRandomLength, unsigned char *pucServerRandom,
+                               unsigned int uiServerRandomLength, unsigned int uiPrfAlgID, unsigned int uiEccAlgID,
+                               ECCrefPublicKey *pucPublicKey, ECCCipher *pucKeyClientMac,
+                               unsigned int uiKeyBitsClientMac, ECCCipher *pucKeyServerMac,
+                               unsigned int uiKeyBitsServerMac, ECCCipher *pucKeyClientEnc,
+                               unsigned int uiKeyBitsClientEnc, ECCCipher *pucKeyServerEnc,
+                               unsigned int uiKeyBitsServerEnc, unsigned char *pucClientIV,
+                               unsigned int uiClientIVLength, unsigned char *pucServerIV, unsigned int uiServerIVLength)
+{
+    return absent(hSessionHandle);
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sdf_annex.h: annexes B (SM9) and C (keys for IKE, IPSEC and SSL) of GM/T 0018-2023. Included by sdf.h; what is said
+ * there holds here.
+ */
+#ifndef CARDMUX_SDF_ANNEX_H
+#define CARDMUX_SDF_ANNEX_H
+
+#include "cardmux/sdf.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SM9ref_MAX_BITS 256
+#define SM9ref_MAX_LEN  ((SM9ref_MAX_BITS + 7) / 8)
+
+typedef struct SM9refMasterPrivateKey_st {
+    unsigned int bits;
+    unsigned char s[SM9ref_MAX_LEN];
+} SM9MasterPrivateKey;
+
+typedef struct SM9refSignMasterPublicKey_st {
+    unsigned int bits;
+    unsigned char xa[SM9ref_MAX_LEN];
+    unsigned char xb[SM9ref_MAX_LEN];
+    unsigned char ya[SM9ref_MAX_LEN];
+    unsigned char yb[SM9ref_MAX_LEN];
+} SM9SignMasterPublicKey;
+
+typedef struct SM9refEncMasterPublicKey_st {
+    unsigned int bits;
+    unsigned char x[SM9ref_MAX_LEN];
+    unsigned char y[SM9ref_MAX_LEN];
+} SM9EncMasterPublicKey;
+
+typedef struct SM9refSignUserPrivateKey_st {
+    unsigned int bits;
+    unsigned char x[SM9ref_MAX_LEN];
+    unsigned char y[SM9ref_MAX_LEN];
+} SM9SignUserPrivateKey;
+
+typedef struct SM9refEncUserPrivateKey_st {
+    unsigned int bits;
+    unsigned char xa[SM9ref_MAX_LEN];
+    unsigned char xb[SM9ref_MAX_LEN];
+    unsigned char ya[SM9ref_MAX_LEN];
+    unsigned char yb[SM9ref_MAX_LEN];
+} SM9EncUserPrivateKey;
+
+/* C has L bytes, as in an ECCCipher. */
+typedef struct SM9refCipher_st {
+    unsigned int EncType;
+    unsigned char x[SM9ref_MAX_LEN];
+    unsigned char y[SM9ref_MAX_LEN];
+    unsigned char h[32];
+    unsigned int L;
+    unsigned char C[1];
+} SM9Cipher;
+
+typedef struct SM9refSignature_st {
+    unsigned char h[SM9ref_MAX_LEN];
+    unsigned char x[SM9ref_MAX_LEN];
+    unsigned char y[SM9ref_MAX_LEN];
+} SM9Signature;
+
+typedef struct SM9refKeyPackage_st {
+    unsigned char x[SM9ref_MAX_LEN];
+    unsigned char y[SM9ref_MAX_LEN];
+} SM9KeyPackage;
+
+/* Annex B */
+SDF_API int SDF_ExportUserID_SM9(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucUserID,
+                                 unsigned int *puiUserIDLen);
+SDF_API int SDF_GenerateEncMasterKeyPair_SM9(void *hSessionHandle, unsigned int uiAlgID, unsigned int *uiMasterKeyIndex,
+                                             SM9EncMasterPublicKey *pEncMasterPublicKey);
+SDF_API int SDF_GenerateKeyWithEMK_SM9(void *hSessionHandle, unsigned int uiKeyLen,
+                                       SM9EncMasterPublicKey *pEncMasterPublicKey, unsigned char *pucUserID,
+                                       unsigned int uiUserIDLen, SM9KeyPackage *pKeyPackage, void **phKeyHandle);
+SDF_API int SDF_GenerateKeyWithIMK_SM9(void *hSessionHandle, unsigned int uiKeyLen, unsigned int uiMasterKeyIndex,
+                                       unsigned char *pucUserID, unsigned int uiUserIDLen, SM9KeyPackage *pKeyPackage,
+                                       void **phKeyHandle);
+SDF_API int SDF_ImportKeyWithISK_SM9(void *hSessionHandle, unsigned int uiISKIndex, unsigned int uiKeyLen,
+                                     SM9KeyPackage *pKeyPackage, void **phKeyHandle);
+SDF_API int SDF_GenerateAgreementDataWithSM9(void *hSessionHandle, unsigned int uiMasterKeyIndex,
+                                             unsigned int uiISKIndex, unsigned int uiKeyBits,
+                                             unsigned char *pResponseID, unsigned int ulResponseIDLen,
+                                             unsigned char *pSponsorID, unsigned int ulSponsorIDLen,
+                                             SM9EncMasterPublicKey *pPublicKey,
+                                             SM9EncMasterPublicKey *pSponsorTempPublicKey, void **phAgreementHandle);
+SDF_API int SDF_GenerateKeyWithSM9(void *hSessionHandle, void *hAgreementHandle, SM9EncMasterPublicKey *pTempPublicKey,
+                                   void **phKeyHandle);
+SDF_API int SDF_GenerateAgreementDataAndKeyWithSM9(void *hSessionHandle, unsigned int uiMasterKeyIndex,
+                                                   unsigned int uiISKIndex, unsigned int uiKeyBits,
+                                                   unsigned char *pResponseID, unsigned int ulResponseIDLen,
+                                                   unsigned char *pSponsorID, unsigned int ulSponsorIDLen,
+                                                   SM9EncMasterPublicKey *pPublicKey,
+                                                   SM9EncMasterPublicKey *pSponsorTempPublicKey,
+                                                   SM9EncMasterPublicKey *pResponseTempPublicKey, void **phKeyHandle);
+SDF_API int SDF_VerifyWithMasterEPK_SM9(void *hSessionHandle, SM9SignMasterPublicKey *pSignPublicKey,
+                                        unsigned char *pucUserID, unsigned int uiUserIDLen, unsigned char *pucData,
+                                        unsigned int uiDataLength, SM9Signature *pSignature);
+SDF_API int SDF_VerifyWithMasterIPK_SM9(void *hSessionHandle, unsigned int uiSignMasterKeyIndex,
+                                        unsigned char *pucUserID, unsigned int uiUserIDLen, unsigned char *pucData,
+                                        unsigned int uiDataLength, SM9Signature *pSignature);
+SDF_API int SDF_InternalSignWithMasterEPK_SM9(void *hSessionHandle, SM9SignMasterPublicKey *pSignPublicKey,
+                                              unsigned int uiISKIndex, unsigned char *pucData,
+                                              unsigned int uiDataLength, SM9Signature *pSignature);
+SDF_API int SDF_InternalSignWithMasterIPK_SM9(void *hSessionHandle, unsigned int uiMasterKeyIndex,
+                                              unsigned int uiISKIndex, unsigned char *pucData,
+                                              unsigned int uiDataLength, SM9Signature *pSignature);
+SDF_API int SDF_EncryptWithMasterEPK_SM9(void *hSessionHandle, SM9EncMasterPublicKey *pEncPublicKey,
+                                         unsigned char *pucUserID, unsigned int uiUserIDLen, unsigned int ulAlgID,
+                                         unsigned char *pucIV, unsigned char *pucData, unsigned int uiDataLength,
+                                         SM9Cipher *pEncData);
+SDF_API int SDF_EncryptWithMasterIPK_SM9(void *hSessionHandle, unsigned int uiMasterKeyIndex, unsigned char *pucUserID,
+                                         unsigned int uiUserIDLen, unsigned int ulAlgID, unsigned char *pucIV,
+                                         unsigned char *pucData, unsigned int uiDataLength, SM9Cipher *pEncData);
+SDF_API int SDF_DecryptWithISK_SM9(void *hSessionHandle, unsigned int uiISKIndex, unsigned char *pucUserID,
+                                   unsigned int uiUserIDLen, unsigned int ulAlgID, unsigned char *pucIV,
+                                   SM9Cipher *pEncData, unsigned int *puiDataLength, unsigned char *pucData);
+
+/* 6.8, see sdf.h */
+SDF_API int SDF_ExternalSign_SM9(void *hSessionHandle, SM9SignMasterPublicKey *pSignMastPublicKey,
+                                 SM9SignUserPrivateKey *pSignUserPrivateKey, unsigned char *pucData,
+                                 unsigned int uiDataLength, SM9Signature *pSignature);
+SDF_API int SDF_ExternalDecrypt_SM9(void *hSessionHandle, SM9EncUserPrivateKey *pEncUserPrivateKey,
+                                    unsigned char *pucUserID, unsigned int uiUserIDLen, unsigned int uiAlgID,
+                                    unsigned char *pucIV, SM9Cipher *pEncData, unsigned char *pucData,
+                                    unsigned int *puiDataLength);
+
+/* Annex C */
+SDF_API int SDF_GenerateKeywithIKE(void *hSessionHandle, unsigned char *pucSponsorNonce,
+                                   unsigned int uiSponsorNonceLength, unsigned char *pucResponseNonce,
+                                   unsigned int uiResponseNonceLength, unsigned char *pucSponsorCookie,
+                                   unsigned int uiSponsorCookieLength, unsigned char *pucResponseCookie,
+                                   unsigned int uiResponseCookieLength, unsigned int uiPrfAlgID, void **phKeyHandleD,
+                                   unsigned int uiKeyBitsD, void **phKeyHandleA, unsigned int uiKeyBitsA,
+                                   void **phKeyHandleE, unsigned int uiKeyBitsE);
+SDF_API int SDF_GenerateKeywithEPK_IKE(void *hSessionHandle, unsigned char *pucSponsorNonce,
+                                       unsigned int uiSponsorNonceLength, unsigned char *pucResponseNonce,
+                                       unsigned int uiResponseNonceLength, unsigned char *pucSponsorCookie,
+                                       unsigned int uiSponsorCookieLength, unsigned char *pucResponseCookie,
+                                       unsigned int uiResponseCookieLength, unsigned int uiPrfAlgID,
+                                       unsigned int uiEccAlgID, ECCrefPublicKey *pucPublicKey, ECCCipher *pucKeyD,
+                                       unsigned int uiKeyBitsD, ECCCipher *pucKeyA, unsigned int uiKeyBitsA,
+                                       ECCCipher *pucKeyE, unsigned int uiKeyBitsE);
+SDF_API int SDF_GenerateKeywithIPSEC(void *hSessionHandle, unsigned char *pucProtocolID,
+                                     unsigned int uiProtocolIDLength, unsigned char *pucSpi, unsigned int uiSpiLength,
+                                     unsigned char *pucSponsorNonce, unsigned int uiSponsorNonceLength,
+                                     unsigned char *pucResponseNonce, unsigned int uiResponseNonceLength,
+                                     void *hKeyHandle, unsigned int uiPrfAlgID, void **phKeyHandleEnc,
+                                     unsigned int uiKeyBitsEnc, void **phKeyHandleMac, unsigned int uiKeyBitsMac,
+                                     unsigned char *pucSalt, unsigned int uiSaltLength);
+SDF_API int SDF_GenerateKeywithEPK_IPSEC(void *hSessionHandle, unsigned char *pucProtocolID,
+                                         unsigned int uiProtocolIDLength, unsigned char *pucSpi,
+                                         unsigned int uiSpiLength, unsigned char *pucSponsorNonce,
+                                         unsigned int uiSponsorNonceLength, unsigned char *pucResponseNonce,
+                                         unsigned int uiResponseNonceLength, void *hKeyHandle, unsigned int uiPrfAlgID,
+                                         unsigned int uiEccAlgID, ECCrefPublicKey *pucPublicKey, ECCCipher *pucKeyEnc,
+                                         unsigned int uiKeyBitsEnc, ECCCipher *pucKeyMac, unsigned int uiKeyBitsMac,
+                                         unsigned char *pucSalt, unsigned int uiSaltLength);
+SDF_API int SDF_GenerateKeywithSSL(void *hSessionHandle, void *hKeyHandlePreMaster, unsigned char *pucClientRandom,
+                                   unsigned int uiClientRandomLength, unsigned char *pucServerRandom,
+                                   unsigned int uiServerRandomLength, unsigned int uiPrfAlgID,
+                                   void **phKeyHandleClientMac, unsigned int uiKeyBitsClientMac,
+                                   void **phKeyHandleServerMac, unsigned int uiKeyBitsServerMac,
+                                   void **phKeyHandleClientEnc, unsigned int uiKeyBitsClientEnc,
+                                   void **phKeyHandleServerEnc, unsigned int uiKeyBitsServerEnc,
+                                   unsigned char *pucClientIV, unsigned int uiClientIVLength,
+                                   unsigned char *pucServerIV, unsigned int uiServerIVLength);
+SDF_API int SDF_GenerateKeywithEPK_SSL(void *hSessionHandle, void *hKeyHandlePreMaster, unsigned char *pucClientRandom,
+                                       unsigned int uiClientRandomLength, unsigned char *pucServerRandom,
+                                       unsigned int uiServerRandomLength, unsigned int uiPrfAlgID,
+                                       unsigned int uiEccAlgID, ECCrefPublicKey *pucPublicKey,
+                                       ECCCipher *pucKeyClientMac, unsigned int uiKeyBitsClientMac,
+                                       ECCCipher *pucKeyServerMac, unsigned int uiKeyBitsServerMac,
+                                       ECCCipher *pucKeyClientEnc, unsigned int uiKeyBitsClientEnc,
+                                       ECCCipher *pucKeyServerEnc, unsigned int uiKeyBitsServerEnc,
+                                       unsigned char *pucClientIV, unsigned int uiClientIVLength,
+                                       unsigned char *pucServerIV, unsigned int uiServerIVLength);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every function that is not there: SDR_NOTSUPPORT on a live session, SDR_INARGERR on any other. */
+#include "tests/clients/sdf_cases.h"
+
+void case_absent(struct sdf_env *env)
+{
+    for (int i = 0; i < 2; i++) {
+        void *s = i ? NULL : env->session;
+        uint32_t want = i ? SDR_INARGERR : SDR_NOTSUPPORT;
+        CALL(want, SDF_ExportSignPublicKey_RSA, s, 0, NULL);
+        CALL(want, SDF_ExportEncPublicKey_RSA, s, 0, NULL);
+        CALL(want, SDF_GenerateKeyPair_RSA, s, 0, NULL, NULL);
+        CALL(want, SDF_GenerateKeyWithIPK_RSA, s, 0, 0, NULL, NULL, NULL);
+        CALL(want, SDF_GenerateKeyWithEPK_RSA, s, 0, NULL, NULL, NULL, NULL);
+        CALL(want, SDF_ImportKeyWithISK_RSA, s, 0, NULL, 0, NULL);
+        CALL(want, SDF_ExchangeDigitEnvelopeBaseOnRSA, s, 0, NULL, NULL, 0, NULL, NULL);
+        CALL(want, SDF_GenerateAgreementDataWithECC, s, 0, 0, NULL, 0, NULL, NULL, NULL);
+        CALL(want, SDF_GenerateKeyWithECC, s, NULL, 0, NULL, NULL, NULL, NULL);
+        CALL(want, SDF_GenerateAgreementDataAndKeyWithECC, s, 0, 0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, NULL);
+        CALL(want, SDF_ExchangeDigitEnvelopeBaseOnECC, s, 0, 0, NULL, NULL, NULL);
+        CALL(want, SDF_ExternalPublicKeyOperation_RSA, s, NULL, NULL, 0, NULL, NULL);
+        CALL(want, SDF_InternalPublicKeyOperation_RSA, s, 0, NULL, 0, NULL, NULL);
+        CALL(want, SDF_InternalPrivateKeyOperation_RSA, s, 0, NULL, 0, NULL, NULL);
+        CALL(want, SDF_CreateFile, s, NULL, 0, 0);
+        CALL(want, SDF_ReadFile, s, NULL, 0, 0, NULL, NULL);
+        CALL(want, SDF_WriteFile, s, NULL, 0, 0, 0, NULL);
+        CALL(want, SDF_DeleteFile, s, NULL, 0);
+        CALL(want, SDF_AuthEnc, s, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL);
+        CALL(want, SDF_AuthDec, s, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, NULL, 0, NULL, NULL);
+        CALL(want, SDF_EncryptInit, s, NULL, 0, NULL, 0);
+        CALL(want, SDF_EncryptUpdate, s, NULL, 0, NULL, NULL);
+        CALL(want, SDF_EncryptFinal, s, NULL, NULL);
+        CALL(want, SDF_DecryptInit, s, NULL, 0, NULL, 0);
+        CALL(want, SDF_DecryptUpdate, s, NULL, 0, NULL, NULL);
+        CALL(want, SDF_DecryptFinal, s, NULL, NULL);
+        CALL(want, SDF_CalculateMACInit, s, NULL, 0, NULL, 0);
+        CALL(want, SDF_CalculateMACUpdate, s, NULL, 0);
+        CALL(want, SDF_CalculateMACFinal, s, NULL, NULL);
+        CALL(want, SDF_AuthEncInit, s, NULL, 0, NULL, 0, NULL, 0, 0);
+        CALL(want, SDF_AuthEncUpdate, s, NULL, 0, NULL, NULL);
+        CALL(want, SDF_AuthEncFinal, s, NULL, NULL, NULL, NULL);
+        CALL(want, SDF_AuthDecInit, s, NULL, 0, NULL, 0, NULL, 0, NULL, 0, 0);
+        CALL(want, SDF_AuthDecUpdate, s, NULL, 0, NULL, NULL);
+        CALL(want, SDF_AuthDecFinal, s, NULL, NULL);
+        CALL(want, SDF_HMACInit, s, NULL, 0);
+        CALL(want, SDF_HMACUpdate, s, NULL, 0);
+        CALL(want, SDF_HMACFinal, s, NULL, NULL);
+        CALL(want, SDF_ExternalPrivateKeyOperation_RSA, s, NULL, NULL, 0, NULL, NULL);
+        CALL(want, SDF_ExternalSign_ECC, s, 0, NULL, NULL, 0, NULL);
+        CALL(want, SDF_ExternalDecrypt_ECC, s, 0, NULL, NULL, NULL, NULL);
+        CALL(want, SDF_ExternalSign_SM9, s, NULL, NULL, NULL, 0, NULL);
+        CALL(want, SDF_ExternalDecrypt_SM9, s, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL);
+        CALL(want, SDF_ExternalKeyEncrypt, s, 0, NULL, 0, NULL, 0, NULL, 0, NULL, NULL);
+        CALL(want, SDF_ExternalKeyDecrypt, s, 0, NULL, 0, NULL, 0, NULL, 0, NULL, NULL);
+        CALL(want, SDF_ExternalKeyEncryptInit, s, 0, NULL, 0, NULL, 0);
+        CALL(want, SDF_ExternalKeyDecryptInit, s, 0, NULL, 0, NULL, 0);
+        CALL(want, SDF_ExternalKeyHMACInit, s, 0, NULL, 0);
+        CALL(want, SDF_ExportUserID_SM9, s, 0, NULL, NULL);
+        CALL(want, SDF_GenerateEncMasterKeyPair_SM9, s, 0, NULL, NULL);
+        CALL(want, SDF_GenerateKeyWithEMK_SM9, s, 0, NULL, NULL, 0, NULL, NULL);
+        CALL(want, SDF_GenerateKeyWithIMK_SM9, s, 0, 0, NULL, 0, NULL, NULL);
+        CALL(want, SDF_ImportKeyWithISK_SM9, s, 0, 0, NULL, NULL);
+        CALL(want, SDF_GenerateAgreementDataWithSM9, s, 0, 0, 0, NULL, 0, NULL, 0, NULL, NULL, NULL);
+        CALL(want, SDF_GenerateKeyWithSM9, s, NULL, NULL, NULL);
+        CALL(want, SDF_GenerateAgreementDataAndKeyWithSM9, s, 0, 0, 0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL);
+        CALL(want, SDF_VerifyWithMasterEPK_SM9, s, NULL, NULL, 0, NULL, 0, NULL);
+        CALL(want, SDF_VerifyWithMasterIPK_SM9, s, 0, NULL, 0, NULL, 0, NULL);
+        CALL(want, SDF_InternalSignWithMasterEPK_SM9, s, NULL, 0, NULL, 0, NULL);
+        CALL(want, SDF_InternalSignWithMasterIPK_SM9, s, 0, 0, NULL, 0, NULL);
+        CALL(want, SDF_EncryptWithMasterEPK_SM9, s, NULL, NULL, 0, 0, NULL, NULL, 0, NULL);
+        CALL(want, SDF_EncryptWithMasterIPK_SM9, s, 0, NULL, 0, 0, NULL, NULL, 0, NULL);
+        CALL(want, SDF_DecryptWithISK_SM9, s, 0, NULL, 0, 0, NULL, NULL, NULL, NULL);
+        CALL(want, SDF_GenerateKeywithIKE, s, NULL, 0, NULL, 0, NULL, 0, NULL, 0, 0, NULL, 0, NULL, 0, NULL, 0);
+        CALL(want, SDF_GenerateKeywithEPK_IKE, s, NULL, 0, NULL, 0, NULL, 0, NULL, 0, 0, 0, NULL, NULL, 0, NULL, 0,
+             NULL, 0);
+        CALL(want, SDF_GenerateKeywithIPSEC, s, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0);
+        CALL(want, SDF_GenerateKeywithEPK_IPSEC, s, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, 0, NULL, NULL, 0, NULL,
+             0, NULL, 0);
+        CALL(want, SDF_GenerateKeywithSSL, s, NULL, NULL, 0, NULL, 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0,
+             NULL, 0);
+        CALL(want, SDF_GenerateKeywithEPK_SSL, s, NULL, NULL, 0, NULL, 0, 0, 0, NULL, NULL, 0, NULL, 0, NULL, 0, NULL,
+             0, NULL, 0, NULL, 0);
+        CALL(want, SDF_ImportKey, s, NULL, 0, NULL);
+        CALL(want, SDF_GetSymmKeyHandle, s, 0, NULL);
+        CALL(want, SDF_ExportKeyWithEPK_RSA, s, NULL, NULL, NULL, NULL);
+        CALL(want, SDF_ExportKeyWithEPK_ECC, s, NULL, 0, NULL, NULL);
+        CALL(want, SDF_ExportKeyWithKEK, s, NULL, 0, 0, NULL, NULL);
+        CALL(want, SDF_GetKEKAccessRight, s, 0, NULL, 0);
+        CALL(want, SDF_ReleaseKEKAccessRight, s, 0);
+        CALL(want, SDF_GetKekAccessRight, s, 0, NULL, 0);
+        CALL(want, SDF_ReleaseKekAccessRight, s, 0);
+        CALL(want, SDF_GetPrivateKeyAccessRight_RSA, s, 0, NULL, 0);
+        CALL(want, SDF_ReleasePrivateKeyAccessRight_RSA, s, 0);
+        CALL(want, SDF_GetSignPrivateKeyAccessRight_ECC, s, 0, NULL, 0);
+        CALL(want, SDF_ReleaseSignPrivateKeyAccessRight_ECC, s, 0);
+        CALL(want, SDF_GetEncPrivateKeyAccessRight_ECC, s, 0, NULL, 0);
+        CALL(want, SDF_ReleaseEncPrivateKeyAccessRight_ECC, s, 0);
+        CALL(want, SDF_ImportKeyPair_ECC, s, 0, 0, 0, NULL);
+    }
+}
