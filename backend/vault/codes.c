@@ -2,6 +2,9 @@
 /*
  * codes.c: checking access codes and counting wrong ones.
  *
+ * A code belongs to an index, whatever kinds of key are there: each of their records has it, with one salt, and the
+ * record of the first kind has the count.
+ *
  * scrypt runs outside of the vault's lock, so that several run at once. Then, under the lock, the record is read anew:
  * if the key was replaced meanwhile the check starts over; if the index was locked meanwhile the answer is VAULT_LOCKED
  * whatever the code was. So no more than code_attempts guesses are ever answered, however many are tried at a time.
@@ -16,13 +19,55 @@
 
 static enum vault_result code_bad(const struct key_state *key, char *error)
 {
-    return vault_fail(error, VAULT_BAD_CODE, "wrong access code for SM2 key %u", key->meta.index);
+    return vault_fail(error, VAULT_BAD_CODE, "wrong access code for key %u", key->meta.index);
 }
 
 static enum vault_result code_locked(const struct key_state *key, char *error)
 {
-    return vault_fail(error, VAULT_LOCKED, "SM2 key %u is locked after %u wrong access codes: the operator resets it",
+    return vault_fail(error, VAULT_LOCKED, "key %u is locked after %u wrong access codes: the operator resets it",
                       key->meta.index, key->meta.failures);
+}
+
+/* Loads the first key of an index that can have a code, but for one kind; VAULT_NOT_FOUND without a sentence. */
+static enum vault_result first_key(struct vault *vault, const struct tenant_state *tenant, enum vault_key_kind but,
+                                   uint32_t index, struct key_state *key, char *error)
+{
+    enum vault_result result = VAULT_NOT_FOUND;
+
+    for (unsigned kind = 0; result == VAULT_NOT_FOUND && kind < VAULT_KEY_KINDS; kind++)
+        if (kind != (unsigned)but && vault_kind((enum vault_key_kind)kind) &&
+            vault_kind((enum vault_key_kind)kind)->has_code)
+            result = vault->store->ops->key_get(vault->store, tenant->row.id, kind, index, &key->row, error);
+    return result == VAULT_OK ? key_open(tenant, key, error) : result;
+}
+
+static enum vault_result code_key(struct vault *vault, const struct tenant_state *tenant, uint32_t index,
+                                  struct key_state *key, char *error)
+{
+    enum vault_result result = first_key(vault, tenant, (enum vault_key_kind)0, index, key, error);
+
+    return result == VAULT_NOT_FOUND ? key_absent(tenant, VAULT_KEY_SM2, index, error) : result;
+}
+
+static bool code_open(const struct tenant_state *tenant, const struct key_state *key, struct vault_secret *code)
+{
+    return seal_open(tenant->keys, &key->record, PART_CODE, key->row.kind, key->row.index, code->bytes, &code->len);
+}
+
+enum vault_result code_of_others(struct vault *vault, const struct tenant_state *tenant, enum vault_key_kind kind,
+                                 uint32_t index, struct vault_key *meta, struct vault_secret *code, char *error)
+{
+    struct key_state key;
+    enum vault_result result = first_key(vault, tenant, kind, index, &key, error);
+
+    code->len = 0;
+    if (result != VAULT_OK)
+        return result;
+    *meta = key.meta;
+    if (key.meta.has_code && !code_open(tenant, &key, code))
+        return vault_fail(error, VAULT_DAMAGED,
+                          "the access code of key %u was altered: restore the state directory from a backup", index);
+    return VAULT_OK;
 }
 
 /* Answers that need no scrypt: VAULT_OK with *done, or an error. Otherwise copies the verifier out. */
@@ -40,7 +85,7 @@ static enum vault_result code_fetch(struct vault *vault, uint32_t id, uint32_t i
     if (result == VAULT_OK)
         result = tenant_check(vault, &tenant, error);
     if (result == VAULT_OK)
-        result = key_load(vault, &tenant, VAULT_KEY_SM2, index, &key, error);
+        result = code_key(vault, &tenant, index, &key, error);
     if (result == VAULT_OK && key.meta.locked)
         result = code_locked(&key, error);
     else if (result == VAULT_OK && given != key.meta.has_code)
@@ -48,12 +93,9 @@ static enum vault_result code_fetch(struct vault *vault, uint32_t id, uint32_t i
     else if (result == VAULT_OK && !given)
         *done = true;
     else if (result == VAULT_OK &&
-             (!seal_open(tenant.keys, &key.record, PART_CODE, VAULT_KEY_SM2, index, stored->bytes, &stored->len) ||
-              !code_parse(stored->bytes, stored->len, &code)))
+             (!code_open(&tenant, &key, stored) || !code_parse(stored->bytes, stored->len, &code)))
         result = vault_fail(error, VAULT_DAMAGED,
-                            "the access code of SM2 key %u was altered: restore the state "
-                            "directory from a backup",
-                            index);
+                            "the access code of key %u was altered: restore the state directory from a backup", index);
     explicit_bzero(&code, sizeof code);
     tenant_release(&tenant);
     pthread_mutex_unlock(&vault->lock);
@@ -64,9 +106,8 @@ static enum vault_result code_fetch(struct vault *vault, uint32_t id, uint32_t i
 static bool code_moved(const struct tenant_state *tenant, const struct key_state *key,
                        const struct vault_secret *stored, struct vault_secret *now)
 {
-    return !key->meta.has_code ||
-           !seal_open(tenant->keys, &key->record, PART_CODE, VAULT_KEY_SM2, key->row.index, now->bytes, &now->len) ||
-           now->len != stored->len || !seal_equal(now->bytes, stored->bytes, now->len);
+    return !key->meta.has_code || !code_open(tenant, key, now) || now->len != stored->len ||
+           !seal_equal(now->bytes, stored->bytes, now->len);
 }
 
 enum code_count {
@@ -75,9 +116,9 @@ enum code_count {
 };
 
 /* One durable change of failures and locked, if there is something to change. *moved: the code is not the one in stored
-   any more, and nothing was changed. stored NULL: whatever the code is (the operator's reset). */
-static enum vault_result code_count(struct vault *vault, uint32_t id, uint32_t index, enum code_count how,
-                                    const struct vault_secret *stored, bool *moved, char *error)
+   any more, and nothing was changed. stored NULL: of that kind, whatever the code is (the operator's reset). */
+static enum vault_result code_count(struct vault *vault, uint32_t id, enum vault_key_kind kind, uint32_t index,
+                                    enum code_count how, const struct vault_secret *stored, bool *moved, char *error)
 {
     struct vault_secret *now = vault_secret_new();
     struct tenant_state tenant;
@@ -94,7 +135,8 @@ static enum vault_result code_count(struct vault *vault, uint32_t id, uint32_t i
     if (result == VAULT_OK)
         result = tenant_check(vault, &tenant, error);
     if (result == VAULT_OK)
-        result = key_load(vault, &tenant, VAULT_KEY_SM2, index, &key, error);
+        result =
+            stored ? code_key(vault, &tenant, index, &key, error) : key_load(vault, &tenant, kind, index, &key, error);
     if (result == VAULT_OK && stored) {
         *moved = code_moved(&tenant, &key, stored, now);
         if (*moved)
@@ -129,7 +171,7 @@ static enum vault_result code_again(struct vault *vault, uint32_t id, uint32_t i
         return vault_fail(error, VAULT_IO, "no locked memory to check an access code");
     result = tenant_get(vault, id, &tenant, error);
     if (result == VAULT_OK)
-        result = key_load(vault, &tenant, VAULT_KEY_SM2, index, &key, error);
+        result = code_key(vault, &tenant, index, &key, error);
     if (result == VAULT_OK) {
         *moved = code_moved(&tenant, &key, stored, now);
         *failures = key.meta.failures;
@@ -153,7 +195,7 @@ static enum vault_result code_decide(struct vault *vault, uint32_t id, uint32_t 
     if (result != VAULT_OK || *moved)
         return result;
     if (vault->count_owed) {
-        result = code_count(vault, id, index, COUNT_UP, stored, moved, error);
+        result = code_count(vault, id, VAULT_KEY_SM2, index, COUNT_UP, stored, moved, error);
         if (result != VAULT_OK || *moved)
             return result;
         vault->count_owed = false;
@@ -161,15 +203,16 @@ static enum vault_result code_decide(struct vault *vault, uint32_t id, uint32_t 
     }
     right = seal_equal(tried->bytes, stored->bytes + CODE_LEN - RECORD_VERIFIER, RECORD_VERIFIER);
     if (right)
-        return counted || failures ? code_count(vault, id, index, COUNT_RESET, stored, moved, error) : VAULT_OK;
+        return counted || failures ? code_count(vault, id, VAULT_KEY_SM2, index, COUNT_RESET, stored, moved, error)
+                                   : VAULT_OK;
     if (!counted) {
-        result = code_count(vault, id, index, COUNT_UP, stored, moved, error);
+        result = code_count(vault, id, VAULT_KEY_SM2, index, COUNT_UP, stored, moved, error);
         if (result == VAULT_IO)
             vault->count_owed = true;
         if (result != VAULT_OK)
             return result;
     }
-    return vault_fail(error, VAULT_BAD_CODE, "wrong access code for SM2 key %u", index);
+    return vault_fail(error, VAULT_BAD_CODE, "wrong access code for key %u", index);
 }
 
 enum vault_result vault_code_check(struct vault *vault, uint32_t id, uint32_t index, const uint8_t *code, size_t len,
@@ -206,13 +249,19 @@ enum vault_result vault_code_check(struct vault *vault, uint32_t id, uint32_t in
 
 enum vault_result vault_code_reset(struct vault *vault, uint32_t id, uint32_t index, char *error)
 {
-    enum vault_result result;
+    enum vault_result result = VAULT_NOT_FOUND, one;
     bool moved;
 
     if (!key_place_ok(VAULT_KEY_SM2, index))
         return vault_fail(error, VAULT_INVALID, "an index is 1 to %u", VAULT_INDEX_MAX);
     pthread_mutex_lock(&vault->lock);
-    result = code_count(vault, id, index, COUNT_RESET, NULL, &moved, error);
+    for (unsigned kind = 0; (result == VAULT_OK || result == VAULT_NOT_FOUND) && kind < VAULT_KEY_KINDS; kind++) {
+        if (!vault_kind((enum vault_key_kind)kind) || !vault_kind((enum vault_key_kind)kind)->has_code)
+            continue;
+        one = code_count(vault, id, (enum vault_key_kind)kind, index, COUNT_RESET, NULL, &moved, error);
+        if (one != VAULT_NOT_FOUND)
+            result = one;
+    }
     pthread_mutex_unlock(&vault->lock);
     return result == VAULT_OK ? vault_ok(error) : result;
 }

@@ -6,17 +6,19 @@
 
 bool key_place_ok(enum vault_key_kind kind, uint32_t index)
 {
-    return (kind == VAULT_KEY_SM2 || kind == VAULT_KEY_KEK) && index >= 1 && index <= VAULT_INDEX_MAX;
+    return vault_kind(kind) && index >= 1 && index <= VAULT_INDEX_MAX;
 }
 
 static const char *kind_name(enum vault_key_kind kind)
 {
-    return kind == VAULT_KEY_SM2 ? "SM2" : "KEK";
+    const struct vault_kind *known = vault_kind(kind);
+
+    return known ? known->title : "unknown";
 }
 
 static enum vault_result place_invalid(char *error)
 {
-    return vault_fail(error, VAULT_INVALID, "a key is of type sm2 or kek and has an index from 1 to %u",
+    return vault_fail(error, VAULT_INVALID, "a key is of type sm2, rsa, p256 or kek and has an index from 1 to %u",
                       VAULT_INDEX_MAX);
 }
 
@@ -38,14 +40,14 @@ enum vault_result key_open(const struct tenant_state *tenant, struct key_state *
     const struct store_row *row = &key->row;
     uint8_t plain[RECORD_PART_MAX];
     size_t len;
-    bool sm2 = row->kind == VAULT_KEY_SM2;
+    const struct vault_kind *kind = vault_kind((enum vault_key_kind)row->kind);
 
-    if (!record_parse(RECORD_KEY, row->bytes, row->len, &key->record) ||
+    if (!kind || !record_parse(RECORD_KEY, row->bytes, row->len, &key->record) ||
         !seal_equal(key->record.uid, tenant->record.uid, RECORD_UID) ||
         !seal_open(tenant->keys, &key->record, PART_META, row->kind, row->index, plain, &len) ||
         !key_meta_parse(plain, len, &key->meta) || (uint32_t)key->meta.kind != row->kind ||
         key->meta.index != row->index || key->meta.has_code != (key->record.parts[PART_CODE].len != 0) ||
-        sm2 != (key->record.parts[PART_ENCRYPT].len != 0))
+        kind->has_encrypt != (key->record.parts[PART_ENCRYPT].len != 0))
         return key_damaged(tenant, key, error);
     return VAULT_OK;
 }
@@ -87,15 +89,15 @@ static enum vault_result key_judge(enum vault_key_kind kind, uint32_t index, con
 {
     if (!key_place_ok(kind, index))
         return place_invalid(error);
-    if (!sign || !key_length_ok(kind, sign->len))
+    if (!sign || !key_bits(kind, sign->len))
+        return vault_fail(error, VAULT_INVALID, "no %s key has %zu bytes", kind_name(kind), sign ? sign->len : 0);
+    if (vault_kind(kind)->has_encrypt ? !encrypt || encrypt->len != sign->len : encrypt != NULL)
         return vault_fail(error, VAULT_INVALID,
-                          kind == VAULT_KEY_SM2 ? "an SM2 key has 32 + 64 bytes" : "a KEK has 16, 24 or 32 bytes");
-    if (kind == VAULT_KEY_SM2 ? !encrypt || encrypt->len != 96 : encrypt != NULL)
-        return vault_fail(error, VAULT_INVALID, "an SM2 index has a signing and an encrypting pair, a KEK one key");
+                          "an SM2 or RSA index has a signing and an encrypting pair of one length, others one key");
     if (code_len > VAULT_CODE_MAX || (code_len && !code))
         return vault_fail(error, VAULT_INVALID, "an access code has at most %u bytes", VAULT_CODE_MAX);
-    if (code_len && kind != VAULT_KEY_SM2)
-        return vault_fail(error, VAULT_INVALID, "only SM2 keys have access codes");
+    if (code_len && !vault_kind(kind)->has_code)
+        return vault_fail(error, VAULT_INVALID, "a KEK has no access code");
     return VAULT_OK;
 }
 
@@ -108,6 +110,33 @@ static bool key_parts_close(const struct tenant_state *tenant, struct key_state 
     return seal_close(tenant->keys, record, PART_KEY, kind, index, sign->bytes, sign->len) &&
            (!encrypt || seal_close(tenant->keys, record, PART_ENCRYPT, kind, index, encrypt->bytes, encrypt->len)) &&
            (!code || seal_close(tenant->keys, record, PART_CODE, kind, index, code->bytes, code->len));
+}
+
+/* An index has one code, whatever kinds of key are there. */
+static enum vault_result key_share_code(struct vault *vault, const struct tenant_state *tenant, struct key_state *key,
+                                        const struct vault_secret *code, char *error)
+{
+    struct vault_secret *stored = vault_secret_new();
+    struct vault_key other;
+    enum vault_result result;
+
+    if (!stored)
+        return vault_fail(error, VAULT_IO, "no locked memory to compare an access code");
+    result = code_of_others(vault, tenant, key->meta.kind, key->meta.index, &other, stored, error);
+    if (result == VAULT_NOT_FOUND) {
+        result = VAULT_OK;
+    } else if (result == VAULT_OK &&
+               (code ? !other.has_code || !seal_equal(code->bytes, stored->bytes, CODE_LEN) : other.has_code)) {
+        result = vault_fail(error, VAULT_BAD_CODE,
+                            other.has_code ? "index %u has an access code already, for its %s key: give the same"
+                                           : "index %u has a %s key without an access code: leave the code out",
+                            other.index, kind_name(other.kind));
+    } else if (result == VAULT_OK) {
+        key->meta.failures = other.failures;
+        key->meta.locked = other.locked;
+    }
+    vault_secret_free(stored);
+    return result;
 }
 
 static enum vault_result key_insert(struct vault *vault, struct tenant_state *tenant, struct key_state *key,
@@ -123,19 +152,41 @@ static enum vault_result key_insert(struct vault *vault, struct tenant_state *te
                           tenant->meta.tenant.name, kind_name(key->meta.kind), key->meta.index);
     if (result != VAULT_NOT_FOUND)
         return result;
+    if (vault_kind(key->meta.kind)->has_code) {
+        result = key_share_code(vault, tenant, key, code, error);
+        if (result != VAULT_OK)
+            return result;
+    }
     memcpy(key->record.uid, tenant->record.uid, RECORD_UID);
     if (!key_parts_close(tenant, key, sign, encrypt, code))
         return vault_fail(error, VAULT_IO, "libcrypto failed to seal a record");
     return key_save(vault, tenant, key, NULL, error);
 }
 
+/* The salt of the code that another kind of key at that index has; else a new one. */
+static bool code_salt(struct vault *vault, uint32_t id, enum vault_key_kind kind, uint32_t index,
+                      struct vault_secret *scratch, struct code_verifier *verifier)
+{
+    struct tenant_state tenant = {0};
+    struct vault_key other;
+    bool found;
+
+    pthread_mutex_lock(&vault->lock);
+    found = tenant_get(vault, id, &tenant, NULL) == VAULT_OK &&
+            code_of_others(vault, &tenant, kind, index, &other, scratch, NULL) == VAULT_OK && scratch->len;
+    tenant_release(&tenant);
+    pthread_mutex_unlock(&vault->lock);
+    return (found && code_parse(scratch->bytes, scratch->len, verifier)) || seal_random(verifier->salt, RECORD_SALT);
+}
+
 /* The verifier of a new access code, in locked memory; NULL: failed. */
-static struct vault_secret *code_make(const uint8_t *code, size_t len)
+static struct vault_secret *code_make(struct vault *vault, uint32_t id, enum vault_key_kind kind, uint32_t index,
+                                      const uint8_t *code, size_t len)
 {
     struct vault_secret *secret = vault_secret_new();
     struct code_verifier verifier;
-    bool ok =
-        secret && seal_random(verifier.salt, RECORD_SALT) && seal_code(code, len, verifier.salt, verifier.verifier);
+    bool ok = secret && code_salt(vault, id, kind, index, secret, &verifier) &&
+              seal_code(code, len, verifier.salt, verifier.verifier);
 
     if (ok) {
         code_build(&verifier, secret->bytes);
@@ -160,13 +211,13 @@ enum vault_result vault_key_put(struct vault *vault, uint32_t id, enum vault_key
 
     if (result != VAULT_OK)
         return result;
-    if (code_len && !(verifier = code_make(code, code_len)))
+    if (code_len && !(verifier = code_make(vault, id, kind, index, code, code_len)))
         return vault_fail(error, VAULT_IO, "no memory to derive an access code");
     key.meta = (struct vault_key){.kind = kind,
                                   .index = index,
                                   .has_code = code_len != 0,
                                   .created = (uint64_t)time(NULL),
-                                  .bits = kind == VAULT_KEY_SM2 ? 256 : (uint32_t)(8 * sign->len)};
+                                  .bits = key_bits(kind, sign->len)};
     pthread_mutex_lock(&vault->lock);
     result = change_begin(vault, id, &root, &tenant, error);
     if (result == VAULT_OK && !id)
@@ -187,11 +238,10 @@ static enum vault_result part_get(const struct tenant_state *tenant, const struc
     if (!out)
         return VAULT_OK;
     out->len = 0;
-    if (part == PART_ENCRYPT && key->meta.kind != VAULT_KEY_SM2)
+    if (part == PART_ENCRYPT && !vault_kind(key->meta.kind)->has_encrypt)
         return VAULT_OK;
     if (!seal_open(tenant->keys, &key->record, part, key->row.kind, key->row.index, out->bytes, &out->len) ||
-        !key_length_ok(key->meta.kind, out->len) ||
-        out->len * 8 != (key->meta.kind == VAULT_KEY_SM2 ? 768 : key->meta.bits))
+        key_bits(key->meta.kind, out->len) != key->meta.bits)
         return key_damaged(tenant, key, error);
     return VAULT_OK;
 }

@@ -15,8 +15,8 @@ static const struct part_rule {
     [RECORD_ROOT] = {[PART_META] = {ROOT_META_LEN, ROOT_META_LEN, false}, [PART_KEY] = {32, 32, false}},
     [RECORD_TENANT] = {[PART_META] = {TENANT_META_LEN, TENANT_META_LEN, false}, [PART_KEY] = {32, 32, false}},
     [RECORD_KEY] = {[PART_META] = {KEY_META_LEN, KEY_META_LEN, false},
-                    [PART_KEY] = {16, 96, false},
-                    [PART_ENCRYPT] = {96, 96, true},
+                    [PART_KEY] = {16, VAULT_SECRET_MAX, false},
+                    [PART_ENCRYPT] = {96, VAULT_SECRET_MAX, true},
                     [PART_CODE] = {CODE_LEN, CODE_LEN, true}},
 };
 
@@ -203,32 +203,49 @@ void tenant_meta_build(const struct tenant_meta *meta, uint8_t bytes[TENANT_META
     memcpy(bytes + 88, meta->tally, RECORD_TALLY);
 }
 
-bool key_length_ok(enum vault_key_kind kind, size_t len)
+/* m, e, d, p, q, dp, dq, qinv: e has 8 bytes, m and d have one length, the others half of it */
+static uint32_t rsa_bits(size_t len)
 {
-    if (kind == VAULT_KEY_SM2)
-        return len == 96;
-    return kind == VAULT_KEY_KEK && (len == 16 || len == 24 || len == 32);
+    static const uint32_t sizes[] = {2048, 3072, 4096};
+
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        if (len == sizes[i] / 8 * 9 / 2 + 8)
+            return sizes[i];
+    return 0;
+}
+
+uint32_t key_bits(enum vault_key_kind kind, size_t len)
+{
+    switch (kind) {
+    case VAULT_KEY_SM2:
+    case VAULT_KEY_P256:
+        return len == 96 ? 256 : 0;
+    case VAULT_KEY_KEK:
+        return len == 16 || len == 24 || len == 32 ? (uint32_t)(8 * len) : 0;
+    case VAULT_KEY_RSA:
+        return rsa_bits(len);
+    default:
+        return 0;
+    }
 }
 
 bool key_meta_parse(const uint8_t *bytes, size_t len, struct vault_key *key)
 {
-    if (len != KEY_META_LEN || (bytes[0] != VAULT_KEY_SM2 && bytes[0] != VAULT_KEY_KEK) || (bytes[1] & ~3) != 0 ||
-        get16(bytes + 2) != 0)
+    const struct vault_kind *kind = len == KEY_META_LEN ? vault_kind((enum vault_key_kind)bytes[0]) : NULL;
+
+    if (!kind || (bytes[1] & ~3) != 0 || get16(bytes + 2) != 0)
         return false;
     memset(key, 0, sizeof *key);
-    key->kind = bytes[0] == VAULT_KEY_SM2 ? VAULT_KEY_SM2 : VAULT_KEY_KEK;
+    key->kind = (enum vault_key_kind)bytes[0];
     key->has_code = bytes[1] & 1;
     key->locked = bytes[1] & 2;
     key->index = get32(bytes + 4);
     key->failures = get32(bytes + 8);
     key->bits = get32(bytes + 12);
     key->created = get64(bytes + 16);
-    if (key->index == 0 || key->index > VAULT_INDEX_MAX)
+    if (key->index == 0 || key->index > VAULT_INDEX_MAX || !vault_kind_bits_ok(key->kind, key->bits))
         return false;
-    if (key->kind == VAULT_KEY_SM2)
-        return key->bits == 256 && (key->has_code || (key->failures == 0 && !key->locked));
-    return !key->has_code && !key->locked && key->failures == 0 && key->bits % 8 == 0 &&
-           key_length_ok(key->kind, key->bits / 8);
+    return key->has_code ? kind->has_code : key->failures == 0 && !key->locked;
 }
 
 void key_meta_build(const struct vault_key *key, uint8_t bytes[KEY_META_LEN])

@@ -27,12 +27,12 @@
 
 #define RECORD_VERSION  1u
 #define RECORD_HEADER   24u
-#define RECORD_MAX      512u
+#define RECORD_MAX      4864u
 #define RECORD_UID      16u
 #define RECORD_NONCE    12u
 #define RECORD_TAG      16u
 #define RECORD_OVERHEAD (RECORD_NONCE + RECORD_TAG)
-#define RECORD_PART_MAX 160u
+#define RECORD_PART_MAX 2340u
 #define RECORD_TALLY    32u
 #define RECORD_SALT     16u
 #define RECORD_VERIFIER 32u
@@ -101,6 +101,6 @@ void code_build(const struct code_verifier *code, uint8_t bytes[CODE_LEN]);
 bool tenant_name_ok(const char *name);
 bool tenant_serial_ok(const char *serial);
 bool tenant_limits_ok(const struct vault_tenant *tenant);
-bool key_length_ok(enum vault_key_kind kind, size_t len); /* of the plain key in PART_KEY */
+uint32_t key_bits(enum vault_key_kind kind, size_t len); /* of the plain key in PART_KEY; 0: no such length */
 
 #endif

@@ -118,10 +118,11 @@ bool seal_open(const struct vault_secret *keys, const struct record *record, enu
 bool seal_tally(const struct vault_secret *keys, enum record_type type, const struct store_row *row,
                 uint8_t tally[RECORD_TALLY])
 {
-    uint8_t text[16 + VAULT_NAME_MAX + RECORD_MAX] = {0};
+    uint8_t text[16 + VAULT_NAME_MAX + RECORD_MAX];
 
     if (row->len > RECORD_MAX)
         return false;
+    memset(text, 0, 16 + VAULT_NAME_MAX);
     put32(text, (uint32_t)type);
     put32(text + 4, row->id);
     put32(text + 8, row->kind);

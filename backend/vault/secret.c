@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * secret.c: memory for keys in clear. Slots come from slabs that are locked (never swapped) and left out of core dumps.
- * A slab stays for the next secrets once it is there: a process needs as many as it had
- * secrets at once, 62 to a slab of 16 KiB, against RLIMIT_MEMLOCK. vault_secret_free is the one place that wipes.
+ * A slab stays for the next secrets once it is there: a process needs as many as it had secrets at once, 7 to a slab of
+ * 16 KiB, against RLIMIT_MEMLOCK. vault_secret_free is the one place that wipes.
  */
 #include "backend/vault/vault.h"
 

@@ -23,7 +23,7 @@
 #define VAULT_NAME_MAX   32u
 #define VAULT_ERROR_TEXT 256u
 #define VAULT_INDEX_MAX  65535u /* key and KEK indexes: 1..this */
-#define VAULT_SECRET_MAX 256u
+#define VAULT_SECRET_MAX 2312u  /* an RSA private key of 4096 bits, as card.h has it */
 #define VAULT_CODE_MAX   256u
 #define VAULT_MASTER_KEY 32u
 
@@ -63,8 +63,24 @@ struct vault_tenant {
 
 enum vault_key_kind {
     VAULT_KEY_SM2 = 1,
-    VAULT_KEY_KEK = 2
+    VAULT_KEY_KEK = 2,
+    VAULT_KEY_RSA = 3,
+    VAULT_KEY_P256 = 4, /* one pair, for signing */
+    VAULT_KEY_KINDS
 };
+
+/* What a kind is, for the vault and for those who ask it. The tables of kinds are independent: index 1 may hold an SM2
+   key, an RSA key and a KEK. */
+struct vault_kind {
+    const char *name;      /* as operators write it: "sm2" */
+    const char *title;     /* as sentences have it: "SM2" */
+    bool has_encrypt;      /* a second pair, for encryption */
+    bool has_code;         /* may have an access code */
+    uint32_t bits_default; /* of a new key, where none are named */
+};
+const struct vault_kind *vault_kind(enum vault_key_kind kind); /* NULL: no such kind */
+enum vault_key_kind vault_kind_named(const char *name);        /* 0: none */
+bool vault_kind_bits_ok(enum vault_key_kind kind, uint32_t bits);
 
 /* A key in clear. Lives in locked memory of the vault's making: vault_secret_free wipes and frees. */
 struct vault_secret {
@@ -77,11 +93,11 @@ void vault_secret_free(struct vault_secret *secret);
 struct vault_key {
     enum vault_key_kind kind;
     uint32_t index;
-    bool has_code;     /* SM2: an access code is needed; else a NULL code is accepted */
+    bool has_code;     /* an access code is needed; else a NULL code is accepted */
     uint32_t failures; /* wrong codes in a row */
     bool locked;
     uint64_t created; /* seconds since the epoch */
-    uint32_t bits;    /* KEK: 128, 192, 256; SM2: 256 */
+    uint32_t bits;    /* KEK: 128, 192, 256; SM2, P-256: 256; RSA: 2048, 3072, 4096 */
 };
 
 struct vault_config {
@@ -106,8 +122,9 @@ enum vault_result vault_tenant_find(struct vault *vault, const char *name, struc
 enum vault_result vault_tenant_each(struct vault *vault, bool (*each)(void *arg, const struct vault_tenant *),
                                     void *arg, char *error);
 
-/* SM2: sign = private[32] || point[64], encrypt likewise, both or VAULT_INVALID; KEK: sign holds the key, encrypt is
-   NULL. code NULL with code_len 0: no access code. */
+/* SM2: sign = private[32] || point[64], encrypt likewise, both or VAULT_INVALID; P-256: sign alone; RSA: sign and
+   encrypt, of the same length, as CARD_KEY_RSA_PRIVATE of card.h; KEK: sign holds the key, encrypt is NULL. code NULL
+   with code_len 0: no access code. */
 enum vault_result vault_key_put(struct vault *vault, uint32_t tenant, enum vault_key_kind kind, uint32_t index,
                                 const struct vault_secret *sign, const struct vault_secret *encrypt,
                                 const uint8_t *code, size_t code_len, char *error);
@@ -119,7 +136,7 @@ enum vault_result vault_key_remove(struct vault *vault, uint32_t tenant, enum va
                                    char *error);
 enum vault_result vault_key_each(struct vault *vault, uint32_t tenant,
                                  bool (*each)(void *arg, const struct vault_key *), void *arg, char *error);
-/* Checks an access code of an SM2 index: VAULT_OK, VAULT_BAD_CODE (counted, durably, before the answer), VAULT_LOCKED,
+/* Checks the access code of an index: VAULT_OK, VAULT_BAD_CODE (counted, durably, before the answer), VAULT_LOCKED,
    VAULT_NOT_FOUND. An index without a code accepts only NULL/0; an index with one refuses NULL/0 as VAULT_BAD_CODE
    without counting it. */
 enum vault_result vault_code_check(struct vault *vault, uint32_t tenant, uint32_t index, const uint8_t *code,
@@ -129,13 +146,15 @@ enum vault_result vault_code_reset(struct vault *vault, uint32_t tenant, uint32_
 
 /*
  * In detail:
- * - vault_key_put never replaces: VAULT_EXISTS where the index has a key; remove it first.
+ * - vault_key_put never replaces: VAULT_EXISTS where the index has a key of that kind; remove it first.
+ * - An access code belongs to the index, not to the kind: SDF_GetPrivateKeyAccessRight names no kind. So a second kind
+ *   of key at an index must be put with the same code, or with none where there is none: else VAULT_BAD_CODE.
  * - The wrong code that fills the measure is answered VAULT_BAD_CODE, each check after it VAULT_LOCKED, right or wrong.
  * - vault_tenant_set with an empty serial keeps the serial. Defaults: 64 connections, 1024 sessions, 4096 handles,
  *   weight 100; limits are at most 2^20.
  * - An unknown tenant is VAULT_NOT_FOUND in every function.
- * - A tenant whose rows were tampered with answers VAULT_DAMAGED to everything about its keys; vault_tenant_remove still
- *   works. Where the list of tenants itself was tampered with, vault_open answers VAULT_DAMAGED.
+ * - A tenant whose rows were tampered with answers VAULT_DAMAGED to everything about its keys; vault_tenant_remove
+ * still works. Where the list of tenants itself was tampered with, vault_open answers VAULT_DAMAGED.
  * - error may be NULL. On VAULT_OK it is empty.
  * - state_dir must exist and belong to the user who opens the vault; root's vault_create gives the files to its owner.
  */

@@ -84,6 +84,10 @@ enum vault_result key_open(const struct tenant_state *tenant, struct key_state *
 enum vault_result key_save(struct vault *vault, struct tenant_state *tenant, struct key_state *key,
                            const struct store_row *old, char *error);
 enum vault_result key_absent(const struct tenant_state *tenant, enum vault_key_kind kind, uint32_t index, char *error);
+/* codes.c: of the first key of another kind at that index: its meta, and its code part in clear (len 0: it has none).
+   VAULT_NOT_FOUND, without a sentence: there is none. */
+enum vault_result code_of_others(struct vault *vault, const struct tenant_state *tenant, enum vault_key_kind kind,
+                                 uint32_t index, struct vault_key *meta, struct vault_secret *code, char *error);
 bool key_place_ok(enum vault_key_kind kind, uint32_t index);
 
 #endif

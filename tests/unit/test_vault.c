@@ -262,7 +262,7 @@ static void test_keys(void **state)
 
     assert_vault(&env, VAULT_INVALID, env_put(&env, vault, a, VAULT_KEY_SM2, 0, 1, NULL));
     assert_vault(&env, VAULT_INVALID, env_put(&env, vault, a, VAULT_KEY_SM2, VAULT_INDEX_MAX + 1, 1, NULL));
-    assert_vault(&env, VAULT_INVALID, env_put(&env, vault, a, (enum vault_key_kind)3, 1, 1, NULL));
+    assert_vault(&env, VAULT_INVALID, env_put(&env, vault, a, VAULT_KEY_KINDS, 1, 1, NULL));
     assert_vault(&env, VAULT_INVALID, env_put(&env, vault, a, VAULT_KEY_KEK, 9, 1, "code"));
     assert_vault(&env, VAULT_INVALID, vault_key_put(vault, a, VAULT_KEY_SM2, 9, sign, NULL, NULL, 0, env.error));
     assert_vault(&env, VAULT_INVALID, vault_key_put(vault, a, VAULT_KEY_SM2, 9, NULL, sign, NULL, 0, env.error));

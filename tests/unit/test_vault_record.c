@@ -156,7 +156,10 @@ static void test_meta_rules(void **state)
         assert_false(key_meta_parse(bytes, KEY_META_LEN, &back));
         bytes[i] = was;
     }
-    for (unsigned i = 0; i < 5; i++) {
+    key = (struct vault_key){.kind = VAULT_KEY_RSA, .index = 1, .bits = 3072};
+    key_meta_build(&key, bytes);
+    assert_true(key_meta_parse(bytes, KEY_META_LEN, &back) && back.kind == VAULT_KEY_RSA && back.bits == 3072);
+    for (unsigned i = 0; i < 6; i++) {
         key = meta;
         if (i == 0)
             key.index = 0;
@@ -167,7 +170,9 @@ static void test_meta_rules(void **state)
         if (i == 3)
             key.bits = 128;
         if (i == 4)
-            key.kind = VAULT_KEY_KEK;
+            key.kind = VAULT_KEY_KEK; /* but a code */
+        if (i == 5)
+            key.kind = VAULT_KEY_RSA; /* of 256 bits */
         key_meta_build(&key, bytes);
         assert_false(key_meta_parse(bytes, KEY_META_LEN, &back));
     }

@@ -87,15 +87,20 @@ static inline struct vault_secret *secret_of(uint8_t fill, size_t len)
     return secret;
 }
 
-/* An SM2 key whose sign bytes are all fill, encrypt bytes all fill + 1; a KEK of 16 bytes fill. */
+static inline size_t kind_len(enum vault_key_kind kind)
+{
+    return kind == VAULT_KEY_KEK ? 16 : kind == VAULT_KEY_RSA ? VAULT_SECRET_MAX : 96;
+}
+
+/* A key whose sign bytes are all fill, and encrypt bytes, if it has any, all fill + 1. */
 static inline enum vault_result env_put(struct env *env, struct vault *vault, uint32_t tenant, enum vault_key_kind kind,
                                         uint32_t index, uint8_t fill, const char *code)
 {
-    struct vault_secret *sign = secret_of(fill, kind == VAULT_KEY_SM2 ? 96 : 16), *encrypt = NULL;
+    struct vault_secret *sign = secret_of(fill, kind_len(kind)), *encrypt = NULL;
     enum vault_result result;
 
-    if (kind == VAULT_KEY_SM2)
-        encrypt = secret_of((uint8_t)(fill + 1), 96);
+    if (vault_kind(kind) && vault_kind(kind)->has_encrypt)
+        encrypt = secret_of((uint8_t)(fill + 1), kind_len(kind));
     result = vault_key_put(vault, tenant, kind, index, sign, encrypt, (const uint8_t *)code, code ? strlen(code) : 0,
                            env->error);
     vault_secret_free(sign);
@@ -113,9 +118,9 @@ static inline int env_get(struct env *env, struct vault *vault, uint32_t tenant,
     int fill = result == VAULT_OK ? sign->bytes[0] : result == VAULT_NOT_FOUND ? -1 : result == VAULT_DAMAGED ? -2 : -3;
 
     if (result == VAULT_OK) {
-        size_t len = kind == VAULT_KEY_SM2 ? 96 : 16;
+        size_t len = kind_len(kind);
 
-        if (sign->len != len || encrypt->len != (kind == VAULT_KEY_SM2 ? len : 0) || key.index != index ||
+        if (sign->len != len || encrypt->len != (vault_kind(kind)->has_encrypt ? len : 0) || key.index != index ||
             key.kind != kind)
             fill = -4;
         for (size_t i = 0; i < len && fill >= 0; i++)

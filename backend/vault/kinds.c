@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kinds.c: the kinds of keys that the vault has. See vault.h. */
+#include <string.h>
+#include "backend/vault/vault.h"
+
+static const struct vault_kind kinds[VAULT_KEY_KINDS] = {
+    [VAULT_KEY_SM2] = {"sm2", "SM2", true, true, 256},
+    [VAULT_KEY_KEK] = {"kek", "KEK", false, false, 128},
+    [VAULT_KEY_RSA] = {"rsa", "RSA", true, true, 2048},
+    [VAULT_KEY_P256] = {"p256", "P-256", false, true, 256},
+};
+
+const struct vault_kind *vault_kind(enum vault_key_kind kind)
+{
+    return (unsigned)kind < VAULT_KEY_KINDS && kinds[kind].name ? &kinds[kind] : NULL;
+}
+
+enum vault_key_kind vault_kind_named(const char *name)
+{
+    for (unsigned kind = 0; kind < VAULT_KEY_KINDS; kind++)
+        if (kinds[kind].name && strcmp(kinds[kind].name, name) == 0)
+            return (enum vault_key_kind)kind;
+    return (enum vault_key_kind)0;
+}
+
+bool vault_kind_bits_ok(enum vault_key_kind kind, uint32_t bits)
+{
+    switch (kind) {
+    case VAULT_KEY_SM2:
+    case VAULT_KEY_P256:
+        return bits == 256;
+    case VAULT_KEY_KEK:
+        return bits == 128 || bits == 192 || bits == 256;
+    case VAULT_KEY_RSA:
+        return bits == 2048 || bits == 3072 || bits == 4096;
+    default:
+        return false;
+    }
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_vault_kinds.c: independent tables for each kind of key, and the one access code of an index. */
+#include "vault_env.h"
+
+static const enum vault_key_kind kinds[] = {VAULT_KEY_SM2, VAULT_KEY_KEK, VAULT_KEY_RSA, VAULT_KEY_P256};
+#define KINDS (sizeof kinds / sizeof kinds[0])
+
+static uint32_t tenant_make(struct env *env, struct vault *vault)
+{
+    struct vault_tenant tenant = {.name = "kinds"};
+
+    assert_vault(env, VAULT_OK, vault_tenant_add(vault, &tenant, env->error));
+    return tenant.id;
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < KINDS; i++) {
+        const struct vault_kind *kind = vault_kind(kinds[i]);
+
+        assert_non_null(kind);
+        assert_int_equal(vault_kind_named(kind->name), kinds[i]);
+        assert_true(vault_kind_bits_ok(kinds[i], kind->bits_default));
+        assert_false(vault_kind_bits_ok(kinds[i], kind->bits_default + 1));
+    }
+    assert_null(vault_kind((enum vault_key_kind)0));
+    assert_null(vault_kind(VAULT_KEY_KINDS));
+    assert_int_equal(vault_kind_named("SM2"), 0);
+    assert_int_equal(vault_kind_named(""), 0);
+}
+
+static void test_tables_are_independent(void **state)
+{
+    struct env env;
+    struct vault *vault;
+    uint32_t id;
+
+    (void)state;
+    env_start(&env);
+    vault = env_create(&env);
+    id = tenant_make(&env, vault);
+    for (size_t i = 0; i < KINDS; i++)
+        assert_vault(&env, VAULT_OK, env_put(&env, vault, id, kinds[i], 1, (uint8_t)(0x10 * (i + 1)), NULL));
+    for (size_t i = 0; i < KINDS; i++)
+        assert_vault(&env, VAULT_EXISTS, env_put(&env, vault, id, kinds[i], 1, 1, NULL));
+    vault_close(vault);
+    vault = env_open(&env);
+    for (size_t i = 0; i < KINDS; i++)
+        assert_int_equal(env_get(&env, vault, id, kinds[i], 1), 0x10 * (i + 1));
+    assert_vault(&env, VAULT_OK, vault_key_remove(vault, id, VAULT_KEY_RSA, 1, env.error));
+    assert_int_equal(env_get(&env, vault, id, VAULT_KEY_RSA, 1), -1);
+    assert_int_equal(env_get(&env, vault, id, VAULT_KEY_SM2, 1), 0x10);
+    assert_int_equal(env_get(&env, vault, id, VAULT_KEY_P256, 1), 0x40);
+    vault_close(vault);
+    env_end(&env);
+}
+
+static void test_lengths(void **state)
+{
+    static const struct {
+        enum vault_key_kind kind;
+        size_t sign, encrypt; /* 0: none */
+        uint32_t bits;        /* 0: refused */
+    } rows[] = {
+        {VAULT_KEY_RSA, 1160, 1160, 2048}, {VAULT_KEY_RSA, 1736, 1736, 3072}, {VAULT_KEY_RSA, 2312, 2312, 4096},
+        {VAULT_KEY_RSA, 2312, 1160, 0},    {VAULT_KEY_RSA, 1160, 0, 0},       {VAULT_KEY_RSA, 1161, 1161, 0},
+        {VAULT_KEY_P256, 96, 0, 256},      {VAULT_KEY_P256, 96, 96, 0},       {VAULT_KEY_P256, 64, 0, 0},
+        {VAULT_KEY_KEK, 96, 0, 0},
+    };
+    struct env env;
+    struct vault *vault;
+    uint32_t id;
+
+    (void)state;
+    env_start(&env);
+    vault = env_create(&env);
+    id = tenant_make(&env, vault);
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct vault_secret *sign = secret_of(7, rows[i].sign), *encrypt = NULL, *back = vault_secret_new();
+        struct vault_key key;
+
+        if (rows[i].encrypt)
+            encrypt = secret_of(8, rows[i].encrypt);
+        assert_vault(&env, rows[i].bits ? VAULT_OK : VAULT_INVALID,
+                     vault_key_put(vault, id, rows[i].kind, i + 1, sign, encrypt, NULL, 0, env.error));
+        if (rows[i].bits) {
+            assert_vault(&env, VAULT_OK, vault_key_get(vault, id, rows[i].kind, i + 1, &key, back, NULL, env.error));
+            assert_int_equal(key.bits, rows[i].bits);
+            assert_int_equal(back->len, rows[i].sign);
+            assert_memory_equal(back->bytes, sign->bytes, back->len);
+        }
+        vault_secret_free(sign);
+        vault_secret_free(encrypt);
+        vault_secret_free(back);
+    }
+    vault_close(vault);
+    env_end(&env);
+}
+
+static void test_one_code(void **state)
+{
+    struct env env;
+    struct vault *vault;
+    struct vault_key key;
+    uint32_t id;
+
+    (void)state;
+    env_start(&env);
+    vault = env_create(&env);
+    id = tenant_make(&env, vault);
+    assert_vault(&env, VAULT_OK, env_put(&env, vault, id, VAULT_KEY_RSA, 1, 1, "right"));
+    assert_vault(&env, VAULT_BAD_CODE, env_put(&env, vault, id, VAULT_KEY_SM2, 1, 1, "other"));
+    assert_vault(&env, VAULT_BAD_CODE, env_put(&env, vault, id, VAULT_KEY_SM2, 1, 1, NULL));
+    assert_vault(&env, VAULT_OK, env_put(&env, vault, id, VAULT_KEY_KEK, 1, 1, NULL)); /* a KEK needs none */
+    assert_vault(&env, VAULT_BAD_CODE, env_code(&env, vault, id, 1, "wrong"));
+    assert_vault(&env, VAULT_OK, env_put(&env, vault, id, VAULT_KEY_SM2, 1, 1, "right"));
+    assert_vault(&env, VAULT_OK, vault_key_get(vault, id, VAULT_KEY_SM2, 1, &key, NULL, NULL, env.error));
+    assert_int_equal(key.failures, 1); /* the count is the index's too */
+    assert_vault(&env, VAULT_OK, env_code(&env, vault, id, 1, "right"));
+    assert_vault(&env, VAULT_OK, vault_key_remove(vault, id, VAULT_KEY_SM2, 1, env.error));
+    assert_vault(&env, VAULT_OK, env_code(&env, vault, id, 1, "right"));
+    assert_vault(&env, VAULT_BAD_CODE, env_put(&env, vault, id, VAULT_KEY_P256, 1, 1, "other"));
+
+    assert_vault(&env, VAULT_OK, env_put(&env, vault, id, VAULT_KEY_P256, 2, 1, NULL));
+    assert_vault(&env, VAULT_BAD_CODE, env_put(&env, vault, id, VAULT_KEY_RSA, 2, 1, "right"));
+    assert_vault(&env, VAULT_OK, env_put(&env, vault, id, VAULT_KEY_RSA, 2, 1, NULL));
+    assert_vault(&env, VAULT_OK, env_code(&env, vault, id, 2, NULL));
+    assert_vault(&env, VAULT_NOT_FOUND, env_code(&env, vault, id, 3, NULL));
+    vault_close(vault);
+    env_end(&env);
+}
+
+/* A locked index stays locked whatever kind comes or goes, until the operator resets it: then all of it is free. */
+static void test_one_lock(void **state)
+{
+    struct env env;
+    struct vault *vault;
+    uint32_t id;
+
+    (void)state;
+    env_start(&env);
+    env.config.code_attempts = 2;
+    vault = env_create(&env);
+    id = tenant_make(&env, vault);
+    assert_vault(&env, VAULT_OK, env_put(&env, vault, id, VAULT_KEY_RSA, 1, 1, "right"));
+    for (int i = 0; i < 2; i++)
+        assert_vault(&env, VAULT_BAD_CODE, env_code(&env, vault, id, 1, "wrong"));
+    assert_vault(&env, VAULT_LOCKED, env_code(&env, vault, id, 1, "right"));
+    assert_vault(&env, VAULT_OK, env_put(&env, vault, id, VAULT_KEY_SM2, 1, 1, "right"));
+    assert_vault(&env, VAULT_LOCKED, env_code(&env, vault, id, 1, "right"));
+    assert_vault(&env, VAULT_OK, vault_code_reset(vault, id, 1, env.error));
+    assert_vault(&env, VAULT_OK, env_code(&env, vault, id, 1, "right"));
+    assert_vault(&env, VAULT_OK, vault_key_remove(vault, id, VAULT_KEY_SM2, 1, env.error));
+    assert_vault(&env, VAULT_OK, env_code(&env, vault, id, 1, "right"));
+    vault_close(vault);
+    env_end(&env);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names),    cmocka_unit_test(test_tables_are_independent),
+        cmocka_unit_test(test_lengths),  cmocka_unit_test(test_one_code),
+        cmocka_unit_test(test_one_lock),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
