@@ -67,7 +67,7 @@ static void explain_connection(const struct cli *cli, CURLcode code, bool change
         return;
     case EACCES:
     case EPERM:
-        snprintf(text, API_TEXT, "permission denied: %s is for root and for members of the daemon's group (cardmux)",
+        snprintf(text, API_TEXT, "permission denied: who may not even connect to %s lacks a right on its directory",
                  cli->socket);
         return;
     default:

@@ -3,6 +3,7 @@
 #include "cli/api.h"
 #include "cli/doctor.h"
 #include "backend/main/config.h"
+#include "backend/main/role.h"
 #include "backend/vault/vault.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -23,9 +24,38 @@
 #define NOFILE_LEAST  4096ul      /* a few hundred tenants */
 #define MEMLOCK_LEAST (1ul << 20) /* key material; regions are not locked */
 
+/* A role whose group is missing is root's alone; where root has not got it either, nobody can do its acts. */
+static void check_groups(struct doctor *doctor, const struct config *config)
+{
+    const struct daemon_config *daemon = &config->daemon;
+    const struct {
+        const char *name;
+        bool written;
+    } groups[ROLES] = {{daemon->group, config->group_written},
+                       {daemon->security_group, config->security_group_written},
+                       {daemon->audit_group, config->audit_group_written}};
+    for (unsigned i = 0; i < ROLES; i++) {
+        const struct group *group = getgrnam(groups[i].name);
+        bool root = daemon->root_roles & 1u << i;
+        char remedy[120];
+        snprintf(remedy, sizeof remedy, "addgroup --system %.80s", groups[i].name);
+        if (group && (root || group->gr_mem[0]))
+            doctor_note(doctor, "group", FINDING_OK, NULL, "group %s exists: its members have the role %s",
+                        groups[i].name, role_name(i));
+        else if (group) /* as a primary group it may have some all the same */
+            doctor_note(doctor, "group", FINDING_WARN,
+                        "adduser NAME GROUP, or give root the role in [daemon] root-roles",
+                        "group %s lists no member and root has not got the role %s", groups[i].name, role_name(i));
+        else
+            doctor_note(doctor, "group", groups[i].written || !root ? FINDING_FAIL : FINDING_WARN, remedy,
+                        "group %s does not exist: %s has the role %s", groups[i].name, root ? "only root" : "nobody",
+                        role_name(i));
+    }
+}
+
 static void check_user(struct doctor *doctor, const struct config *config)
 {
-    const char *user = config->daemon.user, *group = config->daemon.group;
+    const char *user = config->daemon.user;
     if (getpwnam(user))
         doctor_note(doctor, "user", FINDING_OK, NULL, "the daemon's user %s exists", user);
     else
@@ -33,11 +63,7 @@ static void check_user(struct doctor *doctor, const struct config *config)
                     "cardmux init --create-user, or: useradd --system --user-group cardmux",
                     "the daemon's user %s does not exist%s", user,
                     config->user_written ? "" : "; started as root it uses nobody");
-    if (getgrnam(group))
-        doctor_note(doctor, "group", FINDING_OK, NULL, "group %s exists: its members may use the admin socket", group);
-    else
-        doctor_note(doctor, "group", FINDING_WARN, "addgroup --system cardmux",
-                    "group %s does not exist: only root and the daemon's user may use the admin socket", group);
+    check_groups(doctor, config);
 }
 
 static void check_state(struct doctor *doctor, const char *path)

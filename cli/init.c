@@ -5,6 +5,7 @@
  */
 #include "cli/command.h"
 #include "backend/main/config.h"
+#include "backend/main/role.h"
 #include "backend/vault/master_key.h"
 #include "backend/vault/vault.h"
 #include <errno.h>
@@ -26,7 +27,8 @@ static const char help[] =
     "options:\n"
     "  --config FILE  the daemon's configuration (" CONFIG_DEFAULT_FILE ")\n"
     "  --state DIR    the state directory, in place of the configuration's\n"
-    "  --create-user  make the daemon's system user and group if they are missing (root, by useradd)\n";
+    "  --create-user  make the daemon's system user and the groups of operators, security officers and auditors if\n"
+    "                 they are missing (root, by useradd and groupadd)\n";
 
 static bool make_directories(const struct cli *cli, const char *path)
 {
@@ -73,6 +75,37 @@ static bool run_useradd(const struct cli *cli, const char *user)
     return true;
 }
 
+static bool run_groupadd(const struct cli *cli, const char *group)
+{
+    pid_t pid = fork();
+    int status = -1;
+    if (pid == 0) {
+        execl("/usr/sbin/groupadd", "groupadd", "--system", "--", group, (char *)NULL);
+        _exit(127);
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        cli_say(cli, "groupadd could not make the group %s", group);
+        return false;
+    }
+    printf("made the system group %s\n", group);
+    return true;
+}
+
+static bool check_groups(const struct cli *cli, const struct daemon_config *config, bool create)
+{
+    const char *const groups[ROLES] = {config->group, config->security_group, config->audit_group};
+    for (unsigned i = 0; i < ROLES; i++) {
+        if (getgrnam(groups[i]))
+            continue;
+        if (create && !run_groupadd(cli, groups[i]))
+            return false;
+        if (!create)
+            cli_say(cli, "note: there is no group %s, whose members have the role %s: addgroup --system %s", groups[i],
+                    role_name(i), groups[i]);
+    }
+    return true;
+}
+
 static bool check_user(const struct cli *cli, const struct daemon_config *config, bool create)
 {
     if (geteuid() != 0)
@@ -86,10 +119,7 @@ static bool check_user(const struct cli *cli, const struct daemon_config *config
                     "--group %s",
                     config->user, config->user);
     }
-    if (!getgrnam(config->group))
-        cli_say(cli, "note: there is no group %s, whose members may use the admin socket: addgroup --system %s",
-                config->group, config->group);
-    return true;
+    return check_groups(cli, config, create);
 }
 
 static enum cli_status make_vault(const struct cli *cli, const char *state, const char *key_path)

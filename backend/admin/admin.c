@@ -6,8 +6,8 @@
  * One thread, one poll() over three things: libmicrohttpd's epoll, the broker's socket, the keeper's socket. The keeper
  * hands over a broker's descriptor after each start of one ('B' and the descriptor), and hangs up to end this process.
  *
- * Order at start: what needs /etc (the group's number) first; then chroot, uid, no capabilities; then seccomp; then the
- * first byte of a peer.
+ * Order at start: what needs /etc (the groups' numbers) first; then chroot, uid, no capabilities; then seccomp; then
+ * the first byte of a peer.
  */
 #include "backend/main/broker_entry.h"
 #include "backend/admin/http.h"
@@ -42,13 +42,17 @@ static const char *pick_root(const struct daemon_config *config, char path[4096]
     return config->run_dir;
 }
 
-static void find_group(const struct admin_start *start, struct peer_rule *rule)
+static void find_groups(const struct admin_start *start, struct peer_rule *rule)
 {
-    const char *name = start->config->group;
-    struct group *group = name ? getgrnam(name) : NULL;
+    const struct daemon_config *config = start->config;
+    const char *const names[ROLES] = {config->group, config->security_group, config->audit_group};
     rule->uid = start->uid ? start->uid : geteuid();
-    rule->has_group = group != NULL;
-    rule->gid = group ? group->gr_gid : 0;
+    rule->root_roles = config->root_roles;
+    for (unsigned i = 0; i < ROLES; i++) {
+        struct group *group = names[i] ? getgrnam(names[i]) : NULL;
+        rule->groups[i] = (struct peer_group){
+            .name = names[i] ? names[i] : "not configured", .gid = group ? group->gr_gid : 0, .there = group != NULL};
+    }
 }
 
 static bool confine(const struct admin_start *start)
@@ -137,7 +141,7 @@ int admin_main(const struct admin_start *start)
     struct link link;
     signal(SIGPIPE, SIG_IGN);
     wipe_alloc_for_json();
-    find_group(start, &rule);
+    find_groups(start, &rule);
     int flags = fcntl(start->listen_fd, F_GETFL);
     if (flags < 0 || fcntl(start->listen_fd, F_SETFL, flags | O_NONBLOCK) < 0) {
         complain("admin socket", strerror(errno));

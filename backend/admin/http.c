@@ -14,6 +14,10 @@
  * (answer, death of the broker, 30 s), so a suspended connection is always resumed. A peer that hangs up while WAITING
  * is noticed afterwards; its change is done all the same.
  *
+ * Who asks is looked at twice. At accept, since the socket is open to every local user: those without any role get a
+ * few connections at a time, enough to be told so, and cannot take the others'. And at each request, when the route is
+ * known: its row says which roles may.
+ *
  * Secrets: an access code can stand in a body. It is wiped in libmicrohttpd's buffer as it is taken out of it, in the
  * exchange's buffer once parsed, in jansson's memory by wipe_alloc.h and in the message by the link.
  */
@@ -25,7 +29,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
+#include <unistd.h>
 
 #define CONNECTION_MEMORY 32768u /* request line, headers and a read buffer */
 #define IDLE_SECONDS      15u
@@ -36,7 +44,10 @@ struct http {
     struct MHD_Daemon *daemon;
     struct link *link;
     const struct peer_rule *rule;
-    int epoll_fd;
+    int listen_fd;
+    int epoll_fd;                    /* libmicrohttpd's and the listening socket */
+    unsigned connections, strangers; /* open ones; those of peers without any role */
+    bool deaf;                       /* HTTP_CONNECTIONS are open: the listening socket is not looked at */
 };
 
 enum stage {
@@ -256,19 +267,32 @@ static void collect(struct exchange *ex, const char *data, size_t len)
     explicit_bzero((void *)(uintptr_t)data, len);
 }
 
+static void refuse_peer(struct exchange *ex, const struct peer *peer, uint32_t needed)
+{
+    static const struct peer nobody = {.uid = (uid_t)-1};
+    char text[VAULT_ERROR_TEXT];
+    peer_refusal(peer ? peer : &nobody, ex->http->rule, needed, text, sizeof text);
+    refuse(ex, 403, "not-allowed", text);
+}
+
 /* Only the method, the path and the peer are known. */
 static void begin(struct exchange *ex, const char *url, const char *method)
 {
     struct body_error error = {0};
     unsigned http_status = 0;
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(ex->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    if (!info || !peer_allowed(info->connect_fd, ex->http->rule)) {
-        refuse(ex, 403, "not-allowed", "only root, the daemon's user and members of its group may use this socket");
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(ex->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    const struct peer *peer = info ? info->socket_context : NULL;
+    if (!peer || !peer->roles) {
+        refuse_peer(ex, peer, ROLE_ANY);
         return;
     }
     ex->route = route_find(method, url, &ex->request.message, &http_status, ex->allow, &error);
     if (!ex->route) {
         refuse(ex, http_status, error.code, error.message);
+        return;
+    }
+    if (!(peer->roles & ex->route->roles)) {
+        refuse_peer(ex, peer, ex->route->roles);
         return;
     }
     if (MHD_get_connection_values(ex->connection, MHD_GET_ARGUMENT_KIND, NULL, NULL) > 0) {
@@ -329,6 +353,68 @@ static void no_log(void *arg, const char *format, va_list args)
     (void)arg, (void)format, (void)args;
 }
 
+static void listen_set(struct http *http, bool listens)
+{
+    struct epoll_event event = {.events = listens ? EPOLLIN : 0, .data.fd = http->listen_fd};
+    epoll_ctl(http->epoll_fd, EPOLL_CTL_MOD, http->listen_fd, &event);
+    http->deaf = !listens;
+}
+
+/* The context of a connection is its struct peer; NULL: no memory, or the kernel does not say. */
+static void on_connection(void *arg, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct http *http = arg;
+    struct peer *peer = *context;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        peer = malloc(sizeof *peer);
+        if (peer && (!info || !peer_look(info->connect_fd, http->rule, peer))) {
+            free(peer);
+            peer = NULL;
+        }
+        *context = peer;
+        http->connections++;
+        http->strangers += !peer || !peer->roles;
+        return;
+    }
+    http->connections--;
+    http->strangers -= !peer || !peer->roles;
+    free(peer);
+    if (http->deaf)
+        listen_set(http, true);
+}
+
+static void accept_all(struct http *http)
+{
+    for (;;) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        struct peer peer;
+        if (http->connections >= HTTP_CONNECTIONS) {
+            if (!http->deaf)
+                listen_set(http, false);
+            return;
+        }
+        int fd = accept4(http->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0)
+            return;
+        if (http->strangers >= HTTP_STRANGERS && (!peer_look(fd, http->rule, &peer) || !peer.roles)) {
+            close(fd);
+            continue;
+        }
+        MHD_add_connection(http->daemon, fd, (struct sockaddr *)&address, sizeof address); /* closes it on failure */
+    }
+}
+
+static bool watch(struct http *http)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    struct epoll_event event = {.events = EPOLLIN};
+    http->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    return info && http->epoll_fd >= 0 && !epoll_ctl(http->epoll_fd, EPOLL_CTL_ADD, info->epoll_fd, &event) &&
+           !epoll_ctl(http->epoll_fd, EPOLL_CTL_ADD, http->listen_fd, &event);
+}
+
 struct http *http_start(int listen_fd, struct link *link, const struct peer_rule *rule)
 {
     struct http *http = calloc(1, sizeof *http);
@@ -336,20 +422,22 @@ struct http *http_start(int listen_fd, struct link *link, const struct peer_rule
         return NULL;
     http->link = link;
     http->rule = rule;
+    http->listen_fd = listen_fd;
+    http->epoll_fd = -1;
     http->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, http,
-        MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL, MHD_OPTION_LISTEN_SOCKET, (MHD_socket)listen_fd,
-        MHD_OPTION_CONNECTION_LIMIT, HTTP_CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
-    const union MHD_DaemonInfo *info =
-        http->daemon ? MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
-    if (!info) {
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+        on_request, http, MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL, MHD_OPTION_CONNECTION_LIMIT, HTTP_CONNECTIONS + 1,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
+        MHD_OPTION_END);
+    if (!http->daemon || !watch(http)) {
         if (http->daemon)
             MHD_stop_daemon(http->daemon);
+        if (http->epoll_fd >= 0)
+            close(http->epoll_fd);
         free(http);
         return NULL;
     }
-    http->epoll_fd = info->epoll_fd;
     return http;
 }
 
@@ -368,6 +456,8 @@ int http_timeout(const struct http *http)
 
 void http_run(struct http *http)
 {
+    if (!http->deaf)
+        accept_all(http);
     MHD_run(http->daemon);
 }
 
@@ -375,5 +465,6 @@ void http_stop(struct http *http)
 {
     MHD_run(http->daemon); /* resumed connections send their last answers */
     MHD_stop_daemon(http->daemon);
+    close(http->epoll_fd);
     free(http);
 }

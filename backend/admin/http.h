@@ -11,6 +11,7 @@
 #include "backend/admin/peer.h"
 
 #define HTTP_CONNECTIONS 64u
+#define HTTP_STRANGERS   8u /* of these, at most so many by peers without any role */
 
 struct http;
 

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include "backend/admin/body.h"
 #include "backend/admin/message.h"
+#include "backend/main/role.h"
 
 enum route_answer {
     ANSWER_NONE,       /* 204 */
@@ -20,6 +21,7 @@ enum route_answer {
 };
 
 struct route {
+    enum role_set roles; /* any of them suffices; none: nobody may */
     const char *method;
     const char *pattern; /* segments; {name} {kind} {index} stand for one each */
     enum body_kind body;

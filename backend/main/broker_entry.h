@@ -14,9 +14,12 @@ struct daemon_config {
     const char *run_dir;   /* [daemon] run = /run/cardmux */
     const char
         *user; /* [daemon] user = cardmux; broker and admin run as it. Not root or not found: see cardmuxd.conf(5) */
-    const char *group;      /* [daemon] group = cardmux; may use admin.sock */
-    const char *master_key; /* [daemon] master-key = STATE/master.key */
-    const char *card;       /* [card NAME] driver = soft; the first section is the card */
+    const char *group;          /* [daemon] group = cardmux: operators; admin.sock is theirs */
+    const char *security_group; /* [daemon] security-group = cardmux-so */
+    const char *audit_group;    /* [daemon] audit-group = cardmux-audit */
+    uint32_t root_roles;        /* [daemon] root-roles = all: enum role_set */
+    const char *master_key;     /* [daemon] master-key = STATE/master.key */
+    const char *card;           /* [card NAME] driver = soft; the first section is the card */
     const char *card_library;
     const char *card_fault;    /* [card NAME] fault = ...; test knob */
     uint32_t card_threads;     /* [card NAME] threads = 0 */

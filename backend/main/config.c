@@ -16,12 +16,14 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include "backend/main/role.h"
 
 enum key_type {
     KEY_TEXT,   /* 1..CONFIG_VALUE_MAX characters */
     KEY_PATH,   /* absolute */
     KEY_NUMBER, /* decimal, min..max */
     KEY_WAIT,
+    KEY_ROLES,
 };
 
 struct key {
@@ -39,6 +41,9 @@ static const struct key keys[] = {
     {"daemon", "run", KEY_PATH, PLACE(run_dir), 0, 0},
     {"daemon", "user", KEY_TEXT, PLACE(user), 0, 0},
     {"daemon", "group", KEY_TEXT, PLACE(group), 0, 0},
+    {"daemon", "security-group", KEY_TEXT, PLACE(security_group), 0, 0},
+    {"daemon", "audit-group", KEY_TEXT, PLACE(audit_group), 0, 0},
+    {"daemon", "root-roles", KEY_ROLES, PLACE(root_roles), 0, 0},
     {"daemon", "master-key", KEY_PATH, PLACE(master_key), 0, 0},
     {"card", "driver", KEY_TEXT, PLACE(card), 0, 0},
     {"card", "library", KEY_PATH, PLACE(card_library), 0, 0},
@@ -203,6 +208,15 @@ static int wait_set(struct parse *parse, enum wait_mode *place, const char *valu
     return parse_fail(parse, "wait = %.40s; write adaptive, sleep or poll", value);
 }
 
+static int roles_set(struct parse *parse, uint32_t *place, const char *value)
+{
+    if (role_parse(value, place)) {
+        return 1;
+    }
+    return parse_fail(parse, "root-roles = %.60s; write all, none, or a list of operator, security-officer, auditor",
+                      value);
+}
+
 static int key_set(struct parse *parse, const struct key *key, const char *value)
 {
     void *place = (char *)&parse->config->daemon + key->offset;
@@ -218,6 +232,8 @@ static int key_set(struct parse *parse, const struct key *key, const char *value
         return number_set(parse, key, place, value);
     case KEY_WAIT:
         return wait_set(parse, place, value);
+    case KEY_ROLES:
+        return roles_set(parse, place, value);
     }
     return 0;
 }
@@ -246,7 +262,7 @@ static int key_read(void *user, const char *section, const char *name, const cha
         parse->seen[i] = true;
         return key_set(parse, &keys[i], value);
     }
-    char known[160] = "";
+    char known[240] = "";
     for (size_t i = 0, used = 0; i < KEY_COUNT; i++) {
         if (strcmp(keys[i].section, section) == 0 && used < sizeof(known)) {
             used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s", used ? ", " : "", keys[i].name);
@@ -265,10 +281,13 @@ static int defaults_set(struct config *config)
         {PLACE(run_dir), "/run/cardmux"},
         {PLACE(user), CONFIG_DEFAULT_USER},
         {PLACE(group), CONFIG_DEFAULT_GROUP},
+        {PLACE(security_group), "cardmux-so"},
+        {PLACE(audit_group), "cardmux-audit"},
         {PLACE(card), "soft"},
     };
     memset(config, 0, sizeof(*config));
     struct daemon_config *daemon = &config->daemon;
+    daemon->root_roles = ROLE_ANY;
     daemon->wait = WAIT_ADAPTIVE;
     daemon->deadline_ms = 30000;
     daemon->workers = 2;
@@ -328,6 +347,8 @@ static int parse_finish(struct parse *parse, int result)
     }
     config->user_written = key_seen(parse, PLACE(user));
     config->group_written = key_seen(parse, PLACE(group));
+    config->security_group_written = key_seen(parse, PLACE(security_group));
+    config->audit_group_written = key_seen(parse, PLACE(audit_group));
     return 0;
 }
 
@@ -369,9 +390,10 @@ int config_load(struct config *config, const char *path, char *text)
 void config_free(struct config *config)
 {
     struct daemon_config *daemon = &config->daemon;
-    const char **const texts[] = {&daemon->state_dir,    &daemon->run_dir,    &daemon->user,
-                                  &daemon->group,        &daemon->master_key, &daemon->card,
-                                  &daemon->card_library, &daemon->card_fault, &daemon->sandbox_probe};
+    const char **const texts[] = {&daemon->state_dir,      &daemon->run_dir,    &daemon->user,
+                                  &daemon->group,          &daemon->master_key, &daemon->card,
+                                  &daemon->card_library,   &daemon->card_fault, &daemon->sandbox_probe,
+                                  &daemon->security_group, &daemon->audit_group};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         free((char *)*texts[i]);
         *texts[i] = NULL;

@@ -21,7 +21,7 @@
  * error. */
 struct config {
     struct daemon_config daemon; /* every string is heap memory, freed by config_free */
-    bool user_written, group_written;
+    bool user_written, group_written, security_group_written, audit_group_written;
 };
 
 /* Fills config with the defaults, then with what stands in the file. path NULL: the default file, which need not

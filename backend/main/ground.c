@@ -75,20 +75,31 @@ void ground_limits(struct ground *ground)
 
 /* ---- user ---- */
 
-static int group_find(struct ground *ground, const struct config *config, char *text)
+/* A group that was written must exist; one that is only the default is missed aloud. */
+static int group_find(const char *name, bool written, const char *key, const char *whose, gid_t *gid, char *text)
 {
-    const struct group *group = getgrnam(config->daemon.group);
-    ground->admin_gid = (gid_t)-1;
-    if (group) {
-        ground->admin_gid = group->gr_gid;
-    } else if (config->group_written) {
-        return fail(text, "group %s does not exist; make it (groupadd --system %s) or change [daemon] group",
-                    config->daemon.group, config->daemon.group);
-    } else {
-        say("group %s does not exist: only root may use admin.sock (groupadd --system %s)", config->daemon.group,
-            config->daemon.group);
+    const struct group *group = getgrnam(name);
+    *gid = group ? group->gr_gid : (gid_t)-1;
+    if (!group && written) {
+        return fail(text, "group %s does not exist; make it (groupadd --system %s) or change [daemon] %s", name, name,
+                    key);
+    }
+    if (!group) {
+        say("group %s does not exist: nobody but root is %s (groupadd --system %s)", name, whose, name);
     }
     return 0;
+}
+
+static int groups_find(struct ground *ground, const struct config *config, char *text)
+{
+    const struct daemon_config *daemon = &config->daemon;
+    gid_t gid;
+    return group_find(daemon->group, config->group_written, "group", "an operator", &ground->admin_gid, text) ||
+                   group_find(daemon->security_group, config->security_group_written, "security-group",
+                              "a security officer", &gid, text) ||
+                   group_find(daemon->audit_group, config->audit_group_written, "audit-group", "an auditor", &gid, text)
+               ? -1
+               : 0;
 }
 
 int ground_user(struct ground *ground, const struct config *config, char *text)
@@ -118,7 +129,7 @@ int ground_user(struct ground *ground, const struct config *config, char *text)
     }
     ground->uid = user->pw_uid;
     ground->gid = user->pw_gid;
-    return group_find(ground, config, text);
+    return groups_find(ground, config, text);
 }
 
 /* ---- directories ---- */
@@ -258,6 +269,8 @@ static int admin_address(const struct daemon_config *daemon, struct sockaddr_un 
     return len < 0 || (size_t)len >= sizeof(address->sun_path) ? -1 : 0;
 }
 
+/* Open to all users: three groups may use it, and a file has one. The admin process asks the kernel who each peer is.
+ */
 int ground_admin_socket(struct ground *ground, const struct daemon_config *daemon, char *text)
 {
     struct sockaddr_un address;
@@ -267,7 +280,7 @@ int ground_admin_socket(struct ground *ground, const struct daemon_config *daemo
     unlink(address.sun_path); /* of a dead daemon: we hold the lock */
     ground->admin_listen = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (ground->admin_listen < 0 || bind(ground->admin_listen, (struct sockaddr *)&address, sizeof(address)) ||
-        (ground->root && lchown(address.sun_path, 0, ground->admin_gid)) || chmod(address.sun_path, 0660) ||
+        (ground->root && lchown(address.sun_path, 0, ground->admin_gid)) || chmod(address.sun_path, 0666) ||
         listen(ground->admin_listen, 64)) {
         return fail(text, "%s: %s", address.sun_path, strerror(errno));
     }

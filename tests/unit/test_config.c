@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "backend/main/config.h"
+#include "backend/main/role.h"
 
 static int read_text(struct config *config, const char *content, char *text)
 {
@@ -50,6 +51,9 @@ static void test_defaults(void **state)
     assert_string_equal(config.daemon.master_key, "/var/lib/cardmux/master.key");
     assert_string_equal(config.daemon.user, "cardmux");
     assert_string_equal(config.daemon.group, "cardmux");
+    assert_string_equal(config.daemon.security_group, "cardmux-so");
+    assert_string_equal(config.daemon.audit_group, "cardmux-audit");
+    assert_int_equal(config.daemon.root_roles, ROLE_ANY);
     assert_string_equal(config.daemon.card, "soft");
     assert_null(config.daemon.card_library);
     assert_null(config.daemon.card_fault);
@@ -68,6 +72,7 @@ static void test_every_key(void **state)
     (void)state;
     struct config config;
     expect_good(&config, "[daemon]\nstate = /s\nrun = /r ; a remark\nuser = u\ngroup = g\nmaster-key = /k\n"
+                         "security-group = s\naudit-group = a\nroot-roles = operator, auditor\n"
                          "[card one]\ndriver = model\nlibrary = /lib/x.so\nfault = late\nthreads = 3\n"
                          "[broker]\nwait = poll\ndeadline = 500\nworkers = 4\ncode-attempts = 7\n"
                          "[test]\nsandbox-probe = all");
@@ -76,6 +81,9 @@ static void test_every_key(void **state)
     assert_string_equal(daemon->run_dir, "/r");
     assert_string_equal(daemon->user, "u");
     assert_string_equal(daemon->group, "g");
+    assert_string_equal(daemon->security_group, "s");
+    assert_string_equal(daemon->audit_group, "a");
+    assert_int_equal(daemon->root_roles, ROLE_OPERATOR | ROLE_AUDITOR);
     assert_string_equal(daemon->master_key, "/k");
     assert_string_equal(daemon->card, "model");
     assert_string_equal(daemon->card_library, "/lib/x.so");
@@ -86,7 +94,8 @@ static void test_every_key(void **state)
     assert_int_equal(daemon->workers, 4);
     assert_int_equal(daemon->code_attempts, 7);
     assert_string_equal(daemon->sandbox_probe, "all");
-    assert_true(config.user_written && config.group_written);
+    assert_true(config.user_written && config.group_written && config.security_group_written &&
+                config.audit_group_written);
     config_free(&config);
 }
 
@@ -125,6 +134,8 @@ static void test_bad_values(void **state)
     expect_bad("[broker]\nworkers = 18446744073709551617\n", "some.conf:2: workers", "from 1 to 64");
     expect_bad("[card soft]\nthreads =\n", "some.conf:2: threads =", "whole number");
     expect_bad("[daemon]\nrun = here\n", "some.conf:2: run = here", "starts with /");
+    expect_bad("[daemon]\nroot-roles = boss\n", "some.conf:2: root-roles = boss", "security-officer");
+    expect_bad("[daemon]\nroot-roles = operator,\n", "some.conf:2: root-roles = operator,", "none");
     expect_bad("[daemon]\nuser =\n", "some.conf:2: user has no value", "give one");
 }
 
