@@ -116,9 +116,11 @@ struct channel {
     bool rung;        /* its doorbell was read since it last slept: further rings say nothing new */
     bool has_stalled; /* `stalled` was taken but could not be started: card or pool is full */
     uint32_t sq_pos, cq_pos;
-    uint64_t busy; /* slots in flight */
-    unsigned jobs; /* in flight */
-    uint64_t used; /* slots that held data in this epoch: wiped for the next owner */
+    uint64_t busy;         /* slots in flight */
+    unsigned jobs;         /* in flight */
+    bool turn_over;        /* set by intake: others come first now */
+    struct stream *stream; /* NULL: the front end writes the rings itself */
+    uint64_t used;         /* slots that held data in this epoch: wiped for the next owner */
     uint32_t stale_pos;
     uint32_t rung_at;     /* wake_at that was answered */
     uint32_t looks_empty; /* passes */
@@ -134,8 +136,9 @@ struct region {
     uint64_t id;
     struct tenant *tenant;
     struct shm_span all;
-    int memfd;
-    bool gone; /* the front end is gone: dropped with the last job */
+    int memfd;             /* -1: a stream's */
+    struct stream *stream; /* NULL: shared memory */
+    bool gone;             /* the front end is gone: dropped with the last job */
     struct region *next;
     unsigned qp_count;
     struct channel channels[];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* complete.c: from a finished job to a completion in shared memory, and the wake-up if one was asked for. */
-#include "backend/broker/broker.h"
+#include "backend/broker/stream.h"
 
 #include <stdlib.h>
 
@@ -112,6 +112,10 @@ void job_complete(struct broker *broker, struct job *job)
 void channel_notify(struct broker *broker, struct channel *channel)
 {
     (void)broker;
+    if (channel->stream) {
+        stream_push(channel->stream);
+        return;
+    }
     shm_fence();
     uint32_t wake_at = shm_load32(channel->qp, offsetof(struct cm_control, wake_at));
     if (!wake_at || wake_at == channel->rung_at || !cm_pos_reached(channel->cq_pos - 1, wake_at))

@@ -227,8 +227,10 @@ unsigned intake(struct broker *broker, struct channel *channel, unsigned max)
         broker->clock_due++; /* what is refused too: or a flood of it would never use up its turn */
         admit(broker, channel, &sqe);
         taken++;
-        if (ends_turn(broker, &sqe))
+        if (ends_turn(broker, &sqe)) {
+            channel->turn_over = true;
             break;
+        }
     }
     return taken;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* keeper_link.c: the broker's end of handover.h. */
-#include "backend/broker/broker.h"
+#include "backend/broker/stream.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -65,6 +65,10 @@ static void on_message(struct broker *broker, struct handover *message, int *fds
     message->text[sizeof message->text - 1] = '\0';
     switch (message->type) {
     case HANDOVER_REGION:
+        if (message->transport == TRANSPORT_STREAM && n == 1) {
+            stream_socket_attach(broker, message, fds[0]);
+            return;
+        }
         if (message->qp_count >= 1 && message->qp_count <= CM_QP_MAX && n == 1 + 2 * message->qp_count &&
             message->region_size >= CM_QP_OFFSET(message->qp_count)) {
             region_attach(broker, message, fds);

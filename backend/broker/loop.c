@@ -9,7 +9,7 @@
  * A channel without work for CHANNEL_IDLE_NS while others are busy is put to sleep by itself (its front end rings
  * then). Without any work the waiting rule says when all of them are, and the thread blocks.
  */
-#include "backend/broker/broker.h"
+#include "backend/broker/stream.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -38,6 +38,8 @@ static unsigned channel_turn(struct broker *broker, struct channel *channel)
     }
     if (!channel->epoch || channel->region->gone)
         return 0;
+    if (channel->stream)
+        return stream_turn(channel->stream, BURST);
     unsigned taken = intake(broker, channel, BURST);
     if (taken)
         channel_notify(broker, channel);
@@ -135,6 +137,11 @@ static unsigned events_take(struct broker *broker, int timeout_ms)
             drain(what == &broker->pool ? broker->pool.event_fd : broker->card_fd);
         } else {
             struct channel *channel = what;
+            if (channel->stream) {
+                stream_socket_event(channel->stream, events[i].events);
+                did++;
+                continue;
+            }
             if (channel->active && channel->rung)
                 continue; /* a storm: what it says is known */
             channel_heard(channel);

@@ -8,7 +8,7 @@
  *   RESETTING    != 0, and epoch_wanted differs: takes nothing more; when its last job is done its sessions end, used
  * slots are wiped, positions start anew, and epoch = epoch_wanted
  */
-#include "backend/broker/broker.h"
+#include "backend/broker/stream.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -57,7 +57,9 @@ void regions_mend(struct broker *broker)
 {
     for (unsigned t = 0; t < broker->tenant_count; t++)
         for (struct region *region = broker->tenants[t]->regions; region; region = region->next) {
-            if (region->gone)
+            if (region->stream)
+                stream_rest(region->stream);
+            if (region->gone || region->stream)
                 continue;
             struct cm_header now, meant = header_of(broker, region);
             shm_copy_in(&now, region->all, 0, sizeof now);
@@ -214,7 +216,8 @@ bool channel_deactivate(struct broker *broker, struct channel *channel)
 {
     shm_store32(channel->qp, offsetof(struct cm_control, broker_sleeps), 1);
     shm_fence();
-    if (channel_has_work(channel) && !waits_for_own_jobs(channel) && !stale_entry(broker, channel)) {
+    if ((channel_has_work(channel) && !waits_for_own_jobs(channel) && !stale_entry(broker, channel)) ||
+        (channel->stream && !stream_quiet(channel->stream))) {
         shm_store32(channel->qp, offsetof(struct cm_control, broker_sleeps), 0);
         return false;
     }
@@ -289,6 +292,10 @@ void region_attach(struct broker *broker, const struct handover *message, const 
 
 void region_say_closed(const struct region *region)
 {
+    if (region->stream) {
+        stream_shut(region->stream);
+        return;
+    }
     shm_store32(region->all, offsetof(struct cm_header, state), CM_DOOR_CLOSED);
     shm_store64(region->all, offsetof(struct cm_header, generation), 0);
     for (unsigned i = 0; i < region->qp_count; i++)
@@ -336,14 +343,21 @@ void region_release(struct broker *broker, struct region *region)
         if (channel->active)
             unlink_active(broker, channel);
         end_sessions(broker, channel);
-        epoll_ctl(broker->epoll_fd, EPOLL_CTL_DEL, channel->doorbell_fd, NULL);
-        close(channel->doorbell_fd);
-        close(channel->wake_fd);
+        if (channel->doorbell_fd >= 0) {
+            epoll_ctl(broker->epoll_fd, EPOLL_CTL_DEL, channel->doorbell_fd, NULL);
+            close(channel->doorbell_fd);
+        }
+        if (channel->wake_fd >= 0)
+            close(channel->wake_fd);
     }
     munmap((void *)region->all.base, region->all.size);
-    close(region->memfd);
+    if (region->memfd >= 0)
+        close(region->memfd);
+    if (region->stream)
+        stream_free(region->stream);
     tenant->counters.regions--;
-    keeper_send(broker, &(struct handover){.type = HANDOVER_DROPPED, .region = region->id});
+    if (region->id)
+        keeper_send(broker, &(struct handover){.type = HANDOVER_DROPPED, .region = region->id});
     free(region);
     tenant_dispose(broker, tenant);
 }

@@ -15,8 +15,8 @@
  * connections, remove the sockets READY       the broker serves (or, status not 0, cannot: text says why). Restart is
  * not tried where status is not 0 at first start DROPPED     the broker has unmapped a region after REGION_GONE keeper
  * -> broker DOOR_RESULT status 0, or errno and text REGION      descriptors: memfd, qp_count eventfds that ring the
- * broker, qp_count eventfds that ring the front end REGION_GONE its front end is gone: forget it when the last job has
- * left the card
+ * broker, qp_count eventfds that ring the front end; of a stream: the connected socket REGION_GONE its front end is
+ * gone: forget it when the last job has left the card
  *
  * A region id is never used again. The generation is the broker's; the keeper writes nothing into regions.
  */
@@ -39,7 +39,8 @@ enum handover_type {
 
 enum handover_transport {
     TRANSPORT_UNIX = 1,
-    TRANSPORT_IVSHMEM = 2
+    TRANSPORT_IVSHMEM = 2,
+    TRANSPORT_STREAM = 3, /* a socket: AF_VSOCK, or a UNIX socket in its place */
 };
 
 #define HANDOVER_FDS (1u + 2u * CM_QP_MAX)
