@@ -175,7 +175,7 @@ static void test_tenants(void **state)
     assert_vault(&env, VAULT_INVALID,
                  vault_tenant_add(vault, &(struct vault_tenant){.name = "b", .weight = 1001}, env.error));
     assert_vault(&env, VAULT_INVALID,
-                 vault_tenant_add(vault, &(struct vault_tenant){.name = "b", .flags = 2}, env.error));
+                 vault_tenant_add(vault, &(struct vault_tenant){.name = "b", .flags = 1u << 31}, env.error));
     assert_vault(&env, VAULT_INVALID,
                  vault_tenant_add(vault, &(struct vault_tenant){.name = "b", .serial = "short"}, env.error));
 
