@@ -1,4 +1,4 @@
-/* covers: backend/vault/record.c */
+/* covers: backend/vault/record.c backend/vault/record_more.c */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Records of the vault: what a parser accepts is byte for byte what the builder makes of it. The first byte chooses. */
 #include <stdlib.h>
@@ -48,15 +48,38 @@ static void try_metas(const uint8_t *bytes, size_t len)
     }
 }
 
+static void try_more_metas(const uint8_t *bytes, size_t len)
+{
+    uint8_t again[RECORD_MAX] = {0};
+    struct policy_meta policy;
+    struct file_meta file;
+    struct chunk_meta chunk;
+    if (policy_meta_parse(bytes, len, &policy)) {
+        policy_meta_build(&policy, again);
+        must(memcmp(again, bytes, len) == 0);
+        must(policy_ok(&policy.policy));
+    }
+    if (file_meta_parse(bytes, len, &file)) {
+        file_meta_build(&file, again);
+        must(memcmp(again, bytes, len) == 0);
+    }
+    if (chunk_meta_parse(bytes, len, &chunk)) {
+        chunk_meta_build(&chunk, again);
+        must(memcmp(again, bytes, len) == 0);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
         return 0;
-    unsigned choice = data[0] % 5;
-    if (choice < 4)
+    unsigned choice = data[0] % (RECORD_TYPES + 1);
+    if (choice < RECORD_TYPES) {
         try_record((enum record_type)choice, data + 1, size - 1);
-    else
+    } else {
         try_metas(data + 1, size - 1);
+        try_more_metas(data + 1, size - 1);
+    }
     return 0;
 }

@@ -144,6 +144,8 @@ unsigned route_result(uint32_t result, const char **code)
         [VAULT_BAD_CODE] = {403, "bad-code"},
         [VAULT_LOCKED] = {423, "locked"},
         [VAULT_BUSY] = {503, "busy"},
+        [VAULT_LIMIT] = {409, "limit"},
+        [VAULT_RANGE] = {400, "range"},
     };
     if (result >= sizeof table / sizeof *table) {
         *code = "failed";

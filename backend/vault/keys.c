@@ -350,7 +350,7 @@ enum vault_result vault_key_each(struct vault *vault, uint32_t id, bool (*each)(
     if (result == VAULT_OK)
         result = tenant_check(vault, &tenant, error);
     if (result == VAULT_OK)
-        result = vault->store->ops->key_each(vault->store, id, key_visit, &walk, error);
+        result = vault->store->ops->key_range(vault->store, id, 0, ROW_KEYS_LAST, key_visit, &walk, error);
     tenant_release(&tenant);
     pthread_mutex_unlock(&vault->lock);
     if (result == VAULT_OK)

@@ -11,13 +11,18 @@ static const uint8_t record_magic[4] = {'C', 'M', 'V', RECORD_VERSION};
 static const struct part_rule {
     uint16_t least, most;
     bool optional;
-} part_rules[4][RECORD_PARTS] = {
+} part_rules[RECORD_TYPES][RECORD_PARTS] = {
     [RECORD_ROOT] = {[PART_META] = {ROOT_META_LEN, ROOT_META_LEN, false}, [PART_KEY] = {32, 32, false}},
     [RECORD_TENANT] = {[PART_META] = {TENANT_META_LEN, TENANT_META_LEN, false}, [PART_KEY] = {32, 32, false}},
     [RECORD_KEY] = {[PART_META] = {KEY_META_LEN, KEY_META_LEN, false},
                     [PART_KEY] = {16, VAULT_SECRET_MAX, false},
                     [PART_ENCRYPT] = {96, VAULT_SECRET_MAX, true},
                     [PART_CODE] = {CODE_LEN, CODE_LEN, true}},
+    [RECORD_POLICY] = {[PART_META] = {POLICY_META_LEN, POLICY_META_LEN, false}},
+    [RECORD_FILE] = {[PART_META] = {FILE_META_LEN, FILE_META_LEN, false}, [PART_KEY] = {1, VAULT_FILE_NAME, false}},
+    [RECORD_CHUNK] = {[PART_META] = {CHUNK_META_LEN, CHUNK_META_LEN, false},
+                      [PART_KEY] = {1, FILE_HALF, false},
+                      [PART_ENCRYPT] = {1, FILE_HALF, true}},
 };
 
 static uint16_t get16(const uint8_t *p)
@@ -66,7 +71,7 @@ bool record_parse(enum record_type type, const uint8_t *bytes, size_t len, struc
 {
     size_t at = RECORD_HEADER;
 
-    if (type < RECORD_ROOT || type > RECORD_KEY || len < RECORD_HEADER || len > RECORD_MAX)
+    if (type < RECORD_ROOT || type >= RECORD_TYPES || len < RECORD_HEADER || len > RECORD_MAX)
         return false;
     if (memcmp(bytes, record_magic, sizeof record_magic) != 0 || bytes[4] != (uint8_t)type || bytes[5] != 0 ||
         get16(bytes + 6) != len)
@@ -152,9 +157,9 @@ bool tenant_limits_ok(const struct vault_tenant *tenant)
 
     const uint32_t known = VAULT_TENANT_DISABLED | VAULT_TENANT_DEBUG;
 
-    return (tenant->flags & ~known) == 0 && tenant->max_connections >= 1 &&
-           tenant->max_connections <= most && tenant->max_sessions >= 1 && tenant->max_sessions <= most &&
-           tenant->max_handles >= 1 && tenant->max_handles <= most && tenant->weight >= 1 && tenant->weight <= 1000;
+    return (tenant->flags & ~known) == 0 && tenant->max_connections >= 1 && tenant->max_connections <= most &&
+           tenant->max_sessions >= 1 && tenant->max_sessions <= most && tenant->max_handles >= 1 &&
+           tenant->max_handles <= most && tenant->weight >= 1 && tenant->weight <= 1000;
 }
 
 bool tenant_meta_parse(const uint8_t *bytes, size_t len, struct tenant_meta *meta)

@@ -40,13 +40,18 @@
 enum record_type {
     RECORD_ROOT = 1,
     RECORD_TENANT = 2,
-    RECORD_KEY = 3
+    RECORD_KEY = 3,
+    RECORD_POLICY = 4, /* policy.c */
+    RECORD_FILE = 5,   /* files.c: a file's header */
+    RECORD_CHUNK = 6,  /* files.c: a piece of one */
+    RECORD_TYPES
 };
 
 enum record_part {
     PART_META = 0,
-    PART_KEY = 1,     /* root: the check value; tenant: the tenant's key; key: sign, or the KEK */
-    PART_ENCRYPT = 2, /* key record */
+    PART_KEY = 1,     /* root: the check value; tenant: the tenant's key; key: sign, or the KEK; file: its name; chunk:
+                         its first FILE_HALF bytes */
+    PART_ENCRYPT = 2, /* key record; chunk: the rest */
     PART_CODE = 3,    /* key record: salt and verifier of the access code */
     RECORD_PARTS = 4
 };
@@ -70,6 +75,10 @@ size_t record_build(const struct record *record, uint8_t bytes[RECORD_MAX]);
 #define TENANT_META_LEN 120u
 #define KEY_META_LEN    24u
 #define CODE_LEN        52u
+#define POLICY_META_LEN 40u
+#define FILE_META_LEN   40u
+#define CHUNK_META_LEN  24u
+#define FILE_HALF       2048u
 
 struct root_meta {
     uint32_t next_id; /* of the next tenant */
@@ -88,6 +97,32 @@ struct code_verifier {
     uint8_t verifier[RECORD_VERIFIER]; /* scrypt, N=2^14 r=8 p=1: written in the record, one choice accepted */
 };
 
+/* What a tenant may do, and what of its file space is used. */
+struct policy_meta {
+    struct vault_policy policy;
+    uint32_t files;
+    uint64_t file_bytes;
+};
+
+struct file_meta {
+    uint8_t id[RECORD_UID]; /* random: a later file of the same name has another */
+    uint32_t size;
+    uint32_t name_len;
+    uint64_t created;
+};
+
+struct chunk_meta {
+    uint8_t id[RECORD_UID]; /* of its file */
+    uint32_t number;
+    uint32_t len;
+};
+
+bool policy_meta_parse(const uint8_t *bytes, size_t len, struct policy_meta *meta);
+void policy_meta_build(const struct policy_meta *meta, uint8_t bytes[POLICY_META_LEN]);
+bool file_meta_parse(const uint8_t *bytes, size_t len, struct file_meta *meta);
+void file_meta_build(const struct file_meta *meta, uint8_t bytes[FILE_META_LEN]);
+bool chunk_meta_parse(const uint8_t *bytes, size_t len, struct chunk_meta *meta);
+void chunk_meta_build(const struct chunk_meta *meta, uint8_t bytes[CHUNK_META_LEN]);
 bool root_meta_parse(const uint8_t *bytes, size_t len, struct root_meta *meta);
 void root_meta_build(const struct root_meta *meta, uint8_t bytes[ROOT_META_LEN]);
 bool tenant_meta_parse(const uint8_t *bytes, size_t len, struct tenant_meta *meta);
@@ -101,6 +136,7 @@ void code_build(const struct code_verifier *code, uint8_t bytes[CODE_LEN]);
 bool tenant_name_ok(const char *name);
 bool tenant_serial_ok(const char *serial);
 bool tenant_limits_ok(const struct vault_tenant *tenant);
+bool policy_ok(const struct vault_policy *policy);
 uint32_t key_bits(enum vault_key_kind kind, size_t len); /* of the plain key in PART_KEY; 0: no such length */
 
 #endif

@@ -132,6 +132,19 @@ bool seal_tally(const struct vault_secret *keys, enum record_type type, const st
     return hmac_sha256(keys->bytes + 32, text, 16 + VAULT_NAME_MAX + row->len, tally);
 }
 
+bool seal_place(const struct vault_secret *keys, const uint8_t *name, size_t len, uint32_t *place)
+{
+    uint8_t text[16 + VAULT_FILE_NAME] = "cardmux a file", mac[32];
+
+    if (len > VAULT_FILE_NAME)
+        return false;
+    memcpy(text + 16, name, len);
+    if (!hmac_sha256(keys->bytes + 32, text, 16 + len, mac))
+        return false;
+    *place = (uint32_t)mac[0] | (uint32_t)mac[1] << 8 | (uint32_t)mac[2] << 16 | (uint32_t)mac[3] << 24;
+    return true;
+}
+
 void seal_tally_toggle(uint8_t sum[RECORD_TALLY], const uint8_t tally[RECORD_TALLY])
 {
     for (size_t i = 0; i < RECORD_TALLY; i++)

@@ -36,6 +36,8 @@ bool seal_open(const struct vault_secret *keys, const struct record *record, enu
 
 bool seal_tally(const struct vault_secret *keys, enum record_type type, const struct store_row *row,
                 uint8_t tally[RECORD_TALLY]);
+/* Where a file of that name is looked for first: differs from tenant to tenant, and tells nothing of the name. */
+bool seal_place(const struct vault_secret *keys, const uint8_t *name, size_t len, uint32_t *place);
 void seal_tally_toggle(uint8_t sum[RECORD_TALLY], const uint8_t tally[RECORD_TALLY]);
 
 /* scrypt; takes some 50 ms and 16 MiB. */

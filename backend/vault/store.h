@@ -64,6 +64,10 @@ struct vault_store_ops {
     /* in order of kind, index */
     enum vault_result (*key_each)(struct vault_store *store, uint32_t id, store_visit *visit, void *arg, char *error);
 
+    /* the same of the kinds first..last only */
+    enum vault_result (*key_range)(struct vault_store *store, uint32_t id, uint32_t first, uint32_t last,
+                                   store_visit *visit, void *arg, char *error);
+
     void (*erase)(struct vault_store *store); /* after a removal: overwrite what is left of it, as far as one can */
     void (*close)(struct vault_store *store);
 };

@@ -115,6 +115,28 @@ enum vault_result vault_tenant_add(struct vault *vault, struct vault_tenant *ten
 
 enum vault_result vault_tenant_set(struct vault *vault, const struct vault_tenant *wanted, char *error)
 {
+    return vault_tenant_change(vault, wanted, NULL, error);
+}
+
+/* The tenant's policy, with what is used of its file space as it was. */
+static enum vault_result policy_put(struct vault *vault, struct tenant_state *tenant, const struct vault_policy *policy,
+                                    char *error)
+{
+    struct policy_meta meta;
+    enum vault_result result = tenant_check(vault, tenant, error);
+
+    if (result == VAULT_OK && !policy_ok(policy))
+        return vault_fail(error, VAULT_INVALID, "a tenant has at most %u files of %u bytes together", VAULT_FILES_MAX,
+                          VAULT_FILE_BYTES_MAX);
+    if (result == VAULT_OK)
+        result = policy_load(vault, tenant, &meta, error);
+    meta.policy = *policy;
+    return result == VAULT_OK ? policy_save(vault, tenant, &meta, error) : result;
+}
+
+enum vault_result vault_tenant_change(struct vault *vault, const struct vault_tenant *wanted,
+                                      const struct vault_policy *policy, char *error)
+{
     struct vault_tenant new = *wanted;
     struct tenant_state tenant;
     struct root_state root;
@@ -132,6 +154,8 @@ enum vault_result vault_tenant_set(struct vault *vault, const struct vault_tenan
         result = tenant_judge(&new, error);
         tenant.meta.tenant = new;
     }
+    if (result == VAULT_OK && policy)
+        result = policy_put(vault, &tenant, policy, error);
     result = change_end(vault, &root, &tenant, result, error);
     pthread_mutex_unlock(&vault->lock);
     return result;

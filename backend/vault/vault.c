@@ -31,6 +31,8 @@ const char *vault_result_name(enum vault_result result)
         [VAULT_BAD_CODE] = "bad access code",
         [VAULT_LOCKED] = "locked",
         [VAULT_BUSY] = "busy",
+        [VAULT_LIMIT] = "limit",
+        [VAULT_RANGE] = "range",
     };
 
     return (unsigned)result < sizeof names / sizeof names[0] ? names[result] : "unknown";

@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/policy.h"
+
 #define VAULT_NAME_MAX   32u
 #define VAULT_ERROR_TEXT 256u
 #define VAULT_INDEX_MAX  65535u /* key and KEK indexes: 1..this */
@@ -40,6 +42,8 @@ enum vault_result {
     VAULT_BAD_CODE, /* wrong access code */
     VAULT_LOCKED,   /* too many wrong codes: the operator resets it */
     VAULT_BUSY,     /* another daemon has this state directory */
+    VAULT_LIMIT,    /* a limit of the tenant */
+    VAULT_RANGE,    /* outside of a file */
 };
 
 const char *vault_result_name(enum vault_result result);
@@ -59,6 +63,37 @@ struct vault_tenant {
     uint32_t max_sessions;         /* per connection or queue pair */
     uint32_t max_handles;          /* key handles, all sessions of the tenant together */
     uint32_t weight;               /* share of the card, 1..1000 */
+};
+
+/* Which access codes a tenant's key indexes have. */
+enum vault_codes {
+    VAULT_CODES_FREE = 0, /* an index may have one or not */
+    VAULT_CODES_NEW,      /* new ones must have one */
+    VAULT_CODES_ALWAYS    /* and older ones without one cannot be used */
+};
+
+/* What a tenant may do beside its limits. A tenant for whom none was ever set has the defaults: nothing denied,
+   VAULT_CODES_FREE, VAULT_FILES_DEFAULT, VAULT_FILE_BYTES_DEFAULT. */
+struct vault_policy {
+    struct cm_policy denied;
+    enum vault_codes codes;
+    uint32_t max_files;
+    uint32_t max_file_bytes; /* of all files together */
+};
+
+#define VAULT_FILES_DEFAULT      64u
+#define VAULT_FILE_BYTES_DEFAULT (1u << 20)
+#define VAULT_FILES_MAX          4096u
+#define VAULT_FILE_BYTES_MAX     (1u << 28)
+#define VAULT_FILE_MAX           (1u << 24) /* bytes of one file */
+#define VAULT_FILE_NAME          128u       /* bytes of a name, any bytes */
+
+/* A file of a tenant's virtual card, without its content. */
+struct vault_file {
+    uint8_t name[VAULT_FILE_NAME];
+    uint32_t name_len;
+    uint32_t size;
+    uint64_t created; /* seconds since the epoch */
 };
 
 enum vault_key_kind {
@@ -115,7 +150,12 @@ void vault_close(struct vault *vault);
 /* id, serial (unless given) are filled in. Zero limits get defaults. */
 enum vault_result vault_tenant_add(struct vault *vault, struct vault_tenant *tenant, char *error);
 enum vault_result vault_tenant_set(struct vault *vault, const struct vault_tenant *tenant,
-                                   char *error);                                      /* by id; the name stays */
+                                   char *error); /* by id; the name stays */
+/* The same with the policy, at once; policy NULL: it stays as it is. Limits of files below what is there already are
+   allowed: then nothing new fits. */
+enum vault_result vault_tenant_change(struct vault *vault, const struct vault_tenant *tenant,
+                                      const struct vault_policy *policy, char *error);
+enum vault_result vault_policy_get(struct vault *vault, uint32_t id, struct vault_policy *policy, char *error);
 enum vault_result vault_tenant_remove(struct vault *vault, uint32_t id, char *error); /* and all its records */
 enum vault_result vault_tenant_find(struct vault *vault, const char *name, struct vault_tenant *tenant, char *error);
 /* Calls each(arg, tenant) in order of id, until it returns false. The callback must not call the vault. */
@@ -143,6 +183,27 @@ enum vault_result vault_code_check(struct vault *vault, uint32_t tenant, uint32_
                                    size_t len, char *error);
 enum vault_result vault_code_reset(struct vault *vault, uint32_t tenant, uint32_t index,
                                    char *error); /* failures = 0, unlocked */
+
+/*
+ * Files. A name is 1..VAULT_FILE_NAME bytes of any value and is compared as bytes. A file has the size that it was made
+ * with, and reads as zeros until written. One call is one change: after a crash all of a write is there, or nothing.
+ * Unknown names: VAULT_NOT_FOUND.
+ */
+/* VAULT_EXISTS; VAULT_LIMIT: too large, or the tenant has too many, or no space for it. */
+enum vault_result vault_file_create(struct vault *vault, uint32_t tenant, const uint8_t *name, size_t name_len,
+                                    uint32_t size, char *error);
+/* Reads up to *len bytes, fewer at the end of the file, and says in *len how many; VAULT_RANGE where offset is not in
+   the file. */
+enum vault_result vault_file_read(struct vault *vault, uint32_t tenant, const uint8_t *name, size_t name_len,
+                                  uint32_t offset, uint8_t *bytes, size_t *len, char *error);
+/* VAULT_RANGE where not all of it is in the file; nothing was written then. */
+enum vault_result vault_file_write(struct vault *vault, uint32_t tenant, const uint8_t *name, size_t name_len,
+                                   uint32_t offset, const uint8_t *bytes, size_t len, char *error);
+enum vault_result vault_file_remove(struct vault *vault, uint32_t tenant, const uint8_t *name, size_t name_len,
+                                    char *error);
+/* In no particular order; the callback must not call the vault. */
+enum vault_result vault_file_each(struct vault *vault, uint32_t tenant,
+                                  bool (*each)(void *arg, const struct vault_file *), void *arg, char *error);
 
 /*
  * In detail:

@@ -40,6 +40,17 @@ struct tenant_state {
     uint8_t old_tally[RECORD_TALLY]; /* of row */
 };
 
+/* A tenant's rows in the store's table of keys: keys by their kind, and from here on what is no key. */
+#define ROW_KEYS_LAST 63u
+#define ROW_POLICY    64u      /* index 1 */
+#define ROW_FILE      65u      /* index: made from the name */
+#define ROW_CHUNK     0x10000u /* + its number; index: that of its file */
+
+struct extra_state {
+    struct store_row row; /* id, kind and index are set by whoever loads */
+    struct record record;
+};
+
 struct key_state {
     struct store_row row;
     struct record record;
@@ -88,6 +99,24 @@ enum vault_result key_absent(const struct tenant_state *tenant, enum vault_key_k
    VAULT_NOT_FOUND, without a sentence: there is none. */
 enum vault_result code_of_others(struct vault *vault, const struct tenant_state *tenant, enum vault_key_kind kind,
                                  uint32_t index, struct vault_key *meta, struct vault_secret *code, char *error);
+/* extra.c: rows that are no keys. VAULT_NOT_FOUND comes without a sentence. meta: of the one length that the type has.
+ */
+enum vault_result extra_load(struct vault *vault, const struct tenant_state *tenant, enum record_type type,
+                             struct extra_state *extra, uint8_t meta[RECORD_PART_MAX], size_t *meta_len, char *error);
+/* Seals meta (the other parts are sealed already) and puts the row; old: the row that it replaces, or NULL. */
+enum vault_result extra_save(struct vault *vault, struct tenant_state *tenant, struct extra_state *extra,
+                             const uint8_t *meta, size_t meta_len, const struct store_row *old, char *error);
+enum vault_result extra_remove(struct vault *vault, struct tenant_state *tenant, const struct store_row *old,
+                               char *error);
+enum vault_result extra_damaged(const struct tenant_state *tenant, const char *what, char *error);
+
+/* policy.c: where there is no row, meta has the defaults. */
+enum vault_result policy_load(struct vault *vault, const struct tenant_state *tenant, struct policy_meta *meta,
+                              char *error);
+/* Puts meta in place of what policy_load found. */
+enum vault_result policy_save(struct vault *vault, struct tenant_state *tenant, const struct policy_meta *meta,
+                              char *error);
+
 bool key_place_ok(enum vault_key_kind kind, uint32_t index);
 
 #endif

@@ -5,7 +5,8 @@ import struct
 import sys
 
 seeds = []
-LENGTHS = {1: ([40], [32], [0], [0]), 2: ([120], [32], [0], [0]), 3: ([24], [16, 24, 32, 96, 15, 1160, 2312, 2313], [0, 96, 2312, 2313], [0, 52])}
+LENGTHS = {1: ([40], [32], [0], [0]), 2: ([120], [32], [0], [0]), 3: ([24], [16, 24, 32, 96, 15, 1160, 2312, 2313], [0, 96, 2312, 2313], [0, 52]),
+           4: ([40], [0], [0], [0]), 5: ([40], [1, 128, 129], [0], [0]), 6: ([24], [1, 2048], [0, 2048, 2049], [0])}
 
 
 def record(kind, lengths):
@@ -28,7 +29,12 @@ code = bytes([14, 8, 1, 0]) + bytes(range(48))
 clear = [root, tenant, *keys, code, b'\0' * 40, b'\x0f' + code[1:],
          tenant.replace(b'vm1', b'-m1'), tenant.replace(b'vm1', b'V 1'), tenant.replace(b'vm1\0\0', b'vm1\0x'),
          tenant.replace(name, b'a' * 32), tenant.replace(b'0123', b'\0123'), tenant[:76] + bytes(4) + tenant[80:]]
-seeds += [b'\x04' + part for part in clear]
+policies = [struct.pack('<5IIQQ', *row) for row in (
+    (0, 0, 0, 64, 1 << 20, 0, 0, 0), (8, 8, 2, 1, 1, 1, 1, 0), (1, 0, 0, 1, 1, 0, 0, 0), (0, 1 << 31, 0, 1, 1, 0, 0, 0),
+    (0, 0, 3, 1, 1, 0, 0, 0), (0, 0, 0, 5000, 1, 0, 0, 0), (0, 0, 0, 1, 1, 5000, 0, 0), (0, 0, 0, 1, 1, 0, 1 << 40, 0))]
+files = [bytes(16) + struct.pack('<IIQQ', *row) for row in ((9, 1, 1, 0), (0, 1, 1, 0), (9, 129, 1, 0), (9, 1, 1, 1))]
+chunks = [bytes(16) + struct.pack('<II', *row) for row in ((0, 1), (4095, 4096), (4096, 1), (0, 0), (0, 4097))]
+seeds += [b'\x07' + part for part in clear + policies + files + chunks]
 for number, seed in enumerate(seeds):
     with open(os.path.join(sys.argv[1], f'{number:03}'), 'wb') as file:
         file.write(seed)

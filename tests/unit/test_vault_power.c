@@ -27,6 +27,28 @@ static void run_open(struct run *run)
         sqlite3_exec(sqlite_store_handle(run->vault->store), run->setting, NULL, NULL, NULL);
 }
 
+/* A policy, and a file of three chunks; the last write touches two of them. */
+static enum vault_result file_step(struct run *run, unsigned step)
+{
+    static const uint8_t name[] = {'f', 0, 1};
+    static uint8_t bytes[10000];
+    struct vault_tenant tenant = {.id = 1, .weight = 900};
+    struct vault_policy policy = {.denied = {1u << C_HASH, 1u << A_RSA}, .max_files = 9, .max_file_bytes = 20000};
+    struct env *env = &run->env;
+
+    memset(bytes, (int)step + 1, sizeof bytes);
+    switch (step) {
+    case 0:
+        return vault_tenant_change(run->vault, &tenant, &policy, env->error);
+    case 1:
+        return vault_file_create(run->vault, 1, name, sizeof name, sizeof bytes, env->error);
+    case 2:
+        return vault_file_write(run->vault, 1, name, sizeof name, 0, bytes, sizeof bytes, env->error);
+    default:
+        return vault_file_write(run->vault, 1, name, sizeof name, 3000, bytes, 3000, env->error);
+    }
+}
+
 /* Step 0 creates, the others need a vault. */
 static enum vault_result step_do(struct run *run, unsigned step)
 {
@@ -71,11 +93,13 @@ static enum vault_result step_do(struct run *run, unsigned step)
     case 12:
         snprintf(tenant.name, sizeof tenant.name, "second");
         return vault_tenant_add(vault, &tenant, env->error);
-    default:
+    case 13:
         return env_put(env, vault, 3, VAULT_KEY_KEK, 6, 66, NULL);
+    default:
+        return file_step(run, step - 14);
     }
 }
-#define STEPS 14u
+#define STEPS 18u
 
 struct painter {
     struct run *run;
@@ -107,6 +131,46 @@ static bool paint_key(void *arg, const struct vault_key *key)
     return painter->key_count < 16;
 }
 
+struct file_painter {
+    char *text;
+    uint32_t tenant;
+    struct vault_file files[4];
+    size_t count;
+};
+
+static bool paint_file(void *arg, const struct vault_file *file)
+{
+    struct file_painter *painter = arg;
+
+    painter->files[painter->count++] = *file;
+    return painter->count < 4;
+}
+
+static enum vault_result paint_files(struct run *run, uint32_t tenant, char *text)
+{
+    struct file_painter painter = {.text = text, .tenant = tenant};
+    struct vault_policy policy;
+    static uint8_t bytes[20000];
+    enum vault_result result = vault_policy_get(run->vault, tenant, &policy, run->env.error);
+
+    if (result != VAULT_OK)
+        return result;
+    sprintf(text + strlen(text), "%u policy %x %x %u\n", tenant, policy.denied.denied_classes,
+            policy.denied.denied_algs, policy.max_files);
+    result = vault_file_each(run->vault, tenant, paint_file, &painter, run->env.error);
+    for (size_t i = 0; i < painter.count && result == VAULT_OK; i++) {
+        const struct vault_file *file = &painter.files[i];
+        size_t len = sizeof bytes;
+        uint32_t sum = 0;
+
+        result = vault_file_read(run->vault, tenant, file->name, file->name_len, 0, bytes, &len, run->env.error);
+        for (size_t at = 0; at < len; at++)
+            sum = sum * 31 + bytes[at];
+        sprintf(text + strlen(text), "%u file %u %zu %08x\n", tenant, file->size, len, sum);
+    }
+    return result;
+}
+
 /* Empty when the vault could not be read. */
 static void paint(struct run *run, char picture[PICTURE])
 {
@@ -125,6 +189,8 @@ static void paint(struct run *run, char picture[PICTURE])
             sprintf(picture + strlen(picture), "%u %u %u %d\n", painter.tenants[i], painter.keys[k].kind,
                     painter.keys[k].index,
                     env_get(&run->env, run->vault, painter.tenants[i], painter.keys[k].kind, painter.keys[k].index));
+        if (result == VAULT_OK)
+            result = paint_files(run, painter.tenants[i], picture);
     }
     if (result != VAULT_OK)
         picture[0] = 0;

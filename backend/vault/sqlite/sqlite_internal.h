@@ -22,6 +22,7 @@ enum sqlite_statement {
     SQL_KEY_REMOVE,
     SQL_KEY_REMOVE_ALL,
     SQL_KEY_EACH,
+    SQL_KEY_RANGE,
     SQL_STATEMENTS
 };
 

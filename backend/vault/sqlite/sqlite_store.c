@@ -23,6 +23,8 @@ static const char *const statement_sql[SQL_STATEMENTS] = {
     [SQL_KEY_REMOVE] = "DELETE FROM key WHERE tenant = ?1 AND kind = ?2 AND place = ?3",
     [SQL_KEY_REMOVE_ALL] = "DELETE FROM key WHERE tenant = ?1",
     [SQL_KEY_EACH] = "SELECT record, tenant, kind, place FROM key WHERE tenant = ?1 ORDER BY kind, place",
+    [SQL_KEY_RANGE] = "SELECT record, tenant, kind, place FROM key WHERE tenant = ?1 AND kind BETWEEN ?2 AND ?3 "
+                      "ORDER BY kind, place",
 };
 
 static struct sqlite_store *sqlite_of(struct vault_store *store)
@@ -291,6 +293,13 @@ static enum vault_result store_key_each(struct vault_store *store, uint32_t id, 
     return statement_each(store, SQL_KEY_EACH, false, visit, arg, error);
 }
 
+static enum vault_result store_key_range(struct vault_store *store, uint32_t id, uint32_t first, uint32_t last,
+                                         store_visit *visit, void *arg, char *error)
+{
+    key_bind(statement_of(store, SQL_KEY_RANGE), id, first, last);
+    return statement_each(store, SQL_KEY_RANGE, false, visit, arg, error);
+}
+
 /* Deleted cells are zeroed by secure_delete; emptying the log takes their last copies out of the files. */
 static void store_erase(struct vault_store *store)
 {
@@ -312,6 +321,7 @@ const struct vault_store_ops sqlite_store_ops = {
     .key_put = store_key_put,
     .key_remove = store_key_remove,
     .key_each = store_key_each,
+    .key_range = store_key_range,
     .erase = store_erase,
     .close = store_close,
 };
