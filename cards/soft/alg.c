@@ -76,9 +76,39 @@ uint32_t alg_hash(uint32_t alg, enum hash *hash)
     case SGD_SHA512_B:
         *hash = HASH_SHA512;
         return SDR_OK;
+    case SGD_SHA3_224:
+        *hash = HASH_SHA3_224;
+        return SDR_OK;
+    case SGD_SHA3_256:
+        *hash = HASH_SHA3_256;
+        return SDR_OK;
+    case SGD_SHA3_384:
+        *hash = HASH_SHA3_384;
+        return SDR_OK;
+    case SGD_SHA3_512:
+        *hash = HASH_SHA3_512;
+        return SDR_OK;
     default:
         return SDR_ALGNOTSUPPORT;
     }
+}
+
+uint32_t alg_aead(uint32_t alg, enum cipher *cipher, enum aead *mode)
+{
+    uint32_t family = alg & 0x00ffff00u;
+
+    if (family != SGD_SM4 && family != SGD_AES)
+        return SDR_ALGNOTSUPPORT;
+    *cipher = family == SGD_SM4 ? CIPHER_SM4 : CIPHER_AES;
+    *mode = (alg & SGD_GCM) ? AEAD_GCM : AEAD_CCM;
+    return alg == (family | SGD_GCM) || alg == (family | SGD_CCM) ? SDR_OK : SDR_ALGMODNOTSUPPORT;
+}
+
+bool alg_xts(uint32_t alg, enum cipher *cipher, bool *gb)
+{
+    *cipher = alg == SGD_AES_XTS ? CIPHER_AES : CIPHER_SM4;
+    *gb = alg == SGD_SM4_XTS;
+    return alg == SGD_AES_XTS || alg == SGD_SM4_XTS || alg == SGD_SM4_XTS_IEEE;
 }
 
 bool alg_is_sm2(uint32_t alg)
@@ -91,8 +121,11 @@ static const struct {
     int gcrypt;
     size_t size;
 } hash_table[HASHES] = {
-    [HASH_SM3] = {GCRY_MD_SM3, 32},       [HASH_SHA1] = {GCRY_MD_SHA1, 20},     [HASH_SHA224] = {GCRY_MD_SHA224, 28},
-    [HASH_SHA256] = {GCRY_MD_SHA256, 32}, [HASH_SHA384] = {GCRY_MD_SHA384, 48}, [HASH_SHA512] = {GCRY_MD_SHA512, 64},
+    [HASH_SM3] = {GCRY_MD_SM3, 32},           [HASH_SHA1] = {GCRY_MD_SHA1, 20},
+    [HASH_SHA224] = {GCRY_MD_SHA224, 28},     [HASH_SHA256] = {GCRY_MD_SHA256, 32},
+    [HASH_SHA384] = {GCRY_MD_SHA384, 48},     [HASH_SHA512] = {GCRY_MD_SHA512, 64},
+    [HASH_SHA3_224] = {GCRY_MD_SHA3_224, 28}, [HASH_SHA3_256] = {GCRY_MD_SHA3_256, 32},
+    [HASH_SHA3_384] = {GCRY_MD_SHA3_384, 48}, [HASH_SHA3_512] = {GCRY_MD_SHA3_512, 64},
 };
 
 int hash_gcrypt(enum hash hash)

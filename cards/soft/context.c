@@ -11,7 +11,7 @@
  */
 #include "cards/soft/soft_internal.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 unsigned sym_kind(enum cipher cipher, enum mode mode, bool decrypt)
 {
@@ -31,15 +31,13 @@ static unsigned thread_place(void)
     return place;
 }
 
-static void *gcrypt_cipher(const struct card_key *key, enum cipher cipher, enum mode mode)
+static void *gcrypt_cipher(const struct card_key *key, enum cipher cipher, int mode)
 {
-    static const int modes[MODES] = {GCRY_CIPHER_MODE_ECB, GCRY_CIPHER_MODE_CBC, GCRY_CIPHER_MODE_CFB,
-                                     GCRY_CIPHER_MODE_OFB, GCRY_CIPHER_MODE_CTR};
     static const int aes[3] = {GCRY_CIPHER_AES128, GCRY_CIPHER_AES192, GCRY_CIPHER_AES256};
     size_t len = secret_len(key->secret);
     gcry_cipher_hd_t handle = NULL;
 
-    if (gcry_cipher_open(&handle, cipher == CIPHER_SM4 ? GCRY_CIPHER_SM4 : aes[len / 8 - 2], modes[mode],
+    if (gcry_cipher_open(&handle, cipher == CIPHER_SM4 ? GCRY_CIPHER_SM4 : aes[len / 8 - 2], mode,
                          GCRY_CIPHER_SECURE) != 0)
         return NULL;
     if (gcry_cipher_setkey(handle, secret_bytes(key->secret), len) != 0) {
@@ -87,6 +85,9 @@ static void kind_split(unsigned kind, enum cipher *cipher, enum mode *mode, bool
 
 static void *context_make(struct card_key *key, unsigned kind)
 {
+    static const int modes[MODES] = {GCRY_CIPHER_MODE_ECB, GCRY_CIPHER_MODE_CBC, GCRY_CIPHER_MODE_CFB,
+                                     GCRY_CIPHER_MODE_OFB, GCRY_CIPHER_MODE_CTR};
+    static const int aeads[AEADS] = {GCRY_CIPHER_MODE_GCM, GCRY_CIPHER_MODE_CCM};
     enum cipher cipher;
     enum mode mode;
     bool decrypt;
@@ -95,9 +96,11 @@ static void *context_make(struct card_key *key, unsigned kind)
         return sm2_context(key, kind);
     if (kind >= KIND_HMAC)
         return hmac_context(key, (enum hash)(kind - KIND_HMAC));
+    if (kind >= KIND_AEAD)
+        return gcrypt_cipher(key, (enum cipher)((kind - KIND_AEAD) / AEADS), aeads[(kind - KIND_AEAD) % AEADS]);
     kind_split(kind, &cipher, &mode, &decrypt);
     if (sym_by_gcrypt(cipher, mode, decrypt))
-        return gcrypt_cipher(key, cipher, mode);
+        return gcrypt_cipher(key, cipher, modes[mode]);
     return crypto_cipher(key, cipher, mode, decrypt);
 }
 
@@ -117,6 +120,10 @@ void context_drop(unsigned kind, void *context)
         gcry_md_close(context);
         return;
     }
+    if (kind >= KIND_AEAD) {
+        gcry_cipher_close(context);
+        return;
+    }
     kind_split(kind, &cipher, &mode, &decrypt);
     if (sym_by_gcrypt(cipher, mode, decrypt))
         gcry_cipher_close(context);
@@ -126,33 +133,60 @@ void context_drop(unsigned kind, void *context)
 
 void *context_take(struct card_key *key, unsigned kind)
 {
+    struct idle *idle = atomic_load_explicit(&key->idle[kind], memory_order_acquire);
     unsigned place = thread_place();
 
-    for (unsigned i = 0; i < IDLE_CONTEXTS; i++) {
-        _Atomic(void *) *idle = &key->idle[kind][(place + i) % IDLE_CONTEXTS];
+    for (unsigned i = 0; idle && i < IDLE_CONTEXTS; i++) {
+        _Atomic(void *) *at = &idle->contexts[(place + i) % IDLE_CONTEXTS];
         void *context;
 
-        if (!atomic_load_explicit(idle, memory_order_relaxed))
+        if (!atomic_load_explicit(at, memory_order_relaxed))
             continue;
-        context = atomic_exchange_explicit(idle, NULL, memory_order_acquire);
+        context = atomic_exchange_explicit(at, NULL, memory_order_acquire);
         if (context)
             return context;
     }
     return context_make(key, kind);
 }
 
+static struct idle *idle_of(struct card_key *key, unsigned kind)
+{
+    struct idle *idle = atomic_load_explicit(&key->idle[kind], memory_order_acquire), *none = NULL;
+
+    if (idle)
+        return idle;
+    idle = calloc(1, sizeof(*idle));
+    if (!idle || atomic_compare_exchange_strong_explicit(&key->idle[kind], &none, idle, memory_order_acq_rel,
+                                                         memory_order_acquire))
+        return idle;
+    free(idle);
+    return none;
+}
+
 void context_put(struct card_key *key, unsigned kind, void *context)
 {
+    struct idle *idle = idle_of(key, kind);
     unsigned place = thread_place();
 
-    for (unsigned i = 0; i < IDLE_CONTEXTS; i++) {
-        _Atomic(void *) *idle = &key->idle[kind][(place + i) % IDLE_CONTEXTS];
+    for (unsigned i = 0; idle && i < IDLE_CONTEXTS; i++) {
+        _Atomic(void *) *at = &idle->contexts[(place + i) % IDLE_CONTEXTS];
         void *empty = NULL;
 
-        if (atomic_load_explicit(idle, memory_order_relaxed))
+        if (atomic_load_explicit(at, memory_order_relaxed))
             continue;
-        if (atomic_compare_exchange_strong_explicit(idle, &empty, context, memory_order_release, memory_order_relaxed))
+        if (atomic_compare_exchange_strong_explicit(at, &empty, context, memory_order_release, memory_order_relaxed))
             return;
     }
     context_drop(kind, context);
+}
+
+void contexts_free(struct card_key *key)
+{
+    for (unsigned kind = 0; kind < KINDS; kind++) {
+        struct idle *idle = atomic_load_explicit(&key->idle[kind], memory_order_relaxed);
+
+        for (unsigned i = 0; idle && i < IDLE_CONTEXTS; i++)
+            context_drop(kind, atomic_load_explicit(&idle->contexts[i], memory_order_relaxed));
+        free(idle);
+    }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Digests, one-shot and running, and the Z of SM2's first preprocessing. libgcrypt does all of them (see alg.c). */
+/* Digests, one-shot and running, and the Z of SM2's first preprocessing. libgcrypt does all of them (see alg.c). And
+   what all running states have in common. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,8 @@ void state_free(struct card_state *state)
     if (!state)
         return;
     gcry_md_close(state->md);
+    if (state->aead)
+        context_put(state->key, state->aead_kind, state->aead);
     key_unref(state->key);
     explicit_bzero(state, sizeof(*state));
     free(state);
@@ -62,7 +65,7 @@ uint32_t hash_update(struct card_job *job)
 {
     struct card_state *state = job->state;
 
-    if (!state || state->is_mac || state->finished)
+    if (!state || state->kind != STATE_HASH || state->finished)
         return SDR_STEPERR;
     if (job->in_len > SOFT_MAX_DATA)
         return SDR_INARGERR;
@@ -75,7 +78,7 @@ uint32_t hash_finish(struct card_job *job)
 {
     struct card_state *state = job->state;
 
-    if (!state || state->is_mac || state->finished)
+    if (!state || state->kind != STATE_HASH || state->finished)
         return SDR_STEPERR;
     if (job->out_cap < hash_size(state->hash))
         return SDR_OUTARGERR;
@@ -100,5 +103,28 @@ uint32_t hash_job(struct card_job *job)
     gcry_md_hash_buffer(hash_gcrypt(hash), digest, job->in, job->in_len);
     memcpy(job->out, digest, hash_size(hash));
     job->out_len = hash_size(hash);
+    return SDR_OK;
+}
+
+uint32_t state_copy(struct card_job *job)
+{
+    struct card_state *from = job->state, *state;
+
+    job->state = NULL;
+    if (!from || from->kind == STATE_AEAD || from->finished)
+        return SDR_STEPERR;
+    state = calloc(1, sizeof(*state));
+    if (!state)
+        return SDR_NOBUFFER;
+    *state = *from;
+    state->md = NULL;
+    if (state->key)
+        key_ref(state->key);
+    if (from->md && gcry_md_copy(&state->md, from->md) != 0) {
+        state->md = NULL;
+        state_free(state);
+        return SDR_NOBUFFER;
+    }
+    job->state = state;
     return SDR_OK;
 }

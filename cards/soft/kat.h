@@ -38,6 +38,10 @@ bool kat_hash(struct card *card, const struct kat *kat, uint8_t flip);
 bool kat_random(struct card *card, const struct kat *kat, uint8_t flip);
 bool kat_wrap_kek(struct card *card, const struct kat *kat, uint8_t flip);
 
+/* kat_aead.c. aead: iv is nonce, a space, associated data; out is ciphertext and tag. xts: key is both. */
+bool kat_aead(struct card *card, const struct kat *kat, uint8_t flip);
+bool kat_xts(struct card *card, const struct kat *kat, uint8_t flip);
+
 /* kat_sm2.c */
 bool kat_sm3_z(struct card *card, const struct kat *kat, uint8_t flip);
 bool kat_sm2_sign(struct card *card, const struct kat *kat, uint8_t flip);

@@ -3,8 +3,14 @@
  * The known answers. Where they are published:
  *     SM4 modes   the examples that go with GB/T 32907 and GB/T 17964 (also in the IETF draft on SM4)
  *     AES         NIST SP 800-38A, appendix F
- *     digests     GB/T 32905 example 1; FIPS 180 "abc"
- *     HMAC        RFC 2202 and RFC 4231, case 2; HMAC-SM3 with the same key and text, computed by two other libraries
+ *     SM4-GCM CCM RFC 8998, appendix A
+ *     SM4-XTS     the example of GB/T 17964-2021, and the same in the manner of IEEE 1619
+ *     AES-GCM     the mode's original specification (McGrew and Viega), cases 4, 10 and 16
+ *     AES-CCM     NIST SP 800-38C example 3 (128 bits); for 192 and 256 bits libcrypto's answer to the same
+ *     AES-XTS     IEEE 1619-2007, vectors 2 (128 bits) and the beginning of 10 (256 bits)
+ *     digests     GB/T 32905 example 1; FIPS 180 and FIPS 202 "abc"
+ *     HMAC        RFC 2202 and RFC 4231, case 2; HMAC-SM3 and HMAC-SHA-3 with the same key and text, computed by
+ *                 other libraries
  *     *-mac       the last block of the CBC example
  *     SM2         GB/T 32918.5, the recommended curve: annex A (signature, Z) and annex C (encryption)
  */
@@ -146,6 +152,66 @@ const struct kat kats[] = {
      "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17a"
      "d2b417be66c3710",
      "b2eb05e2c39be9fcda6c19078c6a9d1b"},
+    {"sm4-gcm", kat_aead, SGD_SM4_GCM, "0123456789abcdeffedcba9876543210",
+     "00001234567800000000abcd feedfacedeadbeeffeedfacedeadbeefabaddad2",
+     "aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbccccccccccccccccddddddddddddddddeeeeeeeeeeeeeeeeffffffffffffffffeeeeeeeeeeeeeeeea"
+     "aaaaaaaaaaaaaaa",
+     "17f399f08c67d5ee19d0dc9969c4bb7d5fd46fd3756489069157b282bb200735d82710ca5c22f0ccfa7cbf93d496ac15a56834cbcf98c397b"
+     "4024a2691233b8d83de3541e4c2b58177e065a9bf7b62ec"},
+    {"sm4-ccm", kat_aead, SGD_SM4_CCM, "0123456789abcdeffedcba9876543210",
+     "00001234567800000000abcd feedfacedeadbeeffeedfacedeadbeefabaddad2",
+     "aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbccccccccccccccccddddddddddddddddeeeeeeeeeeeeeeeeffffffffffffffffeeeeeeeeeeeeeeeea"
+     "aaaaaaaaaaaaaaa",
+     "48af93501fa62adbcd414cce6034d895dda1bf8f132f042098661572e7483094fd12e518ce062c98acee28d95df4416bed31a2f04476c18bb"
+     "40c84a74b97dc5b16842d4fa186f56ab33256971fa110f4"},
+    {"sm4-xts", kat_xts, SGD_SM4_XTS, "2b7e151628aed2a6abf7158809cf4f3c000102030405060708090a0b0c0d0e0f",
+     "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff",
+     "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17",
+     "e9538251c71d7b80bbe4483fef497bd12c5c581bd6242fc51e08964fb4f60fdb0ba42f63499279213d318d2c11f6886e903be7f93a1b347"
+     "9"},
+    {"sm4-xts-ieee", kat_xts, SGD_SM4_XTS_IEEE, "2b7e151628aed2a6abf7158809cf4f3c000102030405060708090a0b0c0d0e0f",
+     "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff",
+     "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17",
+     "e9538251c71d7b80bbe4483fef497bd1b3db1a3e60408c575d63ff7db39f83260869f9e2585fec9f0b863bf8fd784b8627d16c0db6d2cfc"
+     "7"},
+    {"aes-128-gcm", kat_aead, SGD_AES_GCM, "feffe9928665731c6d6a8f9467308308",
+     "cafebabefacedbaddecaf888 feedfacedeadbeeffeedfacedeadbeefabaddad2",
+     "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657b"
+     "a637b39",
+     "42831ec2217774244b7221b784d0d49ce3aa212f2c02a4e035c17e2329aca12e21d514b25466931c7d8f6a5aac84aa051ba30b396a0aac973"
+     "d58e0915bc94fbc3221a5db94fae95ae7121a47"},
+    {"aes-192-gcm", kat_aead, SGD_AES_GCM, "feffe9928665731c6d6a8f9467308308feffe9928665731c",
+     "cafebabefacedbaddecaf888 feedfacedeadbeeffeedfacedeadbeefabaddad2",
+     "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657b"
+     "a637b39",
+     "3980ca0b3c00e841eb06fac4872a2757859e1ceaa6efd984628593b40ca1e19c7d773d00c144c525ac619d18c84a3f4718e2448b2fe324d9c"
+     "cda27102519498e80f1478f37ba55bd6d27618c"},
+    {"aes-256-gcm", kat_aead, SGD_AES_GCM, "feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308",
+     "cafebabefacedbaddecaf888 feedfacedeadbeeffeedfacedeadbeefabaddad2",
+     "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657b"
+     "a637b39",
+     "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0ab"
+     "cc9f66276fc6ece0f4e1768cddf8853bb2d551b"},
+    {"aes-128-ccm", kat_aead, SGD_AES_CCM, "404142434445464748494a4b4c4d4e4f",
+     "101112131415161718191a1b 000102030405060708090a0b0c0d0e0f10111213",
+     "202122232425262728292a2b2c2d2e2f3031323334353637",
+     "e3b201a9f5b71a7a9b1ceaeccd97e70b6176aad9a4428aa5484392fbc1b09951"},
+    {"aes-192-ccm", kat_aead, SGD_AES_CCM, "404142434445464748494a4b4c4d4e4f5051525354555657",
+     "101112131415161718191a1b 000102030405060708090a0b0c0d0e0f10111213",
+     "202122232425262728292a2b2c2d2e2f3031323334353637",
+     "8081316fd89624d62ce7637fb94995b6631c50d61586de0142366952505f995a"},
+    {"aes-256-ccm", kat_aead, SGD_AES_CCM, "404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f",
+     "101112131415161718191a1b 000102030405060708090a0b0c0d0e0f10111213",
+     "202122232425262728292a2b2c2d2e2f3031323334353637",
+     "04f883aeb3bd0730eaf50bb6de4fa2212034e4e41b0e75e52b48c8766f7e7649"},
+    {"aes-128-xts", kat_xts, SGD_AES_XTS, "1111111111111111111111111111111122222222222222222222222222222222",
+     "33333333330000000000000000000000", "4444444444444444444444444444444444444444444444444444444444444444",
+     "c454185e6a16936e39334038acef838bfb186fff7480adc4289382ecd6d394f0"},
+    {"aes-256-xts", kat_xts, SGD_AES_XTS,
+     "27182818284590452353602874713526624977572470936999595749669676273141592653589793238462643383279502884197169399375"
+     "105820974944592",
+     "ff000000000000000000000000000000", "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+     "1c3b3a102f770386e4836c99e370cf9bea00803f5e482357a4ae12d414a3e63b"},
     {"sm3", kat_hash, SGD_SM3, NULL, NULL, "616263",
      "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0"},
     {"sha1", kat_hash, SGD_SHA1, NULL, NULL, "616263", "a9993e364706816aba3e25717850c26c9cd0d89d"},
@@ -157,6 +223,15 @@ const struct kat kats[] = {
     {"sha512", kat_hash, SGD_SHA512, NULL, NULL, "616263",
      "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2"
      "a9ac94fa54ca49f"},
+    {"sha3-224", kat_hash, SGD_SHA3_224, NULL, NULL, "616263",
+     "e642824c3f8cf24ad09234ee7d3c766fc9a3a5168d0c94ad73b46fdf"},
+    {"sha3-256", kat_hash, SGD_SHA3_256, NULL, NULL, "616263",
+     "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532"},
+    {"sha3-384", kat_hash, SGD_SHA3_384, NULL, NULL, "616263",
+     "ec01498288516fc926459f58e2c6ad8df9b473cb0fc08c2596da7cf0e49be4b298d88cea927ac7f539f1edf228376d25"},
+    {"sha3-512", kat_hash, SGD_SHA3_512, NULL, NULL, "616263",
+     "b751850b1a57168a5693cd924b6b096e08f621827444f70d884f5d0240d2712e10e116e9192af3c91a7ec57647e3934057340b4cf408d5a56"
+     "592f8274eec53f0"},
     {"hmac-sm3", kat_mac, SGD_SM3, "4a656665", NULL, "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
      "2e87f1d16862e6d964b50a5200bf2b10b764faa9680a296a2405f24bec39f882"},
     {"hmac-sha1", kat_mac, SGD_SHA1, "4a656665", NULL, "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
@@ -170,6 +245,19 @@ const struct kat kats[] = {
     {"hmac-sha512", kat_mac, SGD_SHA512, "4a656665", NULL, "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
      "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b6"
      "36e070a38bce737"},
+    {"hmac-sha3-224", kat_mac, SGD_SHA3_224, "4a656665", NULL,
+     "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
+     "7fdb8dd88bd2f60d1b798634ad386811c2cfc85bfaf5d52bbace5e66"},
+    {"hmac-sha3-256", kat_mac, SGD_SHA3_256, "4a656665", NULL,
+     "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
+     "c7d4072e788877ae3596bbb0da73b887c9171f93095b294ae857fbe2645e1ba5"},
+    {"hmac-sha3-384", kat_mac, SGD_SHA3_384, "4a656665", NULL,
+     "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
+     "f1101f8cbf9766fd6764d2ed61903f21ca9b18f57cf3e1a23ca13508a93243ce48c045dc007f26a21b3f5e0e9df4c20a"},
+    {"hmac-sha3-512", kat_mac, SGD_SHA3_512, "4a656665", NULL,
+     "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
+     "5a4bfeab6166427c7a3647b747292b8384537cdb89afb3bf5665e4c5e709350b287baec921fd7ca0ee7a0c31d022a95e1fc92ba9d77df8839"
+     "60275beb4e62024"},
     /* in: the message; iv: the signer's id */
     {"sm3-z", kat_sm3_z, SGD_SM3, SM2_POINT, "31323334353637383132333435363738", "6d65737361676520646967657374",
      SM2_DIGEST},

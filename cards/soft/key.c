@@ -61,10 +61,9 @@ void key_unref(struct card_key *key)
 {
     if (!key || atomic_fetch_sub_explicit(&key->refs, 1, memory_order_acq_rel) != 1)
         return;
-    for (unsigned kind = 0; kind < KINDS; kind++) {
-        for (unsigned i = 0; i < IDLE_CONTEXTS; i++)
-            context_drop(kind, atomic_load_explicit(&key->idle[kind][i], memory_order_relaxed));
-    }
+    contexts_free(key);
+    key_unref(atomic_load_explicit(&key->half[0], memory_order_relaxed));
+    key_unref(atomic_load_explicit(&key->half[1], memory_order_relaxed));
     secret_free(key->secret);
     EVP_PKEY_free(key->pkey);
     free(key);

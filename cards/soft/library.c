@@ -55,6 +55,10 @@ static const struct {
     {SGD_SHA256, SGD_SHA256, "SHA256", GCRY_MD_SHA256},
     {SGD_SHA384, SGD_SHA384_B, "SHA384", GCRY_MD_SHA384},
     {SGD_SHA512, SGD_SHA512_B, "SHA512", GCRY_MD_SHA512},
+    {SGD_SHA3_224, SGD_SHA3_224, "SHA3-224", GCRY_MD_SHA3_224},
+    {SGD_SHA3_256, SGD_SHA3_256, "SHA3-256", GCRY_MD_SHA3_256},
+    {SGD_SHA3_384, SGD_SHA3_384, "SHA3-384", GCRY_MD_SHA3_384},
+    {SGD_SHA3_512, SGD_SHA3_512, "SHA3-512", GCRY_MD_SHA3_512},
 };
 
 static int hash_find(uint32_t alg)
@@ -113,7 +117,7 @@ static bool cipher_open(struct library *library, uint32_t alg, const uint8_t *ke
 
 static bool hmac_open(struct library *library, int hash, const uint8_t *key, size_t key_len)
 {
-    char name[8];
+    char name[16];
     OSSL_PARAM params[2] = {OSSL_PARAM_END, OSSL_PARAM_END};
     EVP_MAC *mac;
 

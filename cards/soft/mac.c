@@ -113,7 +113,7 @@ uint32_t mac_start(struct card_job *job)
     state = calloc(1, sizeof(*state));
     if (!state)
         return SDR_NOBUFFER;
-    state->is_mac = true;
+    state->kind = STATE_MAC;
     state->hash = hash;
     state->cipher = cipher;
     if (block) {
@@ -169,7 +169,7 @@ uint32_t mac_update(struct card_job *job)
     struct card_state *state = job->state;
     uint32_t status;
 
-    if (!state || !state->is_mac || state->finished)
+    if (!state || state->kind != STATE_MAC || state->finished)
         return SDR_STEPERR;
     if (job->in_len > SOFT_MAX_DATA)
         return SDR_INARGERR;
@@ -190,7 +190,7 @@ uint32_t mac_finish(struct card_job *job)
     struct card_state *state = job->state;
     size_t size;
 
-    if (!state || !state->is_mac || state->finished)
+    if (!state || state->kind != STATE_MAC || state->finished)
         return SDR_STEPERR;
     size = state->md ? hash_size(state->hash) : BLOCK;
     if (job->out_cap < size)

@@ -39,6 +39,20 @@ uint32_t random_job(struct card_job *job)
 static uint32_t slow_job(struct card *card, struct card_job *job)
 {
     switch (job->op) {
+    case CARD_AEAD_ENCRYPT:
+        return aead_job(job, false);
+    case CARD_AEAD_DECRYPT:
+        return aead_job(job, true);
+    case CARD_AEAD_START:
+        return aead_start(job);
+    case CARD_AEAD_UPDATE_AAD:
+        return aead_update(job, true);
+    case CARD_AEAD_UPDATE:
+        return aead_update(job, false);
+    case CARD_AEAD_FINISH:
+        return aead_finish(job);
+    case CARD_STATE_COPY:
+        return state_copy(job);
     case CARD_SIGN:
         return sm2_sign(job);
     case CARD_VERIFY:
@@ -117,7 +131,8 @@ static void faulty_run(struct card *card, struct card_job *job)
     if (fault->every && (atomic_fetch_add(&fault->jobs, 1) + 1) % fault->every == 0) {
         job->out_len = 0;
         job->new_key = NULL;
-        if (job->op == CARD_HASH_START || job->op == CARD_MAC_START)
+        if (job->op == CARD_HASH_START || job->op == CARD_MAC_START || job->op == CARD_AEAD_START ||
+            job->op == CARD_STATE_COPY)
             job->state = NULL;
         job->status = SDR_HARDFAIL;
         return;
@@ -237,8 +252,9 @@ static void soft_caps(struct card *card, struct card_caps *caps)
     caps->max_data = SOFT_MAX_DATA;
     caps->asym_alg[0] = SGD_SM2 | SGD_SM2_1 | SGD_SM2_3;
     caps->asym_alg[1] = 256;
-    caps->sym_alg = SGD_SM4 | SGD_ECB | SGD_CBC | SGD_CFB | SGD_OFB | SGD_MAC | SGD_CTR;
-    caps->hash_alg = SGD_SM3 | SGD_SHA1 | SGD_SHA256 | SGD_SHA512 | SGD_SHA384 | SGD_SHA224;
+    caps->sym_alg = SGD_SM4 | SGD_ECB | SGD_CBC | SGD_CFB | SGD_OFB | SGD_MAC | SGD_CTR | SGD_GCM | SGD_CCM | SGD_XTS;
+    caps->hash_alg = SGD_SM3 | SGD_SHA1 | SGD_SHA256 | SGD_SHA512 | SGD_SHA384 | SGD_SHA224 | SGD_SHA3_256 |
+                     SGD_SHA3_512 | SGD_SHA3_384 | SGD_SHA3_224;
     snprintf(caps->issuer, sizeof(caps->issuer), "cardmux");
     snprintf(caps->name, sizeof(caps->name), "soft");
     caps->device_version = 1;

@@ -5,6 +5,7 @@
  *     soft.c     driver table, faults, one function per operation   alg.c      SGD_ ids -> what the card knows
  *     key.c      import, reference count, free                       context.c  library contexts cached per key
  *     sym.c      ECB CBC CFB OFB CTR                                 mac.c      CBC-MAC, HMAC
+ *     xts.c      XTS, both kinds                                     aead.c     GCM, CCM
  *     hash.c     digests, Z                                          sm2.c      sign, verify, encrypt, decrypt, pairs
  *     wrap.c     session keys made and taken in                      sm2_der.c  libcrypto's DER <-> raw fields
  *     threads.c  workers, submit, collect                            kat*.c     known answers
@@ -44,6 +45,12 @@ enum mode {
     MODE_MAC = MODES /* not a mode of its own: CBC encryption, of which the last block stays */
 };
 
+enum aead {
+    AEAD_GCM,
+    AEAD_CCM,
+    AEADS
+};
+
 enum hash {
     HASH_SM3,
     HASH_SHA1,
@@ -51,14 +58,19 @@ enum hash {
     HASH_SHA256,
     HASH_SHA384,
     HASH_SHA512,
+    HASH_SHA3_224,
+    HASH_SHA3_256,
+    HASH_SHA3_384,
+    HASH_SHA3_512,
     HASHES
 };
 
-/* What a cached context is for: KIND_SYM + 2 * (cipher * MODES + mode) + (1 for decryption), KIND_HMAC + hash, or one
-   of the SM2 kinds. */
+/* What a cached context is for: KIND_SYM + 2 * (cipher * MODES + mode) + (1 for decryption), KIND_AEAD + cipher * AEADS
+   + mode, KIND_HMAC + hash, or one of the SM2 kinds. */
 enum {
     KIND_SYM = 0,
-    KIND_HMAC = KIND_SYM + 2 * CIPHERS * MODES,
+    KIND_AEAD = KIND_SYM + 2 * CIPHERS * MODES,
+    KIND_HMAC = KIND_AEAD + CIPHERS * AEADS,
     KIND_SM2_SIGN = KIND_HMAC + HASHES,
     KIND_SM2_VERIFY,
     KIND_SM2_ENCRYPT,
@@ -68,13 +80,19 @@ enum {
 
 #define IDLE_CONTEXTS 8u /* idle contexts kept per key and kind; as many threads use one key without an allocation */
 
+/* Made when a key is first used in that way: most keys are used in one or two of forty. */
+struct idle {
+    _Atomic(void *) contexts[IDLE_CONTEXTS];
+};
+
 struct card_key {
     enum card_key_type type;
     _Atomic unsigned refs; /* the caller's, and one for each running MAC */
     struct card *card;
-    struct secret *secret; /* symmetric; for SM2 keys libcrypto holds the bytes */
-    EVP_PKEY *pkey;        /* SM2 */
-    _Atomic(void *) idle[KINDS][IDLE_CONTEXTS];
+    struct secret *secret;              /* symmetric; for SM2 keys libcrypto holds the bytes */
+    EVP_PKEY *pkey;                     /* SM2 */
+    _Atomic(struct card_key *) half[2]; /* XTS: its two keys, made when first used */
+    _Atomic(struct idle *) idle[KINDS];
 };
 
 struct fault {
@@ -98,6 +116,9 @@ struct card {
 /* alg.c */
 uint32_t alg_sym(uint32_t alg, enum cipher *cipher, enum mode *mode);
 uint32_t alg_hash(uint32_t alg, enum hash *hash);
+uint32_t alg_aead(uint32_t alg, enum cipher *cipher, enum aead *mode);
+/* False: not an XTS. */
+bool alg_xts(uint32_t alg, enum cipher *cipher, bool *gb);
 bool alg_is_sm2(uint32_t alg);
 int hash_gcrypt(enum hash hash);
 size_t hash_size(enum hash hash);
@@ -111,6 +132,7 @@ void ciphers_free(struct card *card);
 void *context_take(struct card_key *key, unsigned kind);
 void context_put(struct card_key *key, unsigned kind, void *context);
 void context_drop(unsigned kind, void *context);
+void contexts_free(struct card_key *key); /* with the key */
 unsigned sym_kind(enum cipher cipher, enum mode mode, bool decrypt);
 
 /* key.c */
@@ -127,6 +149,15 @@ uint32_t sym_job(struct card_job *job, bool decrypt);
 uint32_t sym_crypt(struct card_key *key, enum cipher cipher, enum mode mode, bool decrypt, uint8_t iv[CARD_IV],
                    const uint8_t *in, uint8_t *out, size_t len);
 
+/* xts.c. False: the job's alg is no XTS. */
+bool xts_job(struct card_job *job, bool decrypt, uint32_t *status);
+
+/* aead.c */
+uint32_t aead_job(struct card_job *job, bool decrypt);
+uint32_t aead_start(struct card_job *job);
+uint32_t aead_update(struct card_job *job, bool aad);
+uint32_t aead_finish(struct card_job *job);
+
 /* hash.c, mac.c */
 uint32_t hash_start(struct card_job *job);
 uint32_t hash_update(struct card_job *job);
@@ -136,10 +167,17 @@ uint32_t mac_start(struct card_job *job);
 uint32_t mac_update(struct card_job *job);
 uint32_t mac_finish(struct card_job *job);
 uint32_t mac_job(struct card_job *job);
+uint32_t state_copy(struct card_job *job);
 
-/* A running hash or MAC. md: digests and HMAC; key: CBC-MAC. */
+enum state_kind {
+    STATE_HASH,
+    STATE_MAC,
+    STATE_AEAD
+};
+
+/* A running hash, MAC or authenticated encryption. md: digests and HMAC; key: CBC-MAC and aead. */
 struct card_state {
-    bool is_mac;
+    enum state_kind kind;
     bool finished;
     enum hash hash;
     gcry_md_hd_t md;
@@ -148,7 +186,12 @@ struct card_state {
     uint8_t iv[CARD_IV];
     uint8_t part[BLOCK];
     size_t part_len;
-    bool fed; /* CBC-MAC of nothing at all is refused */
+    bool fed;   /* CBC-MAC of nothing at all is refused; aead: data came */
+    void *aead; /* a cached context of the key, lent out until the end */
+    unsigned aead_kind;
+    bool decrypt, counted; /* counted: CCM, whose lengths were said before */
+    uint8_t tag_len;
+    uint64_t aad_left, data_left;
 };
 
 void state_free(struct card_state *state);

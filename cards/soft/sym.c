@@ -171,8 +171,10 @@ uint32_t sym_job(struct card_job *job, bool decrypt)
     enum mode mode;
     uint32_t status = alg_sym(job->alg, &cipher, &mode);
 
-    if (status != SDR_OK)
+    if (status != SDR_OK) {
+        xts_job(job, decrypt, &status);
         return status;
+    }
     if (mode == MODE_MAC)
         return SDR_ALGMODNOTSUPPORT;
     status = key_fits(job->key, cipher);

@@ -32,17 +32,21 @@
 #define CARD_ECC_SIG     64u /* r || s */
 #define CARD_DIGEST_MAX  64u
 #define CARD_IV          16u
-#define CARD_PKE_HEAD    96u /* x || y || M (SM3), before C: the C1 C3 C2 order of SDF's ECCCipher, L being out_len - 96 \
-                              */
+#define CARD_PKE_HEAD                                                                                                  \
+    96u /* x || y || M (SM3), before C: the C1 C3 C2 order of SDF's ECCCipher, L being out_len - 96                    \
+         */
 #define CARD_PKE_MAX     255u /* longest plaintext of one SM2 encryption that every caller's ECCCipher can take */
 #define CARD_SYM_KEY_MAX 32u
+#define CARD_TAG_MAX     16u /* of authenticated encryption */
+#define CARD_NONCE_MAX   64u
+#define CARD_XTS_BLOCKS  (1u << 20) /* longest data unit of XTS, blocks (IEEE 1619) */
 
 struct card;       /* one opened card, the driver's own */
 struct card_key;   /* one key inside it, the driver's own; used by several jobs at once */
 struct card_state; /* a running hash or MAC; used by one job at a time */
 
 enum card_key_type {
-    CARD_KEY_SYMMETRIC = 1, /* 16, 24 or 32 bytes; also the key of an HMAC (1..256 bytes) */
+    CARD_KEY_SYMMETRIC = 1, /* 16, 24 or 32 bytes, 32 or 64 for XTS; also the key of an HMAC (1..256 bytes) */
     CARD_KEY_SM2_PRIVATE,   /* private[32] || point[64] */
     CARD_KEY_SM2_PUBLIC,    /* point[64]; refused with SDR_KEYERR where the point is not on the curve */
 };
@@ -75,6 +79,28 @@ enum card_key_type {
  * CARD_KEY_GENERATE_KEK in_key_bits; key (KEK), alg (ECB or CBC mode), iv; makes new_key, out: wrapped bytes
  * CARD_KEY_IMPORT_KEK   key (KEK), alg, iv, in (wrapped bytes); makes new_key. copied
  */
+// clang-format off
+/*
+ * XTS, by CARD_ENCRYPT and CARD_DECRYPT: key of 32 (SM4, AES-128) or 64 bytes (AES-256), data key || tweak key, which
+ * must differ; iv: the tweak, left as it is; in: a data unit, or a part of one, which begins at its block number
+ * `block`; 16 bytes or more, a multiple of 16 unless it is the end. SGD_SM4_XTS is that of GB/T 17964, SGD_SM4_XTS_IEEE
+ * and SGD_AES_XTS that of IEEE 1619.
+ *
+ * CARD_AEAD_ENCRYPT     key, alg (GCM, CCM), nonce, aad, in -> out of the same length, tag (tag_len bytes). copied
+ * CARD_AEAD_DECRYPT     the same, tag being given. out only once the tag held, else SDR_MACERR. copied
+ *                       Lengths: GCM nonce 1..CARD_NONCE_MAX, tag 4, 8, 12..16. CCM nonce 7..13, tag 4, 6, 8, 10, 12,
+ *                       14, 16, in_len < 2^(8 * (15 - nonce_len)). Any other: SDR_INARGERR
+ * CARD_AEAD_START       key, alg, nonce, tag_len, decrypt; makes state. CCM: total_aad and total_data are what will
+ *                       come, neither more nor less. GCM: not looked at. copied
+ * CARD_AEAD_UPDATE_AAD  state, in; before any CARD_AEAD_UPDATE, else SDR_STEPERR
+ * CARD_AEAD_UPDATE      state, in -> out of the same length, any length. When it decrypts, nothing vouches yet for what
+ *                       it gives: the caller must not use it before CARD_AEAD_FINISH. copied
+ * CARD_AEAD_FINISH      state; encrypting: tag is given; decrypting: tag is compared, SDR_MACERR. CCM: SDR_STEPERR
+ *                       where less came than was said. A state that failed has ended
+ * CARD_STATE_COPY       state (hash or MAC, in mid-course); makes another in the same place of its course, in `state`.
+ *                       The one given stays with the caller. On failure `state` is NULL
+ */
+// clang-format on
 enum card_op {
     CARD_ECHO = 1,
     CARD_RANDOM,
@@ -97,6 +123,14 @@ enum card_op {
     CARD_KEY_IMPORT_PKE,
     CARD_KEY_GENERATE_KEK,
     CARD_KEY_IMPORT_KEK,
+    /* 40 to 79: symmetric, hashes; 80 to 119: asymmetric; 120 to 139: files and rights */
+    CARD_AEAD_ENCRYPT = 40,
+    CARD_AEAD_DECRYPT,
+    CARD_AEAD_START,
+    CARD_AEAD_UPDATE_AAD,
+    CARD_AEAD_UPDATE,
+    CARD_AEAD_FINISH,
+    CARD_STATE_COPY,
     CARD_OP_END
 };
 
@@ -120,6 +154,16 @@ struct card_job {
 
     void *driver; /* the driver's own between submit and collect, e.g. a list link */
     void *owner;  /* the caller's own */
+
+    /* CARD_AEAD_* and XTS; else not looked at */
+    const uint8_t *nonce;
+    const uint8_t *aad;
+    size_t aad_len;
+    uint64_t total_aad, total_data;
+    uint32_t block;
+    uint8_t nonce_len, tag_len;
+    bool decrypt;
+    uint8_t tag[CARD_TAG_MAX]; /* in or out */
 };
 
 enum {
@@ -134,7 +178,7 @@ struct card_caps {
     uint32_t max_data;    /* longest in of one job, bytes */
     uint32_t asym_alg[2]; /* as in DEVICEINFO of GM/T 0018: ids, moduli */
     uint32_t sym_alg;     /* OR of SGD_ cipher|mode ids without AES */
-    uint32_t hash_alg;    /* OR of SGD_SM3, SGD_SHA1, SGD_SHA256 and the Sansec ids of the others (8, 0x10, 0x20) */
+    uint32_t hash_alg;    /* OR of SGD_SM3, SGD_SHA1, SGD_SHA256 and the Sansec ids of the others */
     char issuer[40];      /* for DEVICEINFO; NUL padded */
     char name[16];
     uint32_t device_version;

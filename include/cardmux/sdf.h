@@ -78,13 +78,24 @@ extern "C" {
 #define SGD_AES_MAC (SGD_AES | SGD_MAC)
 #define SGD_AES_CTR (SGD_AES | SGD_CTR)
 
-/* Authenticated encryption, and sectors: GM/T 0006-2023 for SM4; for AES the same bits by extension. */
-#define SGD_GCM     0x02000000u
-#define SGD_CCM     0x04000000u
-#define SGD_SM4_GCM (SGD_SM4 | SGD_GCM)
-#define SGD_SM4_CCM (SGD_SM4 | SGD_CCM)
-#define SGD_AES_GCM (SGD_AES | SGD_GCM)
-#define SGD_AES_CCM (SGD_AES | SGD_CCM)
+/*
+ * Authenticated encryption, and sectors (data units): GM/T 0006-2023 for SM4; for AES the same bits by extension.
+ * SGD_SM4_XTS is XTS as GB/T 17964 has it, which counts bits of the tweak from the other end than IEEE 1619 does; of
+ * the two, AES has the latter's. SM4 in the manner of IEEE 1619 has no number in the field: SGD_SM4_XTS_IEEE is ours.
+ * 0x00000440 and 0x02000402, which some headers have for XTS of SM4, are taken for SGD_SM4_XTS, and 0x00002040 for
+ * SGD_AES_XTS.
+ */
+#define SGD_XTS          0x01000000u
+#define SGD_GCM          0x02000000u
+#define SGD_CCM          0x04000000u
+#define SGD_XTS_IEEE     0x08000000u
+#define SGD_SM4_XTS      (SGD_SM4 | SGD_XTS)
+#define SGD_SM4_GCM      (SGD_SM4 | SGD_GCM)
+#define SGD_SM4_CCM      (SGD_SM4 | SGD_CCM)
+#define SGD_SM4_XTS_IEEE (SGD_SM4 | SGD_XTS_IEEE)
+#define SGD_AES_XTS      (SGD_AES | SGD_XTS)
+#define SGD_AES_GCM      (SGD_AES | SGD_GCM)
+#define SGD_AES_CCM      (SGD_AES | SGD_CCM)
 
 #define SGD_RSA      0x00010000u
 #define SGD_RSA_SIGN 0x00010100u
@@ -104,6 +115,10 @@ extern "C" {
 #define SGD_SHA224_B 0x00000003u
 #define SGD_SHA384_B 0x00000005u
 #define SGD_SHA512_B 0x00000006u
+#define SGD_SHA3_256 0x00001004u
+#define SGD_SHA3_512 0x00001008u
+#define SGD_SHA3_384 0x00001010u
+#define SGD_SHA3_224 0x00001020u
 
 #define SGD_SM3_SM2 0x00020201u
 #define SGD_SM9_1   0x00080100u /* signature */

@@ -16,6 +16,13 @@ static const struct {
     {SGD_SHA512, SGD_SHA512_B, 64,
      "cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a8"
      "1a538327af927da3e"},
+    {SGD_SHA3_224, SGD_SHA3_224, 28, "6b4e03423667dbb73b6e15454f0eb1abd4597f9a1b078e3f5b5a6bc7"},
+    {SGD_SHA3_256, SGD_SHA3_256, 32, "a7ffc6f8bf1ed76651c14756a061d662f580ff4de43b49fa82d80a4b80f8434a"},
+    {SGD_SHA3_384, SGD_SHA3_384, 48,
+     "0c63a75b845e4f7d01107d852e4c2485c51a50aaaa94fc61995e71bbee983a2ac3713831264adb47fb6bd1e058d5f004"},
+    {SGD_SHA3_512, SGD_SHA3_512, 64,
+     "a69f73cca23a9ac5c8b567dc185a756e97c982164fe25859e0d1dcc1475c80a615b2123af1f5f94c11e3e9402c3ac558f500199d95b6d3e30"
+     "1758586281dcd26"},
 };
 
 #define EACH_HASH(h) for (size_t h = 0; h < sizeof(hashes) / sizeof(hashes[0]); h++)
