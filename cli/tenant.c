@@ -22,11 +22,18 @@ static const char help[] = "usage: cardmux tenant add NAME [LIMITS]     make a t
                            "  --max-sessions N     sessions per connection or queue pair\n"
                            "  --max-handles N      key handles, all sessions together\n"
                            "  --weight N           share of the card, 1 to 1000\n"
+                           "  --deny NAME[,NAME]   functions and algorithms that it may not use\n"
+                           "  --allow NAME[,NAME]  that it may use; all but debug are allowed at first\n"
+                           "  --access-codes WHICH key indexes without an access code: optional, new-keys (none any\n"
+                           "                       more) or always (not even those that there are)\n"
+                           "  --max-files N        files in its virtual card\n"
+                           "  --max-file-bytes N   bytes of all of them together\n"
                            "  --disable            keep it, but serve it no more\n"
                            "  --enable             serve it again\n"
                            "\n"
                            "options:\n"
                            "  --json               print JSON\n"
+                           "  --help-policy        list the names for --allow and --deny\n"
                            "\n"
                            "A name is 1 to 32 of a-z 0-9 - _ . and starts with a letter or digit.\n";
 
@@ -34,6 +41,41 @@ struct tenant_options {
     json_t *body;
     bool json;
 };
+
+static void print_policy_names(void)
+{
+    puts("Functions:\n  debug               private and session keys in clear, for tests only; denied unless allowed");
+#define CLASS(bit, NAME, name, what) printf("  %-18s  %s\n", name, what);
+#define ALG(bit, NAME, name)
+#include "proto/policy.def"
+#undef CLASS
+#undef ALG
+    puts("Algorithms:");
+#define CLASS(bit, NAME, name, what)
+#define ALG(bit, NAME, name) puts("  " name);
+#include "proto/policy.def"
+#undef CLASS
+#undef ALG
+}
+
+/* "a,b" is added to the list of that name. */
+static bool take_names(const struct cli *cli, const char *option, const char *field, char *text, json_t *body)
+{
+    json_t *list = json_object_get(body, field);
+    char *rest = text;
+    if (!list) {
+        list = json_array();
+        json_object_set_new(body, field, list);
+    }
+    for (char *name = strsep(&rest, ","); name; name = strsep(&rest, ",")) {
+        struct cm_policy mask = {0};
+        if (strcmp(name, "debug") != 0 && !cm_policy_name(name, &mask))
+            return cli_usage(cli, "%s: \"%.40s\" is no function or algorithm; --help-policy lists them", option, name),
+                   false;
+        json_array_append_new(list, json_string(name));
+    }
+    return true;
+}
 
 static bool take_owner(const struct cli *cli, char *text, json_t *body)
 {
@@ -63,10 +105,11 @@ static bool take_owner(const struct cli *cli, char *text, json_t *body)
     return true;
 }
 
-static bool take_number(const struct cli *cli, const char *option, const char *field, uint32_t max, json_t *body)
+static bool take_number(const struct cli *cli, const char *option, const char *field, uint32_t min, uint32_t max,
+                        json_t *body)
 {
     uint32_t value;
-    if (!cli_number(cli, option, optarg, 1, max, &value))
+    if (!cli_number(cli, option, optarg, min, max, &value))
         return false;
     json_object_set_new(body, field, json_integer((json_int_t)value));
     return true;
@@ -79,13 +122,24 @@ static bool take_option(const struct cli *cli, int opt, struct tenant_options *o
     case 'o':
         return take_owner(cli, optarg, body);
     case 'c':
-        return take_number(cli, "--max-connections", "max_connections", 65535, body);
+        return take_number(cli, "--max-connections", "max_connections", 1, 65535, body);
     case 's':
-        return take_number(cli, "--max-sessions", "max_sessions", 65535, body);
+        return take_number(cli, "--max-sessions", "max_sessions", 1, 65535, body);
     case 'k':
-        return take_number(cli, "--max-handles", "max_handles", 1048576, body);
+        return take_number(cli, "--max-handles", "max_handles", 1, 1048576, body);
     case 'w':
-        return take_number(cli, "--weight", "weight", 1000, body);
+        return take_number(cli, "--weight", "weight", 1, 1000, body);
+    case 'F':
+        return take_number(cli, "--max-files", "max_files", 0, VAULT_FILES_MAX, body);
+    case 'B':
+        return take_number(cli, "--max-file-bytes", "max_file_bytes", 0, VAULT_FILE_BYTES_MAX, body);
+    case 'A':
+        return take_names(cli, "--allow", "allow", optarg, body);
+    case 'D':
+        return take_names(cli, "--deny", "deny", optarg, body);
+    case 'C':
+        json_object_set_new(body, "access_codes", json_string(optarg));
+        return true;
     case 'd':
     case 'e':
         if (json_object_get(body, "disabled"))
@@ -136,6 +190,10 @@ static void print_tenant(json_t *tenant, bool json)
         {"sessions at most", "max_sessions"},
         {"handles at most", "max_handles"},
         {"weight", "weight"},
+        {"denied", "denied_text"},
+        {"access codes", "access_codes"},
+        {"files at most", "max_files"},
+        {"bytes of files at most", "max_file_bytes"},
         {"operations", "counters.operations"},
         {"errors", "counters.errors"},
         {"bytes", "counters.bytes"},
@@ -152,6 +210,16 @@ static void print_tenant(json_t *tenant, bool json)
         json_print(tenant);
         return;
     }
+    char denied[512] = "";
+    size_t i, used = 0;
+    json_t *name;
+    json_array_foreach(json_object_get(tenant, "denied"), i, name)
+    {
+        if (used < sizeof denied && json_is_string(name))
+            used +=
+                (size_t)snprintf(denied + used, sizeof denied - used, "%s%s", used ? " " : "", json_string_value(name));
+    }
+    json_object_set_new(tenant, "denied_text", json_string(denied[0] ? denied : "-"));
     table_print_one(tenant, columns, sizeof columns / sizeof *columns);
     json_object_foreach(json_object_get(json_object_get(tenant, "counters"), "rejects"), reason,
                         count) if (json_integer_value(count))
@@ -221,6 +289,12 @@ static enum cli_status run(struct cli *cli, int argc, char **argv)
         {"max-sessions", required_argument, NULL, 's'},
         {"max-handles", required_argument, NULL, 'k'},
         {"weight", required_argument, NULL, 'w'},
+        {"allow", required_argument, NULL, 'A'},
+        {"deny", required_argument, NULL, 'D'},
+        {"access-codes", required_argument, NULL, 'C'},
+        {"max-files", required_argument, NULL, 'F'},
+        {"max-file-bytes", required_argument, NULL, 'B'},
+        {"help-policy", no_argument, NULL, 'P'},
         {"disable", no_argument, NULL, 'd'},
         {"enable", no_argument, NULL, 'e'},
         {"json", no_argument, NULL, 'j'},
@@ -232,7 +306,11 @@ static enum cli_status run(struct cli *cli, int argc, char **argv)
     while (status == CLI_DONE && (opt = getopt_long(argc, argv, ":", table, NULL)) != -1) {
         if (opt == '?' || opt == ':')
             status = cli_bad_option(cli, argc, argv, opt);
-        else if (!take_option(cli, opt, &options))
+        else if (opt == 'P') {
+            print_policy_names();
+            json_decref(options.body);
+            return CLI_DONE;
+        } else if (!take_option(cli, opt, &options))
             status = CLI_USAGE;
     }
     if (status == CLI_DONE)

@@ -10,11 +10,11 @@ static const struct cm_op_info table[] = {
 };
 
 static const char *const gate_names[] = {
-    [CM_GATE_OK] = "ok",           [CM_GATE_OP] = "op",       [CM_GATE_FLAGS] = "flags", [CM_GATE_SLOT] = "slot",
-    [CM_GATE_BUSY] = "busy",       [CM_GATE_PARAM] = "param", [CM_GATE_DATA] = "data",   [CM_GATE_FIELD] = "field",
-    [CM_GATE_STALE] = "stale",     [CM_GATE_KEY] = "key",     [CM_GATE_RIGHT] = "right", [CM_GATE_ALG] = "alg",
-    [CM_GATE_SESSION] = "session", [CM_GATE_ARG] = "arg",     [CM_GATE_STEP] = "step",   [CM_GATE_LIMIT] = "limit",
-    [CM_GATE_STREAM] = "stream",
+    [CM_GATE_OK] = "ok",           [CM_GATE_OP] = "op",         [CM_GATE_FLAGS] = "flags", [CM_GATE_SLOT] = "slot",
+    [CM_GATE_BUSY] = "busy",       [CM_GATE_PARAM] = "param",   [CM_GATE_DATA] = "data",   [CM_GATE_FIELD] = "field",
+    [CM_GATE_STALE] = "stale",     [CM_GATE_KEY] = "key",       [CM_GATE_RIGHT] = "right", [CM_GATE_ALG] = "alg",
+    [CM_GATE_SESSION] = "session", [CM_GATE_ARG] = "arg",       [CM_GATE_STEP] = "step",   [CM_GATE_LIMIT] = "limit",
+    [CM_GATE_POLICY] = "policy",   [CM_GATE_STREAM] = "stream",
 };
 _Static_assert(sizeof gate_names / sizeof *gate_names == CM_GATE_END, "a name for each reason");
 

@@ -66,6 +66,7 @@ enum cm_gate {
     CM_GATE_ARG,     /* argument out of range */
     CM_GATE_STEP,    /* wrong order of calls */
     CM_GATE_LIMIT,   /* a limit of the tenant is reached */
+    CM_GATE_POLICY,  /* denied to this tenant */
     CM_GATE_STREAM,  /* not a frame of the stream protocol: ends the connection */
     CM_GATE_END
 };

@@ -17,12 +17,14 @@ enum field_type {
     FIELD_DISABLED,
     FIELD_KIND,
     FIELD_CODE,
+    FIELD_NAMES,
+    FIELD_CODES,
 };
 
 struct field {
     const char *name;
     enum field_type type;
-    size_t offset; /* FIELD_UINT: of a uint32_t in struct admin_message */
+    size_t offset; /* FIELD_UINT: of a uint32_t in struct admin_message; FIELD_NAMES: of a struct admin_names */
     uint32_t min, max;
     uint32_t mask; /* into message.mask */
     bool required;
@@ -31,15 +33,20 @@ struct field {
 #define AT(member) offsetof(struct admin_message, member)
 #define ID_MAX     0xfffffffeu /* (uid_t)-1 means nobody */
 #define SEEN_MAX   16
-#define LIMIT_FIELDS                                                                                                   \
-    {"owner_uid", FIELD_UINT, AT(tenant.owner_uid), 0, ID_MAX, ADMIN_SET_OWNER, false},                                \
-        {"owner_gid", FIELD_UINT, AT(tenant.owner_gid), 0, ID_MAX, ADMIN_SET_OWNER, false},                            \
-        {"max_connections", FIELD_UINT, AT(tenant.max_connections), 1, 65535, ADMIN_SET_CONNECTIONS, false},           \
-        {"max_sessions", FIELD_UINT, AT(tenant.max_sessions), 1, 65535, ADMIN_SET_SESSIONS, false},                    \
-        {"max_handles", FIELD_UINT, AT(tenant.max_handles), 1, 1048576, ADMIN_SET_HANDLES, false},                     \
-        {"weight", FIELD_UINT, AT(tenant.weight), 1, 1000, ADMIN_SET_WEIGHT, false},                                   \
-    {                                                                                                                  \
-        "disabled", FIELD_DISABLED, 0, 0, 0, ADMIN_SET_FLAGS, false                                                    \
+#define LIMIT_FIELDS                                                                                                     \
+    {"owner_uid", FIELD_UINT, AT(tenant.owner_uid), 0, ID_MAX, ADMIN_SET_OWNER, false},                                  \
+        {"owner_gid", FIELD_UINT, AT(tenant.owner_gid), 0, ID_MAX, ADMIN_SET_OWNER, false},                              \
+        {"max_connections", FIELD_UINT, AT(tenant.max_connections), 1, 65535, ADMIN_SET_CONNECTIONS, false},             \
+        {"max_sessions", FIELD_UINT, AT(tenant.max_sessions), 1, 65535, ADMIN_SET_SESSIONS, false},                      \
+        {"max_handles", FIELD_UINT, AT(tenant.max_handles), 1, 1048576, ADMIN_SET_HANDLES, false},                       \
+        {"weight", FIELD_UINT, AT(tenant.weight), 1, 1000, ADMIN_SET_WEIGHT, false},                                     \
+        {"allow", FIELD_NAMES, AT(allow), 0, 0, ADMIN_SET_POLICY, false},                                                \
+        {"deny", FIELD_NAMES, AT(deny), 0, 0, ADMIN_SET_POLICY, false},                                                  \
+        {"access_codes", FIELD_CODES, 0, 0, 0, ADMIN_SET_CODES, false},                                                  \
+        {"max_files", FIELD_UINT, AT(policy.max_files), 0, VAULT_FILES_MAX, ADMIN_SET_FILES, false},                     \
+        {"max_file_bytes", FIELD_UINT, AT(policy.max_file_bytes), 0, VAULT_FILE_BYTES_MAX, ADMIN_SET_FILE_BYTES, false}, \
+    {                                                                                                                    \
+        "disabled", FIELD_DISABLED, 0, 0, 0, ADMIN_SET_FLAGS, false                                                      \
     }
 
 static const struct field tenant_add[] = {
@@ -128,6 +135,48 @@ static bool take_code(const struct field *field, json_t *value, struct admin_mes
     return true;
 }
 
+/* Only names that are known and a few words are said again in errors: never a value. */
+static bool take_names(const struct field *field, json_t *value, struct admin_message *message,
+                       struct body_error *error)
+{
+    struct admin_names *names = (struct admin_names *)(void *)((char *)message + field->offset);
+    size_t i;
+    json_t *name;
+    if (!json_is_array(value))
+        return refuse(error, "wrong-type", "field \"%s\" must be a list of names", field->name);
+    json_array_foreach(value, i, name)
+    {
+        if (!json_is_string(name))
+            return refuse(error, "wrong-type", "field \"%s\" must be a list of names", field->name);
+        if (strcmp(json_string_value(name), "debug") == 0)
+            names->flags |= VAULT_TENANT_DEBUG;
+        else if (!cm_policy_name(json_string_value(name), &names->policy))
+            return refuse(error, "out-of-range",
+                          "field \"%s\", name %zu: there is no function or algorithm of that name", field->name, i + 1);
+    }
+    return true;
+}
+
+static const char *const codes_words[] = {
+    [VAULT_CODES_FREE] = "optional", [VAULT_CODES_NEW] = "new-keys", [VAULT_CODES_ALWAYS] = "always"};
+
+const char *body_codes_word(enum vault_codes codes)
+{
+    return (unsigned)codes <= VAULT_CODES_ALWAYS ? codes_words[codes] : "?";
+}
+
+static bool take_codes(const struct field *field, json_t *value, struct admin_message *message,
+                       struct body_error *error)
+{
+    for (unsigned i = 0; json_is_string(value) && i <= VAULT_CODES_ALWAYS; i++)
+        if (strcmp(codes_words[i], json_string_value(value)) == 0) {
+            message->policy.codes = (enum vault_codes)i;
+            return true;
+        }
+    return refuse(error, json_is_string(value) ? "out-of-range" : "wrong-type",
+                  "field \"%s\" must be \"optional\", \"new-keys\" or \"always\"", field->name);
+}
+
 static bool take(const struct field *field, json_t *value, struct admin_message *message, struct body_error *error)
 {
     message->mask |= field->mask;
@@ -138,6 +187,10 @@ static bool take(const struct field *field, json_t *value, struct admin_message 
         return take_uint(field, value, message, error);
     case FIELD_CODE:
         return take_code(field, value, message, error);
+    case FIELD_NAMES:
+        return take_names(field, value, message, error);
+    case FIELD_CODES:
+        return take_codes(field, value, message, error);
     case FIELD_DISABLED:
         if (!json_is_boolean(value))
             return refuse(error, "wrong-type", "field \"%s\" must be true or false", field->name);
@@ -180,6 +233,10 @@ static bool check_whole(enum body_kind kind, const bool *seen, struct admin_mess
     if (uid != gid)
         return refuse(error, "missing-field", "field \"%s\" is missing: an owner is owner_uid and owner_gid together",
                       uid ? "owner_gid" : "owner_uid");
+    const struct admin_names *allow = &message->allow, *deny = &message->deny;
+    if (allow->flags & deny->flags || allow->policy.denied_classes & deny->policy.denied_classes ||
+        allow->policy.denied_algs & deny->policy.denied_algs)
+        return refuse(error, "out-of-range", "a name stands in \"allow\" and in \"deny\"");
     if (kind == BODY_TENANT_SET && !any)
         return refuse(error, "missing-field", "no field to set");
     if (kind != BODY_KEY_GENERATE)

@@ -37,4 +37,7 @@ bool body_name_ok(const char *name);
 /* "sm2", "kek" -> VAULT_KEY_; 0: neither. */
 uint32_t body_key_kind(const char *word);
 
+/* "optional", "new-keys", "always". */
+const char *body_codes_word(enum vault_codes codes);
+
 #endif

@@ -35,6 +35,17 @@ enum admin_mask {
     ADMIN_SET_SESSIONS = 1u << 3,
     ADMIN_SET_HANDLES = 1u << 4,
     ADMIN_SET_WEIGHT = 1u << 5,
+    ADMIN_SET_POLICY = 1u << 6, /* allow, deny */
+    ADMIN_SET_CODES = 1u << 7,
+    ADMIN_SET_FILES = 1u << 8,
+    ADMIN_SET_FILE_BYTES = 1u << 9,
+    ADMIN_SET_ANY_POLICY = ADMIN_SET_POLICY | ADMIN_SET_CODES | ADMIN_SET_FILES | ADMIN_SET_FILE_BYTES,
+};
+
+/* Names of policy.def, and of flags of the tenant: "debug". */
+struct admin_names {
+    struct cm_policy policy;
+    uint32_t flags; /* enum vault_tenant_flag */
 };
 
 /* Counters since the broker started. */
@@ -66,6 +77,8 @@ struct admin_message {
     uint32_t result; /* ADMIN_DONE: enum vault_result */
     uint32_t mask;
     struct vault_tenant tenant;
+    struct vault_policy policy;     /* of the tenant; with ADMIN_TENANT_SET what the mask names */
+    struct admin_names allow, deny; /* changes of what is denied */
     struct vault_key key;
     uint8_t sign_public[64], encrypt_public[64];
     struct admin_counters counters;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* see render.h */
 #include "backend/admin/render.h"
+#include "backend/admin/body.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,14 +49,32 @@ static json_t *render_counters(const struct admin_counters *c)
                      (json_int_t)c->sessions, "handles", (json_int_t)c->handles, "rejects", rejects);
 }
 
+/* Names, as allow and deny take them. */
+static json_t *render_denied(const struct admin_message *row)
+{
+    const struct cm_policy *denied = &row->policy.denied;
+    json_t *list = json_array();
+    for (unsigned bit = 0; bit < 32; bit++)
+        if (denied->denied_classes >> bit & 1 && cm_class_name(bit))
+            json_array_append_new(list, json_string(cm_class_name(bit)));
+    for (unsigned bit = 0; bit < 32; bit++)
+        if (denied->denied_algs >> bit & 1 && cm_alg_name(bit))
+            json_array_append_new(list, json_string(cm_alg_name(bit)));
+    if (!(row->tenant.flags & VAULT_TENANT_DEBUG))
+        json_array_append_new(list, json_string("debug"));
+    return list;
+}
+
 json_t *render_tenant(const struct admin_message *row)
 {
     const struct vault_tenant *t = &row->tenant;
-    return json_pack("{s:o s:I s:o s:b s:I s:I s:I s:I s:I s:I s:o}", "name", text(t->name), "id", (json_int_t)t->id,
-                     "serial", text(t->serial), "disabled", (t->flags & VAULT_TENANT_DISABLED) != 0, "owner_uid",
-                     (json_int_t)t->owner_uid, "owner_gid", (json_int_t)t->owner_gid, "max_connections",
+    return json_pack("{s:o s:I s:o s:b s:I s:I s:I s:I s:I s:I s:o s:s s:I s:I s:o}", "name", text(t->name), "id",
+                     (json_int_t)t->id, "serial", text(t->serial), "disabled", (t->flags & VAULT_TENANT_DISABLED) != 0,
+                     "owner_uid", (json_int_t)t->owner_uid, "owner_gid", (json_int_t)t->owner_gid, "max_connections",
                      (json_int_t)t->max_connections, "max_sessions", (json_int_t)t->max_sessions, "max_handles",
-                     (json_int_t)t->max_handles, "weight", (json_int_t)t->weight, "counters",
+                     (json_int_t)t->max_handles, "weight", (json_int_t)t->weight, "denied", render_denied(row),
+                     "access_codes", body_codes_word(row->policy.codes), "max_files", (json_int_t)row->policy.max_files,
+                     "max_file_bytes", (json_int_t)row->policy.max_file_bytes, "counters",
                      render_counters(&row->counters));
 }
 

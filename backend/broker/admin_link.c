@@ -50,7 +50,8 @@ static void answer_done(struct broker *broker, uint32_t id, enum vault_result re
 
 static void answer_tenant(struct broker *broker, uint32_t id, const struct tenant *tenant)
 {
-    struct admin_message row = {.type = ADMIN_ROW, .id = id, .tenant = tenant->record, .counters = tenant->counters};
+    struct admin_message row = {
+        .type = ADMIN_ROW, .id = id, .tenant = tenant->record, .policy = tenant->policy, .counters = tenant->counters};
     answer(broker, &row);
 }
 
@@ -67,13 +68,21 @@ static void act_free(struct act *act)
 static void work_tenant_add(struct broker *broker, struct task *task)
 {
     struct act *act = (struct act *)task;
-    act->result = vault_tenant_add(broker->vault, &act->message.tenant, act->error);
+    struct admin_message *message = &act->message;
+    act->result = vault_tenant_add(broker->vault, &message->tenant, act->error);
+    if (act->result != VAULT_OK || !(message->mask & ADMIN_SET_ANY_POLICY))
+        return;
+    act->result = vault_tenant_change(broker->vault, &message->tenant, &message->policy, act->error);
+    if (act->result != VAULT_OK)
+        vault_tenant_remove(broker->vault, message->tenant.id, NULL);
 }
 
 static void work_tenant_set(struct broker *broker, struct task *task)
 {
     struct act *act = (struct act *)task;
-    act->result = vault_tenant_set(broker->vault, &act->message.tenant, act->error);
+    const struct admin_message *message = &act->message;
+    act->result = vault_tenant_change(broker->vault, &message->tenant,
+                                      message->mask & ADMIN_SET_ANY_POLICY ? &message->policy : NULL, act->error);
 }
 
 static void work_tenant_remove(struct broker *broker, struct task *task)
@@ -204,6 +213,7 @@ static void done_tenant_add(struct broker *broker, struct task *task)
     struct act *act = (struct act *)task;
     struct tenant *tenant = act->result == VAULT_OK ? tenant_install(broker, &act->message.tenant) : NULL;
     if (tenant) {
+        tenant_set_policy(tenant, &act->message.policy);
         act->task.next = waiting_for_doors;
         waiting_for_doors = task;
         keeper_door(broker, tenant);
@@ -243,6 +253,8 @@ static void done_tenant_set(struct broker *broker, struct task *task)
     struct tenant *tenant = tenant_by_id(broker, act->message.tenant.id);
     if (act->result == VAULT_OK && tenant) {
         tenant->record = act->message.tenant;
+        if (act->message.mask & ADMIN_SET_ANY_POLICY)
+            tenant_set_policy(tenant, &act->message.policy);
         keeper_door(broker, tenant);
         answer_tenant(broker, act->message.id, tenant);
     }
@@ -330,13 +342,34 @@ static const struct {
     [ADMIN_CARD_TEST] = {work_card_test, done_card_test},
 };
 
+static void merge_policy(struct admin_message *message, const struct vault_policy *old)
+{
+    struct vault_policy wanted = message->policy, *policy = &message->policy;
+    *policy = *old;
+    if (message->mask & ADMIN_SET_POLICY) {
+        policy->denied.denied_classes |= message->deny.policy.denied_classes;
+        policy->denied.denied_classes &= ~message->allow.policy.denied_classes;
+        policy->denied.denied_algs |= message->deny.policy.denied_algs;
+        policy->denied.denied_algs &= ~message->allow.policy.denied_algs;
+        message->tenant.flags &= ~(message->deny.flags & VAULT_TENANT_DEBUG);
+        message->tenant.flags |= message->allow.flags & VAULT_TENANT_DEBUG;
+    }
+    if (message->mask & ADMIN_SET_CODES)
+        policy->codes = wanted.codes;
+    if (message->mask & ADMIN_SET_FILES)
+        policy->max_files = wanted.max_files;
+    if (message->mask & ADMIN_SET_FILE_BYTES)
+        policy->max_file_bytes = wanted.max_file_bytes;
+}
+
 /* The record as it is to be: what the mask names from the request, the rest as it was. */
 static void merge(struct admin_message *message, const struct vault_tenant *old)
 {
     struct vault_tenant wanted = message->tenant;
     message->tenant = *old;
     if (message->mask & ADMIN_SET_FLAGS)
-        message->tenant.flags = wanted.flags;
+        message->tenant.flags =
+            (old->flags & ~(uint32_t)VAULT_TENANT_DISABLED) | (wanted.flags & VAULT_TENANT_DISABLED);
     if (message->mask & ADMIN_SET_OWNER) {
         message->tenant.owner_uid = wanted.owner_uid;
         message->tenant.owner_gid = wanted.owner_gid;
@@ -360,9 +393,14 @@ static void begin_task(struct broker *broker, const struct admin_message *messag
     }
     acts++;
     act->message = *message;
-    if (message->type == ADMIN_TENANT_SET)
+    if (message->type == ADMIN_TENANT_ADD) {
+        static const struct vault_policy fresh = {.max_files = VAULT_FILES_DEFAULT,
+                                                  .max_file_bytes = VAULT_FILE_BYTES_DEFAULT};
+        merge_policy(&act->message, &fresh);
+    } else if (message->type == ADMIN_TENANT_SET) {
         merge(&act->message, &tenant->record);
-    else if (tenant)
+        merge_policy(&act->message, &tenant->policy);
+    } else if (tenant)
         act->message.tenant = tenant->record;
     act->task.work = tasks[message->type].work;
     act->task.done = tasks[message->type].done;
@@ -429,6 +467,10 @@ static void begin(struct broker *broker, struct admin_message *message)
     } else if (message->type == ADMIN_KEY_GENERATE && message->key.kind == VAULT_KEY_KEK && message->key.bits != 128 &&
                message->key.bits != 192 && message->key.bits != 256) {
         answer_done(broker, message->id, VAULT_INVALID, "a KEK has 128, 192 or 256 bits");
+    } else if (message->type == ADMIN_KEY_GENERATE && message->key.kind != VAULT_KEY_KEK && !message->code_len &&
+               tenant->policy.codes != VAULT_CODES_FREE) {
+        answer_done(broker, message->id, VAULT_INVALID,
+                    "this tenant's new keys must have access codes: give one with --code-file, or change its policy");
     } else {
         begin_task(broker, message, tenant);
     }

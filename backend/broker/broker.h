@@ -72,6 +72,8 @@ struct kek {
 
 struct tenant {
     struct vault_tenant record;
+    struct vault_policy policy;
+    bool restricted;       /* something is denied to it */
     bool gone;             /* removed; freed when its last region is */
     bool shut;             /* the keeper was told to close its doors: regions that it sent before are not taken */
     unsigned doors_asked;  /* DOOR messages without a result yet */
@@ -246,6 +248,9 @@ bool tenants_load(struct broker *broker, char *error);
 struct tenant *tenant_install(struct broker *broker, const struct vault_tenant *record);
 void tenant_remove(struct broker *broker, struct tenant *tenant);
 void tenant_dispose(struct broker *broker, struct tenant *tenant); /* frees it where gone and without regions */
+/* What the vault says that it may do; where that cannot be read, nothing. */
+void tenant_load_policy(struct broker *broker, struct tenant *tenant);
+void tenant_set_policy(struct tenant *tenant, const struct vault_policy *policy);
 struct keypair *tenant_pair(struct tenant *tenant, uint32_t index);
 struct kek *tenant_kek(struct tenant *tenant, uint32_t index);
 /* Puts imported keys into the tables; the references become the table's. False: no memory, they are released. */

@@ -170,10 +170,21 @@ static bool ends_turn(const struct broker *broker, const struct cm_sqe *sqe)
     return info && info->traits & T_ASYM && broker->caps.flags & CARD_INLINE && broker->active_tenants > 1;
 }
 
-/* Is the operation one that the tenant has: debug operations are for those whose operator said so. */
-static bool tenant_has(const struct tenant *tenant, const struct cm_op_info *info)
+/* What the tenant's policy says of the operation: SDR_OK, or the code to refuse it with. */
+static uint32_t policy_status(const struct tenant *tenant, const struct cm_op_info *info, const struct cm_sqe *sqe)
 {
-    return !(info->traits & T_DEBUG) || tenant->record.flags & VAULT_TENANT_DEBUG;
+    if (info->traits & T_DEBUG && !(tenant->record.flags & VAULT_TENANT_DEBUG))
+        return SDR_NOTSUPPORT;
+    if (!tenant->restricted)
+        return SDR_OK;
+    switch (cm_policy_judge(&tenant->policy.denied, info, sqe->alg)) {
+    case CM_DENIED_CLASS:
+        return SDR_NOTSUPPORT;
+    case CM_DENIED_ALG:
+        return SDR_ALGNOTSUPPORT;
+    default:
+        return SDR_OK;
+    }
 }
 
 static void admit(struct broker *broker, struct channel *channel, const struct cm_sqe *sqe)
@@ -184,8 +195,9 @@ static void admit(struct broker *broker, struct channel *channel, const struct c
         return;
     }
     const struct cm_op_info *info = cm_op_info(sqe->op);
-    if (!tenant_has(channel->tenant, info)) {
-        reject(channel, sqe, CM_GATE_OP, SDR_NOTSUPPORT);
+    uint32_t status = policy_status(channel->tenant, info, sqe);
+    if (status != SDR_OK) {
+        reject(channel, sqe, CM_GATE_POLICY, status);
         return;
     }
     struct session *session = NULL;

@@ -31,22 +31,51 @@ enum step op_session_close(struct broker *broker, struct job *job)
     return STEP_DONE;
 }
 
+/* A virtual card does not boast of what the tenant may not use. */
+static void hide_denied(DEVICEINFO *info, const struct cm_policy *denied)
+{
+    static const struct {
+        enum cm_alg alg;
+        uint32_t asym, sym, hash;
+    } abilities[] = {
+        {A_RSA, SGD_RSA & 0xffff0000u, 0, 0},
+        {A_SM2, SGD_SM2 & 0xffff0000u, 0, 0},
+        {A_SM1, 0, SGD_SM1, 0},
+        {A_SM4, 0, SGD_SM4, 0},
+        {A_ZUC, 0, SGD_ZUC, 0},
+        {A_AES, 0, SGD_AES, 0},
+        {A_SM3, 0, 0, SGD_SM3},
+        {A_SHA1, 0, 0, SGD_SHA1},
+        {A_SHA2, 0, 0, SGD_SHA256 | SGD_SHA224 | SGD_SHA384 | SGD_SHA512},
+    };
+    for (size_t i = 0; i < sizeof abilities / sizeof *abilities; i++)
+        if (denied->denied_algs >> abilities[i].alg & 1) {
+            info->AsymAlgAbility[0] &= ~abilities[i].asym;
+            info->SymAlgAbility &= ~abilities[i].sym;
+            info->HashAlgAbility &= ~abilities[i].hash;
+        }
+    if (denied->denied_classes >> C_FILES & 1)
+        info->BufferSize = 0;
+}
+
 /* DEVICEINFO of GM/T 0018, field by field; all of it is ours to tell, nothing of the physical card's serial shows. */
 enum step op_device_info(struct broker *broker, struct job *job)
 {
     const struct card_caps *caps = &broker->caps;
+    const struct tenant *tenant = job->channel->tenant;
     DEVICEINFO info;
     memset(&info, 0, sizeof info);
     memcpy(info.IssuerName, caps->issuer, sizeof info.IssuerName);
     memcpy(info.DeviceName, caps->name, sizeof info.DeviceName);
-    memcpy(info.DeviceSerial, job->channel->tenant->record.serial, sizeof info.DeviceSerial);
+    memcpy(info.DeviceSerial, tenant->record.serial, sizeof info.DeviceSerial);
     info.DeviceVersion = caps->device_version;
     info.StandardVersion = 1;
     info.AsymAlgAbility[0] = caps->asym_alg[0];
     info.AsymAlgAbility[1] = caps->asym_alg[1];
     info.SymAlgAbility = caps->sym_alg;
     info.HashAlgAbility = caps->hash_alg;
-    info.BufferSize = 0; /* no file space yet */
+    info.BufferSize = tenant->policy.max_file_bytes;
+    hide_denied(&info, &tenant->policy.denied);
     _Static_assert(sizeof info == 100 && sizeof info <= JOB_BYTES, "DEVICEINFO");
     memcpy(job->out, &info, sizeof info);
     job->card.out = job->out;

@@ -25,10 +25,20 @@ static struct keypair *find_pair(struct job *job)
     return pair;
 }
 
+/* An index without an access code, where the policy demands one. */
+static bool lacks_code(const struct job *job, const struct keypair *pair)
+{
+    return !pair->has_code && job->channel->tenant->policy.codes == VAULT_CODES_ALWAYS;
+}
+
 /* The pair of an index whose private key the session may use. */
 static struct keypair *find_own_pair(struct job *job)
 {
     struct keypair *pair = find_pair(job);
+    if (pair && lacks_code(job, pair)) {
+        refuse(job, CM_GATE_POLICY, SDR_PARDENY);
+        return NULL;
+    }
     if (pair && !session_has_right(job->session, pair->index)) {
         refuse(job, CM_GATE_RIGHT, SDR_PARDENY);
         return NULL;
@@ -114,6 +124,8 @@ enum step op_right_get(struct broker *broker, struct job *job)
     struct keypair *pair = find_pair(job);
     if (!pair)
         return STEP_DONE;
+    if (lacks_code(job, pair))
+        return refuse(job, CM_GATE_POLICY, SDR_PARDENY);
     job->finish = right_finish;
     if (!pair->has_code && !job->sqe.param_len)
         return STEP_DONE;

@@ -186,6 +186,23 @@ struct tenant *tenant_install(struct broker *broker, const struct vault_tenant *
     return tenant;
 }
 
+void tenant_set_policy(struct tenant *tenant, const struct vault_policy *policy)
+{
+    tenant->policy = *policy;
+    tenant->restricted = policy->denied.denied_classes || policy->denied.denied_algs;
+}
+
+void tenant_load_policy(struct broker *broker, struct tenant *tenant)
+{
+    struct vault_policy policy;
+    char error[VAULT_ERROR_TEXT] = "";
+    if (vault_policy_get(broker->vault, tenant->record.id, &policy, error) != VAULT_OK) {
+        broker_log("tenant %s may do nothing: %s", tenant->record.name, error);
+        policy = (struct vault_policy){.denied = cm_policy_all, .codes = VAULT_CODES_ALWAYS};
+    }
+    tenant_set_policy(tenant, &policy);
+}
+
 void tenant_dispose(struct broker *broker, struct tenant *tenant)
 {
     if (!tenant->gone || tenant->regions || tenant->working)
@@ -270,6 +287,8 @@ bool tenants_load(struct broker *broker, char *error)
     bool ok = vault_tenant_each(broker->vault, add_tenant, &list, error) == VAULT_OK && !list.failed;
     for (size_t i = 0; ok && i < list.count; i++) {
         struct tenant *tenant = tenant_install(broker, (const struct vault_tenant *)list.items + i);
+        if (tenant)
+            tenant_load_policy(broker, tenant);
         ok = tenant && tenant_load_keys(broker, tenant, error);
     }
     free(list.items);

@@ -50,6 +50,15 @@ static void refused_bodies(void **state)
         {BODY_TENANT_ADD, "{\"name\": \"a\", \"owner_uid\": 7}", "missing-field", "\"owner_gid\""},
         {BODY_TENANT_ADD, "{\"name\": \"a\", \"owner_gid\": 7}", "missing-field", "\"owner_uid\""},
         {BODY_TENANT_ADD, "{\"name\": \"a\", \"disabled\": 1}", "wrong-type", "\"disabled\""},
+        {BODY_TENANT_SET, "{\"deny\": \"rsa\"}", "wrong-type", "\"deny\""},
+        {BODY_TENANT_SET, "{\"deny\": [1]}", "wrong-type", "\"deny\""},
+        {BODY_TENANT_SET, "{\"allow\": [\"rsa\", \"dsa\"]}", "out-of-range", "\"allow\", name 2"},
+        {BODY_TENANT_SET, "{\"allow\": [\"rsa\"], \"deny\": [\"sm2\", \"rsa\"]}", "out-of-range", "\"deny\""},
+        {BODY_TENANT_SET, "{\"allow\": [\"debug\"], \"deny\": [\"debug\"]}", "out-of-range", "\"deny\""},
+        {BODY_TENANT_SET, "{\"access_codes\": true}", "wrong-type", "\"access_codes\""},
+        {BODY_TENANT_SET, "{\"access_codes\": \"never\"}", "out-of-range", "\"access_codes\""},
+        {BODY_TENANT_SET, "{\"max_files\": 4097}", "out-of-range", "\"max_files\""},
+        {BODY_TENANT_SET, "{\"max_file_bytes\": 268435457}", "out-of-range", "\"max_file_bytes\""},
         {BODY_TENANT_SET, "{}", "missing-field", "no field"},
         {BODY_TENANT_SET, "{\"name\": \"b\"}", "unknown-field", "\"name\""},
         {BODY_KEY_GENERATE, "{\"index\": 1}", "missing-field", "\"kind\""},
@@ -110,6 +119,20 @@ static void taken_bodies(void **state)
     assert_int_equal(m.tenant.max_handles, 5);
     assert_int_equal(m.tenant.weight, 1000);
     assert_int_equal(m.tenant.flags, VAULT_TENANT_DISABLED);
+
+    assert_true(parse(BODY_TENANT_SET,
+                      "{\"deny\": [\"rsa\", \"files\"], \"allow\": [\"debug\", \"hash\"], \"access_codes\": "
+                      "\"always\", \"max_files\": 0, \"max_file_bytes\": 268435456}",
+                      &m, &error));
+    assert_int_equal(m.mask, ADMIN_SET_ANY_POLICY);
+    assert_int_equal(m.deny.policy.denied_classes, 1u << C_FILES);
+    assert_int_equal(m.deny.policy.denied_algs, 1u << A_RSA);
+    assert_int_equal(m.deny.flags, 0);
+    assert_int_equal(m.allow.policy.denied_classes, 1u << C_HASH);
+    assert_int_equal(m.allow.flags, VAULT_TENANT_DEBUG);
+    assert_int_equal(m.policy.codes, VAULT_CODES_ALWAYS);
+    assert_int_equal(m.policy.max_files, 0);
+    assert_int_equal(m.policy.max_file_bytes, VAULT_FILE_BYTES_MAX);
 
     assert_true(parse(BODY_TENANT_SET, "{\"disabled\": false, \"weight\": 7}", &m, &error));
     assert_int_equal(m.mask, ADMIN_SET_FLAGS | ADMIN_SET_WEIGHT);

@@ -17,7 +17,8 @@ PROGRAM = sys.argv[1]
 COUNTERS = {'operations': 7, 'errors': 1, 'bytes': 9, 'doorbells': 2, 'wakeups': 3, 'card_ns': 4, 'regions': 1,
             'sessions': 1, 'handles': 0, 'rejects': {'key': 5, 'op': 0}}
 TENANT = {'name': 'vm1', 'id': 1, 'serial': 'CM00000000000001', 'disabled': False, 'owner_uid': 0, 'owner_gid': 0,
-          'max_connections': 16, 'max_sessions': 64, 'max_handles': 1024, 'weight': 100, 'counters': COUNTERS}
+          'max_connections': 16, 'max_sessions': 64, 'max_handles': 1024, 'weight': 100,
+          'denied': ['files', 'debug'], 'access_codes': 'new-keys', 'max_files': 64, 'max_file_bytes': 4096, 'counters': COUNTERS}
 KEY = {'kind': 'sm2', 'index': 1, 'bits': 256, 'has_code': True, 'failures': 0, 'locked': False, 'created': 86400,
        'sign_public': 'ab' * 64, 'encrypt_public': 'cd' * 64}
 STATUS = {'version': '0', 'generation': '00000000000000aa', 'uptime_s': 5, 'broker_pid': 1, 'tenants': 1,
@@ -112,6 +113,9 @@ def requests_that_are_sent(folder):
                                'max_handles': 5, 'weight': 6, 'disabled': True})
     sends('tenant add --owner 54321 vm1', 'POST /v1/tenants', {'name': 'vm1', 'owner_uid': 54321, 'owner_gid': 54321})
     sends('tenant add vm1 --owner root', 'POST /v1/tenants', {'name': 'vm1', 'owner_uid': 0, 'owner_gid': 0})
+    sends('tenant set vm1 --deny rsa,files --deny sm9 --allow debug --access-codes always --max-files 0 --max-file-bytes 9',
+          'PATCH /v1/tenants/vm1', {'deny': ['rsa', 'files', 'sm9'], 'allow': ['debug'], 'access_codes': 'always',
+                                    'max_files': 0, 'max_file_bytes': 9})
     sends('tenant set vm1 --enable', 'PATCH /v1/tenants/vm1', {'disabled': False})
     sends('tenant remove vm1', 'DELETE /v1/tenants/vm1')
     sends('key generate vm1 --type kek --index 2 --bits 192'.replace('vm1', 'vm1'), 'POST /v1/tenants/vm1/keys',
@@ -141,6 +145,8 @@ def what_is_printed():
                        ('key generate vm1 --type sm2 --index 1 --json', KEY), ('tenant add vm1 --json', TENANT)):
         done = run(line)
         check(f'{line}: the JSON of the daemon', done.returncode == 0 and json.loads(done.stdout) == want, done.stdout)
+    check('tenant show: what is denied', 'files debug' in run('tenant show vm1').stdout)
+    check('tenant --help-policy: the names', all(name in run('tenant --help-policy').stdout for name in ('debug', 'files', 'sm4')))
     check('tenant show: counters and rejects', 'rejected for key: 5' in run('tenant show vm1').stdout)
     check('key list: time and type', 'sm2   1      256   yes   no      0         1970-01-02T00:00:00Z' in run('key list vm1').stdout,
           run('key list vm1').stdout)
@@ -162,7 +168,7 @@ def what_goes_wrong(folder):
     for line in ('', 'nonsense', '--bogus', 'tenant', 'tenant frob vm1', 'tenant add', 'tenant add A', 'tenant add ../x',
                  'tenant add vm1 vm2', 'tenant list vm1', 'tenant add vm1 --weight 0', 'tenant add vm1 --weight 1001',
                  'tenant add vm1 --weight 1x', 'tenant add vm1 --weight', 'tenant add vm1 --owner no-such-user',
-                 'tenant add vm1 --owner 1:', 'tenant set vm1', 'tenant set vm1 --enable --disable', 'tenant show vm1 --weight 3',
+                 'tenant add vm1 --owner 1:', 'tenant set vm1', 'tenant set vm1 --enable --disable', 'tenant set vm1 --deny dsa', 'tenant set vm1 --deny', 'tenant set vm1 --max-files 5000', 'tenant show vm1 --weight 3',
                  'tenant list --bogus', 'key', 'key frob vm1', 'key generate vm1 --index 1', 'key generate vm1 --type sm2',
                  'key generate vm1 --type rsa --index 1', 'key generate --type sm2 --index 1', 'key generate vm1 --type sm2 --index 0',
                  'key generate vm1 --type sm2 --index 65536', 'key generate vm1 --type kek --index 1 --code-file -',

@@ -43,6 +43,7 @@ static void each_alone(struct raw *raw, uint32_t session)
         {{.op = CM_OP_SIGN_INTERNAL, .session = session, .key = 1, .param_len = 32}, SDR_PARDENY},
         {{.op = CM_OP_KEYPAIR_GENERATE, .session = session, .alg = 0xdead, .arg = 256}, SDR_ALGNOTSUPPORT},
         {{.op = CM_OP_RANDOM, .session = session, .arg = CM_SLOT_SIZE + 1}, SDR_INARGERR},
+        {{.op = CM_OP_HASH, .session = session, .alg = SGD_SHA1}, SDR_ALGNOTSUPPORT},
         {{.op = CM_OP_HASH_UPDATE, .session = session, .data_len = 1}, SDR_STEPERR},
     };
     struct cm_cqe cqe;

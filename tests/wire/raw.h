@@ -49,7 +49,8 @@ bool raw_take(struct raw *raw, struct cm_cqe *cqe, int ms);
 uint32_t raw_call(struct raw *raw, struct cm_sqe sqe, struct cm_cqe *cqe);
 
 /* The attacks. Each does a little and returns. */
-/* Each class of bad submission once, in order, so that each reason of the gate is counted but `policy`. */
+/* Each class of bad submission once, in order, so that each reason of the gate is counted that a ring can give. SHA-1
+   must be denied to the tenant. */
 void attack_each_reason(struct raw *raw, unsigned max_sessions);
 void attack_garbage(struct raw *raw, struct dice *dice);  /* a burst, likely and unlikely, and a ring */
 void attack_memory(struct raw *raw, struct dice *dice);   /* random words anywhere in the region, now */

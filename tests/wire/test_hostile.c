@@ -374,7 +374,7 @@ static void held_compare(const struct held *before)
 static void tenants_limit(void)
 {
     char body[64];
-    snprintf(body, sizeof body, "{\"max_sessions\": %d}", MAX_SESSIONS);
+    snprintf(body, sizeof body, "{\"max_sessions\": %d, \"deny\": [\"sha1\"]}", MAX_SESSIONS);
     manage(&host, "PATCH", "/v1/tenants/t0", body);
 }
 
