@@ -92,6 +92,8 @@ static void *context_make(struct card_key *key, unsigned kind)
     enum mode mode;
     bool decrypt;
 
+    if (kind >= KIND_RSA_PUBLIC)
+        return rsa_context(key, kind);
     if (kind >= KIND_SM2_SIGN)
         return sm2_context(key, kind);
     if (kind >= KIND_HMAC)

@@ -6,8 +6,6 @@
 
 #include "cards/soft/soft_internal.h"
 
-#define ID_MAX 8191u /* its length in bits has 16 bits */
-
 void state_free(struct card_state *state)
 {
     if (!state)
@@ -21,10 +19,9 @@ void state_free(struct card_state *state)
 }
 
 /* GM/T 0009 section 8: Z = SM3(ENTL || id || a || b || xG || yG || x || y) */
-static void take_in_z(gcry_md_hd_t md, const uint8_t *id, size_t id_len, const uint8_t point[CARD_ECC_POINT])
+void sm2_z(const uint8_t *id, size_t id_len, const uint8_t point[CARD_ECC_POINT], uint8_t z[32])
 {
     uint8_t entl[2] = {(uint8_t)(id_len * 8 >> 8), (uint8_t)(id_len * 8)};
-    uint8_t z[32];
     gcry_buffer_t parts[4] = {
         {.data = entl, .len = sizeof(entl)},
         {.data = (void *)(uintptr_t)id, .len = id_len},
@@ -33,6 +30,13 @@ static void take_in_z(gcry_md_hd_t md, const uint8_t *id, size_t id_len, const u
     };
 
     gcry_md_hash_buffers(GCRY_MD_SM3, 0, z, parts, 4);
+}
+
+static void take_in_z(gcry_md_hd_t md, const uint8_t *id, size_t id_len, const uint8_t point[CARD_ECC_POINT])
+{
+    uint8_t z[32];
+
+    sm2_z(id, id_len, point, z);
     gcry_md_write(md, z, sizeof(z));
 }
 
@@ -45,7 +49,7 @@ uint32_t hash_start(struct card_job *job)
     job->state = NULL;
     if (status != SDR_OK)
         return status;
-    if (job->aux ? hash != HASH_SM3 || job->in_len < 1 || job->in_len > ID_MAX : job->in_len != 0)
+    if (job->aux ? hash != HASH_SM3 || job->in_len < 1 || job->in_len > CARD_ID_MAX : job->in_len != 0)
         return SDR_INARGERR;
     if (job->aux && !sm2_point_ok(job->aux))
         return SDR_KEYERR;

@@ -51,4 +51,17 @@ bool kat_sm2_decrypt(struct card *card, const struct kat *kat, uint8_t flip);
 bool kat_sm2_keypair(struct card *card, const struct kat *kat, uint8_t flip);
 bool kat_wrap_pke(struct card *card, const struct kat *kat, uint8_t flip);
 
+/* kat_rsa.c */
+bool kat_rsa_private(struct card *card, const struct kat *kat, uint8_t flip);
+bool kat_rsa_public(struct card *card, const struct kat *kat, uint8_t flip);
+bool kat_rsa_unwrap(struct card *card, const struct kat *kat, uint8_t flip);
+bool kat_wrap_rsa(struct card *card, const struct kat *kat, uint8_t flip);
+bool kat_sm2_agree(struct card *card, const struct kat *kat, uint8_t flip);
+bool kat_p256_verify(struct card *card, const struct kat *kat, uint8_t flip);
+bool kat_p256_sign(struct card *card, const struct kat *kat, uint8_t flip);
+
+/* kat_rsa_vectors.c */
+extern const char rsa_sign_key[], rsa_sign_block[], rsa_sign_signature[];
+extern const char rsa_unwrap_key[], rsa_unwrap_cipher[], rsa_unwrap_plain[];
+
 #endif

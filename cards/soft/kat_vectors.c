@@ -13,6 +13,8 @@
  *                 other libraries
  *     *-mac       the last block of the CBC example
  *     SM2         GB/T 32918.5, the recommended curve: annex A (signature, Z) and annex C (encryption)
+ *     ECDSA       RFC 6979, appendix A.2.5: SHA-256, "sample"
+ *     SM2 key agreement: kat_rsa.c; RSA: kat_rsa_vectors.c
  */
 #include "cards/soft/kat.h"
 #include "cards/soft/soft_internal.h"
@@ -31,6 +33,15 @@
     "e858f9d81e5430a57b36daab8f950a3c64e6ee6a63094d99283aff767e124df0"                                                 \
     "59983c18f809e262923c53aec295d30383b54e39d609d160afcb1908d0bd8766"                                                 \
     "21886ca989ca9c7d58087307ca93092d651efa"
+
+#define P256_PRIVATE "c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721"
+#define P256_POINT                                                                                                     \
+    "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6"                                                 \
+    "7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299"
+#define P256_DIGEST "af2bdbe1aa9b6ec1e2ade1d694f41fc71a831d0268e9891562113d8a62add1bf" /* of "sample" */
+#define P256_SIGNATURE                                                                                                 \
+    "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"                                                 \
+    "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8"
 
 const struct kat kats[] = {
     {"random", kat_random, 0, NULL, NULL, NULL, NULL},
@@ -269,6 +280,13 @@ const struct kat kats[] = {
     {"wrap-pke", kat_wrap_pke, SGD_SM2_3, SM2_PRIVATE SM2_POINT, NULL, NULL, NULL},
     {"wrap-kek", kat_wrap_kek, SGD_SM4_ECB, "0123456789abcdeffedcba9876543210", NULL,
      "0123456789abcdeffedcba9876543210", "681edf34d206965e86b3e94f536e4246"},
+    {"sm2-agree", kat_sm2_agree, SGD_SM2_2, NULL, NULL, NULL, NULL},
+    {"rsa-public", kat_rsa_public, SGD_RSA, NULL, NULL, NULL, NULL},
+    {"rsa-private", kat_rsa_private, SGD_RSA, NULL, NULL, NULL, NULL},
+    {"rsa-unwrap", kat_rsa_unwrap, SGD_RSA, NULL, NULL, NULL, NULL},
+    {"wrap-rsa", kat_wrap_rsa, SGD_RSA, NULL, NULL, NULL, NULL},
+    {"p256-verify", kat_p256_verify, SGD_ECDSA_P256, P256_POINT, NULL, P256_DIGEST, P256_SIGNATURE},
+    {"p256-sign", kat_p256_sign, SGD_ECDSA_P256, P256_PRIVATE P256_POINT, NULL, P256_DIGEST, NULL},
 };
 
 const size_t kats_count = sizeof(kats) / sizeof(kats[0]);

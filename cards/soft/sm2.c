@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SM2 on libcrypto: signature over a given digest, encryption, key pairs.
+ * SM2 on libcrypto: signature over a given digest, encryption, key pairs; and ECDSA on P-256, which differs by curve
+ * and name only.
  *
  * EVP_PKEY_sign on an SM2 key takes the 32-byte digest itself; no Z enters there (the caller has hashed it in, see
  * hash_start). Per key, an initialised EVP_PKEY_CTX for each use is cached. What comes from a tenant is checked before
@@ -43,13 +44,17 @@ const uint8_t sm2_order[32] = {0xff, 0xff, 0xff, 0xfe, 0xff, 0xff, 0xff, 0xff, 0
                                0xff, 0xff, 0xff, 0xff, 0xff, 0x72, 0x03, 0xdf, 0x6b, 0x21, 0xc6,
                                0x05, 0x2b, 0x53, 0xbb, 0xf4, 0x09, 0x39, 0xd5, 0x41, 0x23};
 
-bool sm2_in_range(const uint8_t number[32], unsigned less)
+static const uint8_t p256_order[32] = {0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff,
+                                       0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17,
+                                       0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51};
+
+static bool in_range(const uint8_t number[32], const uint8_t order[32], unsigned less)
 {
     unsigned borrow = 0, any = 0;
 
     /* number - (order - less), without a branch on the number, which may be private */
     for (size_t i = 32; i-- > 0;) {
-        unsigned limit = sm2_order[i] - (i == 31 ? less : 0);
+        unsigned limit = order[i] - (i == 31 ? less : 0);
 
         borrow = ((unsigned)number[i] - limit - borrow) >> 31;
         any |= number[i];
@@ -57,21 +62,39 @@ bool sm2_in_range(const uint8_t number[32], unsigned less)
     return borrow && any;
 }
 
-static EC_GROUP *group;
-
-static void group_make(void)
+bool sm2_in_range(const uint8_t number[32], unsigned less)
 {
-    group = EC_GROUP_new_by_curve_name(NID_sm2);
+    return in_range(number, sm2_order, less);
 }
 
-bool sm2_point_ok(const uint8_t point[CARD_ECC_POINT])
+static EC_GROUP *groups[2]; /* SM2, P-256 */
+
+static void groups_make(void)
+{
+    groups[0] = EC_GROUP_new_by_curve_name(NID_sm2);
+    groups[1] = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+}
+
+static const EC_GROUP *curve_group(bool p256)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, groups_make);
+    return groups[p256];
+}
+
+const EC_GROUP *sm2_group(void)
+{
+    return curve_group(false);
+}
+
+static bool point_ok(bool p256, const uint8_t point[CARD_ECC_POINT])
+{
     uint8_t octets[1 + CARD_ECC_POINT] = {POINT_CONVERSION_UNCOMPRESSED};
+    const EC_GROUP *group = curve_group(p256);
     EC_POINT *ec_point;
     bool ok;
 
-    pthread_once(&once, group_make);
     ec_point = group ? EC_POINT_new(group) : NULL;
     if (!ec_point)
         return false;
@@ -83,11 +106,16 @@ bool sm2_point_ok(const uint8_t point[CARD_ECC_POINT])
     return ok;
 }
 
-static EVP_PKEY *pkey_make(const uint8_t point[CARD_ECC_POINT], const uint8_t *number)
+bool sm2_point_ok(const uint8_t point[CARD_ECC_POINT])
+{
+    return point_ok(false, point);
+}
+
+static EVP_PKEY *pkey_make(bool p256, const uint8_t point[CARD_ECC_POINT], const uint8_t *number)
 {
     uint8_t octets[1 + CARD_ECC_POINT] = {POINT_CONVERSION_UNCOMPRESSED};
     OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "SM2", NULL);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, p256 ? "EC" : "SM2", NULL);
     BIGNUM *bn = number ? BN_secure_new() : NULL;
     OSSL_PARAM *params = NULL;
     EVP_PKEY *pkey = NULL;
@@ -95,7 +123,7 @@ static EVP_PKEY *pkey_make(const uint8_t point[CARD_ECC_POINT], const uint8_t *n
     memcpy(octets + 1, point, CARD_ECC_POINT);
     if (!build || !ctx || (number && !(bn && BN_bin2bn(number, CARD_ECC_PRIVATE, bn))))
         goto out;
-    if (!OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, "SM2", 0) ||
+    if (!OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, p256 ? "P-256" : "SM2", 0) ||
         !OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, octets, sizeof(octets)) ||
         (bn && !OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_PRIV_KEY, bn)))
         goto out;
@@ -112,29 +140,39 @@ out:
     return pkey;
 }
 
-EVP_PKEY *sm2_pkey_public(const uint8_t point[CARD_ECC_POINT], uint32_t *status)
+static EVP_PKEY *pkey_public(bool p256, const uint8_t point[CARD_ECC_POINT], uint32_t *status)
 {
     EVP_PKEY *pkey = NULL;
 
-    if (!sm2_point_ok(point))
+    if (!point_ok(p256, point))
         *status = SDR_KEYERR;
-    else if (!(pkey = pkey_make(point, NULL)))
+    else if (!(pkey = pkey_make(p256, point, NULL)))
         *status = SDR_NOBUFFER;
     return pkey;
 }
 
-EVP_PKEY *sm2_pkey_private(const uint8_t bytes[CARD_ECC_PRIVATE + CARD_ECC_POINT], uint32_t *status)
+EVP_PKEY *sm2_pkey_public(const uint8_t point[CARD_ECC_POINT], uint32_t *status)
+{
+    return pkey_public(false, point, status);
+}
+
+EVP_PKEY *p256_pkey_public(const uint8_t point[CARD_ECC_POINT], uint32_t *status)
+{
+    return pkey_public(true, point, status);
+}
+
+static EVP_PKEY *pkey_private(bool p256, const uint8_t bytes[CARD_ECC_PRIVATE + CARD_ECC_POINT], uint32_t *status)
 {
     const uint8_t *point = bytes + CARD_ECC_PRIVATE;
     EVP_PKEY_CTX *ctx = NULL;
     EVP_PKEY *pkey;
 
-    /* n-1 is no key: (1+d) would have no inverse */
-    if (!sm2_in_range(bytes, 1) || !sm2_point_ok(point)) {
+    /* n-1 is no key of SM2: (1+d) would have no inverse */
+    if (!(p256 ? in_range(bytes, p256_order, 0) : sm2_in_range(bytes, 1)) || !point_ok(p256, point)) {
         *status = SDR_KEYERR;
         return NULL;
     }
-    pkey = pkey_make(point, bytes);
+    pkey = pkey_make(p256, point, bytes);
     ctx = pkey ? EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL) : NULL;
     if (!ctx) {
         *status = SDR_NOBUFFER;
@@ -148,6 +186,16 @@ EVP_PKEY *sm2_pkey_private(const uint8_t bytes[CARD_ECC_PRIVATE + CARD_ECC_POINT
     EVP_PKEY_CTX_free(ctx);
     EVP_PKEY_free(pkey);
     return NULL;
+}
+
+EVP_PKEY *sm2_pkey_private(const uint8_t bytes[CARD_ECC_PRIVATE + CARD_ECC_POINT], uint32_t *status)
+{
+    return pkey_private(false, bytes, status);
+}
+
+EVP_PKEY *p256_pkey_private(const uint8_t bytes[CARD_ECC_PRIVATE + CARD_ECC_POINT], uint32_t *status)
+{
+    return pkey_private(true, bytes, status);
 }
 
 static void *pkey_context(EVP_PKEY *pkey, unsigned kind)
@@ -175,22 +223,34 @@ void *sm2_context(struct card_key *key, unsigned kind)
     return pkey_context(key->pkey, kind);
 }
 
+static bool is_sm2(const struct card_key *key)
+{
+    return key->type == CARD_KEY_SM2_PRIVATE || key->type == CARD_KEY_SM2_PUBLIC;
+}
+
+static bool is_p256(const struct card_key *key)
+{
+    return key->type == CARD_KEY_P256_PRIVATE || key->type == CARD_KEY_P256_PUBLIC;
+}
+
 /* The context for a job that names a key, or brings a point. Sets *status where it returns NULL. */
-static void *public_context(struct card_key *key, const uint8_t *point, unsigned kind, uint32_t *status)
+static void *public_context(struct card_key *key, bool p256, const uint8_t *point, unsigned kind, uint32_t *status)
 {
     uint8_t copy[CARD_ECC_POINT];
     void *context = NULL;
     EVP_PKEY *pkey;
 
     if (key) {
-        *status = key->type == CARD_KEY_SYMMETRIC ? SDR_KEYTYPEERR : SDR_NOBUFFER;
-        return key->type == CARD_KEY_SYMMETRIC ? NULL : context_take(key, kind);
+        bool fits = is_sm2(key) || (kind == KIND_SM2_VERIFY && is_p256(key));
+
+        *status = fits ? SDR_NOBUFFER : SDR_KEYTYPEERR;
+        return fits ? context_take(key, kind) : NULL;
     }
     *status = SDR_KEYNOTEXIST;
     if (!point)
         return NULL;
     memcpy(copy, point, sizeof(copy));
-    pkey = sm2_pkey_public(copy, status);
+    pkey = pkey_public(p256, copy, status);
     if (pkey) {
         *status = SDR_NOBUFFER;
         context = pkey_context(pkey, kind);
@@ -213,8 +273,10 @@ static void *private_context(struct card_key *key, unsigned kind, uint32_t *stat
         *status = SDR_KEYNOTEXIST;
         return NULL;
     }
-    *status = key->type == CARD_KEY_SM2_PRIVATE ? SDR_NOBUFFER : SDR_KEYTYPEERR;
-    return key->type == CARD_KEY_SM2_PRIVATE ? context_take(key, kind) : NULL;
+    bool fits = key->type == CARD_KEY_SM2_PRIVATE || (kind == KIND_SM2_SIGN && key->type == CARD_KEY_P256_PRIVATE);
+
+    *status = fits ? SDR_NOBUFFER : SDR_KEYTYPEERR;
+    return fits ? context_take(key, kind) : NULL;
 }
 
 uint32_t sm2_sign(struct card_job *job)
@@ -246,18 +308,22 @@ uint32_t sm2_sign(struct card_job *job)
 uint32_t sm2_verify(struct card_job *job)
 {
     uint8_t der[SM2_DER_SIG_MAX], sig[CARD_ECC_SIG], digest[32];
+    const uint8_t *order;
     uint32_t status;
     void *context;
+    bool p256;
     int ok;
 
     if (job->in_len != sizeof(digest) || !job->aux2)
         return SDR_INARGERR;
     memcpy(sig, job->aux2, sizeof(sig));
     memcpy(digest, job->in, sizeof(digest));
-    context = public_context(job->key, job->aux, KIND_SM2_VERIFY, &status);
+    p256 = job->key ? is_p256(job->key) : job->alg == SGD_ECDSA_P256;
+    context = public_context(job->key, p256, job->aux, KIND_SM2_VERIFY, &status);
     if (!context)
         return status;
-    ok = sm2_in_range(sig, 0) && sm2_in_range(sig + 32, 0) &&
+    order = p256 ? p256_order : sm2_order;
+    ok = in_range(sig, order, 0) && in_range(sig + 32, order, 0) &&
          EVP_PKEY_verify(context, der, sm2_der_sig_write(sig, der), digest, sizeof(digest)) == 1;
     context_done(job->key, KIND_SM2_VERIFY, context);
     if (!ok)
@@ -270,7 +336,7 @@ uint32_t sm2_encrypt(struct card_key *key, const uint8_t *point, const uint8_t *
     uint8_t der[SM2_DER_CIPHER_MAX + 16], plain[CARD_PKE_MAX];
     uint8_t raw[CARD_PKE_HEAD + CARD_PKE_MAX];
     uint32_t status;
-    void *context = public_context(key, point, KIND_SM2_ENCRYPT, &status);
+    void *context = public_context(key, false, point, KIND_SM2_ENCRYPT, &status);
     bool ok = false;
 
     if (!context)
@@ -343,7 +409,7 @@ uint32_t sm2_decrypt_job(struct card_job *job)
     return status;
 }
 
-static bool keypair_bytes(const EVP_PKEY *pkey, uint8_t out[CARD_ECC_PRIVATE + CARD_ECC_POINT])
+bool sm2_pair_bytes(const EVP_PKEY *pkey, bool p256, uint8_t out[CARD_ECC_PRIVATE + CARD_ECC_POINT])
 {
     uint8_t octets[1 + CARD_ECC_POINT], number[CARD_ECC_PRIVATE] = {0};
     OSSL_PARAM params[2] = {OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, number, sizeof(number)),
@@ -359,21 +425,21 @@ static bool keypair_bytes(const EVP_PKEY *pkey, uint8_t out[CARD_ECC_PRIVATE + C
         out[i] = number[__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? sizeof(number) - 1 - i : i];
     memcpy(out + CARD_ECC_PRIVATE, octets + 1, CARD_ECC_POINT);
     explicit_bzero(number, sizeof(number));
-    return ok && sm2_in_range(out, 1);
+    return ok && (p256 ? in_range(out, p256_order, 0) : sm2_in_range(out, 1));
 }
 
 uint32_t sm2_keypair(struct card_job *job)
 {
     uint8_t bytes[CARD_ECC_PRIVATE + CARD_ECC_POINT];
+    bool p256 = job->alg == SGD_ECDSA_P256, ok;
     EVP_PKEY *pkey;
-    bool ok;
 
-    if (!alg_is_sm2(job->alg))
+    if (!p256 && !alg_is_sm2(job->alg))
         return SDR_ALGNOTSUPPORT;
     if (job->out_cap < sizeof(bytes))
         return SDR_OUTARGERR;
-    pkey = EVP_PKEY_Q_keygen(NULL, NULL, "SM2");
-    ok = pkey && keypair_bytes(pkey, bytes);
+    pkey = p256 ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256") : EVP_PKEY_Q_keygen(NULL, NULL, "SM2");
+    ok = pkey && sm2_pair_bytes(pkey, p256, bytes);
     EVP_PKEY_free(pkey);
     if (ok) {
         memcpy(job->out, bytes, sizeof(bytes));

@@ -71,6 +71,30 @@ static uint32_t slow_job(struct card *card, struct card_job *job)
         return key_generate_kek(card, job);
     case CARD_KEY_IMPORT_KEK:
         return key_import_kek(card, job);
+    case CARD_RSA_PUBLIC:
+        return rsa_public(job);
+    case CARD_RSA_PRIVATE:
+        return rsa_private(job);
+    case CARD_RSA_KEYPAIR:
+        return rsa_keypair(job);
+    case CARD_KEY_GENERATE_RSA:
+        return key_generate_rsa(card, job);
+    case CARD_KEY_IMPORT_RSA:
+        return key_import_rsa(card, job);
+    case CARD_RSA_REWRAP:
+        return rsa_rewrap(job);
+    case CARD_PKE_REWRAP:
+        return pke_rewrap(job);
+    case CARD_AGREE_START:
+        return agree_start(card, job);
+    case CARD_AGREE_FINISH:
+        return agree_finish(card, job);
+    case CARD_SIGN_CLEAR:
+        return sign_clear(card, job);
+    case CARD_PKE_DECRYPT_CLEAR:
+        return decrypt_clear(card, job);
+    case CARD_UNENVELOPE:
+        return unenvelope(card, job);
     default:
         return SDR_NOTSUPPORT; /* CARD_ECHO too: this card computes */
     }
@@ -250,8 +274,8 @@ static void soft_caps(struct card *card, struct card_caps *caps)
     caps->parallel = card->workers ? workers_count(card->workers) : 1;
     caps->depth = card->workers ? WORKERS_DEPTH : DONE_LIST_DEPTH;
     caps->max_data = SOFT_MAX_DATA;
-    caps->asym_alg[0] = SGD_SM2 | SGD_SM2_1 | SGD_SM2_3;
-    caps->asym_alg[1] = 256;
+    caps->asym_alg[0] = SGD_SM2 | SGD_SM2_1 | SGD_SM2_2 | SGD_SM2_3 | SGD_RSA | SGD_RSA_SIGN | SGD_RSA_ENC;
+    caps->asym_alg[1] = 256 | 2048 | 3072 | 4096; /* as the standard has it: an OR of lengths */
     caps->sym_alg = SGD_SM4 | SGD_ECB | SGD_CBC | SGD_CFB | SGD_OFB | SGD_MAC | SGD_CTR | SGD_GCM | SGD_CCM | SGD_XTS;
     caps->hash_alg = SGD_SM3 | SGD_SHA1 | SGD_SHA256 | SGD_SHA512 | SGD_SHA384 | SGD_SHA224 | SGD_SHA3_256 |
                      SGD_SHA3_512 | SGD_SHA3_384 | SGD_SHA3_224;

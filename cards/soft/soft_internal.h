@@ -10,6 +10,8 @@
  *     wrap.c     session keys made and taken in                      sm2_der.c  libcrypto's DER <-> raw fields
  *     threads.c  workers, submit, collect                            kat*.c     known answers
  *     secret.c   key bytes                                           library.c  the same, without a card (bench)
+ *     rsa.c      RSA: operations, pairs     rsa_key.c  its key bytes    unpad.c    PKCS #1 v1.5 in constant time
+ *     agree.c    SM2 key agreement          clear.c    keys from outside, envelopes
  *
  * Functions that do an operation have one form: they get the job, validate what card.h leaves to the card, fill out and
  * out_len, and return the status. soft_execute() clears results first and clears out_len again on failure.
@@ -18,6 +20,7 @@
 #define CARDS_SOFT_INTERNAL_H
 
 #include <gcrypt.h>
+#include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <stdatomic.h>
 
@@ -75,6 +78,9 @@ enum {
     KIND_SM2_VERIFY,
     KIND_SM2_ENCRYPT,
     KIND_SM2_DECRYPT,
+    KIND_RSA_PUBLIC,
+    KIND_RSA_PRIVATE,
+    KIND_RSA_WRAP,
     KINDS
 };
 
@@ -90,7 +96,8 @@ struct card_key {
     _Atomic unsigned refs; /* the caller's, and one for each running MAC */
     struct card *card;
     struct secret *secret;              /* symmetric; for SM2 keys libcrypto holds the bytes */
-    EVP_PKEY *pkey;                     /* SM2 */
+    EVP_PKEY *pkey;                     /* SM2, P-256, RSA */
+    size_t rsa_len;                     /* RSA: of the modulus */
     _Atomic(struct card_key *) half[2]; /* XTS: its two keys, made when first used */
     _Atomic(struct idle *) idle[KINDS];
 };
@@ -199,6 +206,7 @@ void state_free(struct card_state *state);
 /* sm2.c. Points: x || y. sm2_pkey_* return NULL with *status set. */
 EVP_PKEY *sm2_pkey_public(const uint8_t point[CARD_ECC_POINT], uint32_t *status);
 EVP_PKEY *sm2_pkey_private(const uint8_t bytes[CARD_ECC_PRIVATE + CARD_ECC_POINT], uint32_t *status);
+const EC_GROUP *sm2_group(void); /* NULL: no memory */
 bool sm2_point_ok(const uint8_t point[CARD_ECC_POINT]);
 void *sm2_context(struct card_key *key, unsigned kind);
 uint32_t sm2_sign(struct card_job *job);
@@ -217,7 +225,46 @@ extern const uint8_t sm2_order[32];
 /* Is the big-endian number in [1, order - 1 - less]? */
 bool sm2_in_range(const uint8_t number[32], unsigned less);
 
+/* Its private number and point; false: it has none, or they are none of the curve. */
+bool sm2_pair_bytes(const EVP_PKEY *pkey, bool p256, uint8_t out[CARD_ECC_PRIVATE + CARD_ECC_POINT]);
+EVP_PKEY *p256_pkey_public(const uint8_t point[CARD_ECC_POINT], uint32_t *status);
+EVP_PKEY *p256_pkey_private(const uint8_t bytes[CARD_ECC_PRIVATE + CARD_ECC_POINT], uint32_t *status);
+
+/* hash.c */
+void sm2_z(const uint8_t *id, size_t id_len, const uint8_t point[CARD_ECC_POINT], uint8_t z[32]);
+
+/* rsa_key.c. NULL with *status set. */
+bool rsa_len_ok(size_t len);
+EVP_PKEY *rsa_pkey_public(const uint8_t *bytes, size_t len, uint32_t *status);
+EVP_PKEY *rsa_pkey_private(const uint8_t *bytes, size_t len, uint32_t *status);
+bool rsa_pair_bytes(const EVP_PKEY *pkey, uint8_t *out, size_t len);
+
+/* rsa.c */
+void *rsa_context(struct card_key *key, unsigned kind);
+uint32_t rsa_public(struct card_job *job);
+uint32_t rsa_private(struct card_job *job);
+uint32_t rsa_keypair(struct card_job *job);
+uint32_t rsa_rewrap(struct card_job *job);
+uint32_t key_generate_rsa(struct card *card, struct card_job *job);
+uint32_t key_import_rsa(struct card *card, struct card_job *job);
+
+/* unpad.c: takes off PKCS #1 v1.5 (block type 2) in a time that tells nothing of the block, len at least 64 bytes. The
+   bytes inside, 16, 24 or 32 of them, go to out; 0: the block is anything else. */
+size_t rsa_unpad(const uint8_t *block, size_t len, uint8_t out[CARD_SYM_KEY_MAX]);
+
+/* agree.c */
+uint32_t agree_start(struct card *card, struct card_job *job);
+uint32_t agree_finish(struct card *card, struct card_job *job);
+
+/* clear.c */
+uint32_t sign_clear(struct card *card, struct card_job *job);
+uint32_t decrypt_clear(struct card *card, struct card_job *job);
+uint32_t pke_rewrap(struct card_job *job);
+uint32_t unenvelope(struct card *card, struct card_job *job);
+
 /* wrap.c */
+/* New random bytes of that length: 16, 24 or 32, else SDR_INARGERR. */
+uint32_t key_bytes_make(unsigned bits, uint8_t bytes[CARD_SYM_KEY_MAX], size_t *len);
 uint32_t key_generate_pke(struct card *card, struct card_job *job);
 uint32_t key_import_pke(struct card *card, struct card_job *job);
 uint32_t key_generate_kek(struct card *card, struct card_job *job);

@@ -13,10 +13,10 @@ static bool length_ok(size_t len)
     return len == 16 || len == 24 || len == 32;
 }
 
-static uint32_t bytes_make(const struct card_job *job, uint8_t bytes[CARD_SYM_KEY_MAX], size_t *len)
+uint32_t key_bytes_make(unsigned bits, uint8_t bytes[CARD_SYM_KEY_MAX], size_t *len)
 {
-    *len = job->in_key_bits / 8u;
-    if (job->in_key_bits % 8 || !length_ok(*len))
+    *len = bits / 8u;
+    if (bits % 8 || !length_ok(*len))
         return SDR_INARGERR;
     return RAND_priv_bytes(bytes, (int)*len) == 1 ? SDR_OK : SDR_RANDERR;
 }
@@ -25,7 +25,7 @@ uint32_t key_generate_pke(struct card *card, struct card_job *job)
 {
     uint8_t bytes[CARD_SYM_KEY_MAX];
     size_t len;
-    uint32_t status = bytes_make(job, bytes, &len);
+    uint32_t status = key_bytes_make(job->in_key_bits, bytes, &len);
 
     if (status == SDR_OK && job->out_cap < CARD_PKE_HEAD + len)
         status = SDR_OUTARGERR;
@@ -74,7 +74,7 @@ uint32_t key_generate_kek(struct card *card, struct card_job *job)
 
     if (status != SDR_OK)
         return status;
-    status = bytes_make(job, bytes, &len);
+    status = key_bytes_make(job->in_key_bits, bytes, &len);
     if (status == SDR_OK && len % BLOCK) /* 192 bits do not fill blocks, and there is no padding */
         status = SDR_INARGERR;
     if (status == SDR_OK && job->out_cap < len)

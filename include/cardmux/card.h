@@ -14,9 +14,10 @@
  * driver must not read a byte of `in` twice where the two readings must agree, and must not take lengths or indexes
  * from it. The caller copies to private memory first whatever is parsed (see `copied` in the table of operations
  * below). Errors.   status is an SDR_ code (cardmux/sdf.h). On anything but SDR_OK, out holds no plaintext, out_len is
- * 0 and no key or state was made. A driver never aborts the process. Secrets.  Key bytes enter by key_import and leave
- * by CARD_KEYPAIR_GENERATE only; inside, they live in memory that the driver locks, excludes from core dumps and wipes.
- * Stability. The structs start with their size; fields are only added at the end.
+ * 0 and no key or state was made. A driver never aborts the process. Secrets.  Key bytes enter by key_import (or in
+ * front of `in`, see below) and leave by CARD_KEYPAIR_GENERATE, CARD_RSA_KEYPAIR and CARD_UNENVELOPE only; inside, they
+ * live in memory that the driver locks, excludes from core dumps and wipes. Stability. The structs start with their
+ * size; fields are only added at the end.
  */
 #ifndef CARDMUX_CARD_H
 #define CARDMUX_CARD_H
@@ -32,23 +33,34 @@
 #define CARD_ECC_SIG     64u /* r || s */
 #define CARD_DIGEST_MAX  64u
 #define CARD_IV          16u
-#define CARD_PKE_HEAD                                                                                                  \
-    96u /* x || y || M (SM3), before C: the C1 C3 C2 order of SDF's ECCCipher, L being out_len - 96                    \
-         */
+#define CARD_PKE_HEAD    96u  /* x || y || M (SM3), before C: C1 C3 C2, as SDF's ECCCipher has it; L is out_len - 96 */
 #define CARD_PKE_MAX     255u /* longest plaintext of one SM2 encryption that every caller's ECCCipher can take */
 #define CARD_SYM_KEY_MAX 32u
 #define CARD_TAG_MAX     16u /* of authenticated encryption */
 #define CARD_NONCE_MAX   64u
 #define CARD_XTS_BLOCKS  (1u << 20) /* longest data unit of XTS, blocks (IEEE 1619) */
 
+/* RSA keys, big-endian numbers of fixed lengths; len is the modulus in bytes: 256, 384 or 512.
+   public:  m[len] || e[8]
+   private: m[len] || e[8] || d[len] || p || q || d mod p-1 || d mod q-1 || 1/q mod p, [len / 2] each */
+#define CARD_RSA_MAX               512u
+#define CARD_RSA_E                 8u
+#define CARD_RSA_PUBLIC_SIZE(len)  ((len) + CARD_RSA_E)
+#define CARD_RSA_PRIVATE_SIZE(len) ((len)*9u / 2u + CARD_RSA_E)
+#define CARD_ID_MAX                8191u /* bytes of a party's identity in SM2: its length in bits has 16 bits */
+
 struct card;       /* one opened card, the driver's own */
 struct card_key;   /* one key inside it, the driver's own; used by several jobs at once */
 struct card_state; /* a running hash or MAC; used by one job at a time */
 
 enum card_key_type {
-    CARD_KEY_SYMMETRIC = 1, /* 16, 24 or 32 bytes, 32 or 64 for XTS; also the key of an HMAC (1..256 bytes) */
-    CARD_KEY_SM2_PRIVATE,   /* private[32] || point[64] */
-    CARD_KEY_SM2_PUBLIC,    /* point[64]; refused with SDR_KEYERR where the point is not on the curve */
+    CARD_KEY_SYMMETRIC = 1,    /* 16, 24 or 32 bytes, 32 or 64 for XTS; also the key of an HMAC (1..256 bytes) */
+    CARD_KEY_SM2_PRIVATE,      /* private[32] || point[64] */
+    CARD_KEY_SM2_PUBLIC,       /* point[64]; refused with SDR_KEYERR where the point is not on the curve */
+    CARD_KEY_RSA_PRIVATE = 16, /* CARD_RSA_PRIVATE_SIZE(len); SDR_KEYERR where its numbers do not fit each other */
+    CARD_KEY_RSA_PUBLIC,       /* CARD_RSA_PUBLIC_SIZE(len) */
+    CARD_KEY_P256_PRIVATE,     /* as the SM2 ones, on the curve P-256 */
+    CARD_KEY_P256_PUBLIC,
 };
 
 /*
@@ -56,6 +68,9 @@ enum card_key_type {
  * "copied": the caller has put in (and aux) into private memory, because it is parsed.
  *
  * operation             uses
+ * CARD_SIGN, CARD_VERIFY and CARD_KEYPAIR_GENERATE do ECDSA on P-256 where the key is of that curve, or, without a
+ * key, where alg is SGD_ECDSA_P256.
+ *
  * CARD_ECHO             in -> out, every cache line read and written. Only test cards have it
  * CARD_RANDOM           out_cap bytes -> out
  * CARD_HASH_START       alg; makes state. With aux (point[64]) and in (the signer's id, 1..8191 bytes): SGD_SM3 only,
@@ -131,12 +146,46 @@ enum card_op {
     CARD_AEAD_UPDATE,
     CARD_AEAD_FINISH,
     CARD_STATE_COPY,
+
+    /* Asymmetric; all: copied. Where a key comes from outside, key is NULL and the key's bytes stand in front of the
+       rest of `in`, whose length tells theirs. */
+
+    /* key, or private or public bytes in front; in (as long as the modulus, and below it) -> out, as long: the bare
+       operation. No padding is made or taken off */
+    CARD_RSA_PUBLIC = 80,
+    CARD_RSA_PRIVATE,
+    /* in_key_bits -> out: private bytes. Takes seconds: worker pool */
+    CARD_RSA_KEYPAIR,
+    /* in_key_bits; key, or public bytes in `in`; makes new_key, out: its bytes encrypted by PKCS #1 v1.5 */
+    CARD_KEY_GENERATE_RSA,
+    /* key (private), in; makes new_key. SDR_ENCDATAERR for whatever does not hold 16, 24 or 32 bytes, and after the
+       same time whatever it is */
+    CARD_KEY_IMPORT_RSA,
+    /* key (private), in: public bytes || a session key encrypted to key -> out: encrypted to those */
+    CARD_RSA_REWRAP,
+    /* the same for SM2: key (private), aux point[64], in (head + C) -> out (as long) */
+    CARD_PKE_REWRAP,
+    /* makes new_key, an SM2 private key for one agreement; out: its point */
+    CARD_AGREE_START,
+    /* GM/T 0003.3: in_key_bits; key (private, the own), key2 (the own temporary one; NULL: it is made, and out is its
+       point); aux, aux2: the peer's points; in: own id || peer's id; arg: CARD_AGREE_*; makes new_key */
+    CARD_AGREE_FINISH,
+    /* in: private[32] || digest[32] -> out r || s */
+    CARD_SIGN_CLEAR,
+    /* in: private[32] || head + C -> out */
+    CARD_PKE_DECRYPT_CLEAR,
+    /* key (private); alg (ECB); in: enc[32] || point[64] || head + C: a private number under a key of alg that is under
+       key -> out private[32] || point[64] */
+    CARD_UNENVELOPE,
     CARD_OP_END
 };
 
+#define CARD_AGREE_ID(len)   (len)      /* of arg: bytes of the own id, 1..CARD_ID_MAX */
+#define CARD_AGREE_RESPONDER (1u << 31) /* the other side began */
+
 struct card_job {
     uint16_t op;          /* enum card_op */
-    uint16_t in_key_bits; /* CARD_KEY_GENERATE_*: 128, 192 or 256 */
+    uint16_t in_key_bits; /* of a session key: 128, 192, 256; CARD_RSA_KEYPAIR: 2048, 3072, 4096 */
     uint32_t alg;
     struct card_key *key;
     struct card_state *state; /* in; made by *_START */
@@ -164,6 +213,8 @@ struct card_job {
     uint8_t nonce_len, tag_len;
     bool decrypt;
     uint8_t tag[CARD_TAG_MAX]; /* in or out */
+    struct card_key *key2;     /* CARD_AGREE_FINISH */
+    uint32_t arg;
 };
 
 enum {

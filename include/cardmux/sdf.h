@@ -105,6 +105,10 @@ extern "C" {
 #define SGD_SM2_2    0x00020400u /* key exchange */
 #define SGD_SM2_3    0x00020800u /* encryption */
 
+/* ECDSA on P-256 has no number in GM/T 0006; this is cardmux's own. */
+#define SGD_ECDSA      0x00040000u
+#define SGD_ECDSA_P256 0x00040100u
+
 #define SGD_SM3    0x00000001u
 #define SGD_SHA1   0x00000002u
 #define SGD_SHA256 0x00000004u
