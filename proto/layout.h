@@ -67,7 +67,8 @@
 #define CM_REGION_UNIX    (2u << 20)  /* 1 queue pair */
 #define CM_REGION_IVSHMEM (32u << 20) /* 16 queue pairs; becomes BAR2 */
 
-#define CM_VSOCK_PORT 21316u /* of the stream protocol (proto/stream.h) */
+#define CM_VSOCK_PORT      21316u /* of the stream protocol (proto/stream.h) */
+#define CM_VSOCK_PORT_TEXT "21316"
 
 /* ivshmem bus of one tenant: the guest is peer 0 (or QEMU refuses to migrate it), the host peer 1. */
 #define CM_IVSHMEM_GUEST 0u

@@ -56,7 +56,7 @@ struct handover {
     uint32_t max_connections;
     int32_t status;
     uint32_t peer_pid; /* REGION: SO_PEERCRED, for messages only */
-    uint32_t reserved;
+    uint32_t cid;      /* DOOR: of the tenant's vsock; 0: none */
     char name[VAULT_NAME_MAX + 1];
     char text[191];
 };

@@ -23,7 +23,13 @@
 #define TEXT    190
 #define BACKLOG 128
 
-static const char *const socket_names[2] = {"unix.sock", "ivshmem.sock"};
+/* stream.sock: what a VMM calls the path of its vsock device, to which it adds _PORT for each port that a guest asks
+   for (Firecracker, Cloud Hypervisor). */
+const struct door_socket_kind door_sockets[DOOR_SOCKETS] = {
+    [DOOR_UNIX] = {"unix.sock", TRANSPORT_UNIX},
+    [DOOR_IVSHMEM] = {"ivshmem.sock", TRANSPORT_IVSHMEM},
+    [DOOR_STREAM] = {"stream.sock_" CM_VSOCK_PORT_TEXT, TRANSPORT_STREAM},
+};
 
 /* Opens directory `name` below `parent`, made if it is not there, and ours. -1 with errno. */
 static int directory_open(int parent, const char *name, mode_t mode)
@@ -77,7 +83,7 @@ static int socket_bind(struct door *door, int fd, const char *name)
 
 static int socket_make(struct door *door, unsigned which)
 {
-    const char *name = socket_names[which];
+    const char *name = door_sockets[which].name;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return -1;
@@ -103,11 +109,11 @@ int door_files_make(struct door *door, char *text)
         snprintf(text, TEXT, "directory of %s: %s", door->name, strerror(saved));
         return saved;
     }
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < DOOR_SOCKETS; i++) {
         int fd = socket_make(door, i);
         if (fd < 0) {
             int saved = errno;
-            snprintf(text, TEXT, "%s of %s: %s", socket_names[i], door->name, strerror(saved));
+            snprintf(text, TEXT, "%s of %s: %s", door_sockets[i].name, door->name, strerror(saved));
             return saved;
         }
         door->listeners[i].watch.fd = fd;
@@ -121,8 +127,8 @@ int door_files_owner(struct door *door, char *text)
         return 0;
     }
     int result = fchown(door->directory, 0, door->gid) ? errno : 0;
-    for (unsigned i = 0; i < 2; i++) {
-        if (fchownat(door->directory, socket_names[i], door->uid, door->gid, AT_SYMLINK_NOFOLLOW)) {
+    for (unsigned i = 0; i < DOOR_SOCKETS; i++) {
+        if (fchownat(door->directory, door_sockets[i].name, door->uid, door->gid, AT_SYMLINK_NOFOLLOW)) {
             result = errno;
         }
     }
@@ -134,8 +140,8 @@ int door_files_owner(struct door *door, char *text)
 
 static void sockets_unlink(int directory)
 {
-    for (unsigned i = 0; i < 2; i++) {
-        unlinkat(directory, socket_names[i], 0);
+    for (unsigned i = 0; i < DOOR_SOCKETS; i++) {
+        unlinkat(directory, door_sockets[i].name, 0);
     }
 }
 

@@ -17,6 +17,7 @@
 
 #define ACCEPT_BURST 16   /* connections of one door before others get a turn */
 #define PAUSE_MS     1000 /* of a listener that ran into a limit of the system */
+#define DOOR_SHARE   75   /* percent of the descriptors; the rest is for ivshmem, where a refusal would hang a QEMU */
 
 bool door_name_ok(const char *name, size_t size)
 {
@@ -66,6 +67,8 @@ struct doors *doors_new(int epoll_fd, const char *run_dir, unsigned fd_budget, c
     doors->tenant_dir = -1;
     TAILQ_INIT(&doors->list);
     TAILQ_INIT(&doors->pending);
+    doors->vsock.watch.fd = -1;
+    doors->vsock.doors = doors;
     if (door_files_root(doors, text)) {
         free(doors->run_dir);
         free(doors);
@@ -130,8 +133,8 @@ void door_region_begin(struct door_region *region)
     region->id = door->doors->next_region++;
     region->state = REGION_LIVE;
     TAILQ_INSERT_TAIL(&door->regions, region, in_door);
-    if (region->transport == TRANSPORT_UNIX) {
-        door->live_unix++;
+    if (region->transport != TRANSPORT_IVSHMEM) {
+        door->live++;
     }
     door->doors->fds_used += door_region_fds(region->transport);
     pending_add(region);
@@ -141,8 +144,8 @@ void door_region_begin(struct door_region *region)
 static void door_region_leave(struct door_region *region)
 {
     struct door *door = region->door;
-    if (region->transport == TRANSPORT_UNIX) {
-        door->live_unix--;
+    if (region->transport != TRANSPORT_IVSHMEM) {
+        door->live--;
     } else if (door->live_ivshmem == region) {
         door->live_ivshmem = NULL;
     }
@@ -190,6 +193,35 @@ void door_region_end(struct door_region *region)
     pending_add(region);
 }
 
+static void ended_sweep(struct door *door)
+{
+    struct door_region *region, *next;
+    for (region = TAILQ_FIRST(&door->regions); region; region = next) {
+        next = TAILQ_NEXT(region, in_door);
+        if (region->state == REGION_LIVE && region->transport != TRANSPORT_IVSHMEM &&
+            connection_ended(region->connection.fd)) {
+            door_region_end(region);
+        }
+    }
+}
+
+const char *door_full(struct door *door, enum handover_transport transport)
+{
+    if (door->live >= door->max_connections) {
+        ended_sweep(door);
+    }
+    if (door->live >= door->max_connections) {
+        return "too many connections of this tenant (limit max_connections)";
+    }
+    if (door->draining >= door->max_connections + DOOR_DRAINING_SLACK) {
+        return "earlier connections of this tenant are not cleared away yet";
+    }
+    if (!doors_room(door->doors, door_region_fds(transport), DOOR_SHARE)) {
+        return "too many connections of all tenants together (limit of descriptors)";
+    }
+    return NULL;
+}
+
 /* ---- listeners ---- */
 
 void listener_pause(struct listener *listener, unsigned ms)
@@ -220,6 +252,8 @@ static void listener_ready(struct watch *watch, uint32_t events)
         }
         if (listener->transport == TRANSPORT_UNIX) {
             unix_connection(door, fd);
+        } else if (listener->transport == TRANSPORT_STREAM) {
+            stream_connection(door, fd);
         } else {
             ivshmem_connection(door, fd);
         }
@@ -228,7 +262,7 @@ static void listener_ready(struct watch *watch, uint32_t events)
 
 static int listeners_watch(struct door *door)
 {
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < DOOR_SOCKETS; i++) {
         struct listener *listener = &door->listeners[i];
         listener->watch.ready = listener_ready;
         if (watch_set(door->doors->epoll_fd, &listener->watch, EPOLL_CTL_ADD, EPOLLIN)) {
@@ -252,16 +286,16 @@ static struct door *door_new(struct doors *doors, const struct handover *message
     door->uid = message->owner_uid;
     door->gid = message->owner_gid;
     door->directory = door->parked_memory = -1;
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < DOOR_SOCKETS; i++) {
         door->listeners[i].watch.fd = -1;
         door->listeners[i].door = door;
-        door->listeners[i].transport = i == 0 ? TRANSPORT_UNIX : TRANSPORT_IVSHMEM;
+        door->listeners[i].transport = door_sockets[i].transport;
     }
     TAILQ_INIT(&door->regions);
     TAILQ_INIT(&door->parked);
     TAILQ_INSERT_TAIL(&doors->list, door, in_doors);
     doors->count++;
-    doors->fds_used += 3;
+    doors->fds_used += DOOR_FDS;
     return door;
 }
 
@@ -269,7 +303,7 @@ static void door_free(struct door *door, bool directory_too)
 {
     struct doors *doors = door->doors;
     struct door_region *region;
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < DOOR_SOCKETS; i++) {
         watch_close(doors->epoll_fd, &door->listeners[i].watch);
     }
     door_files_remove(door, directory_too);
@@ -288,13 +322,13 @@ static void door_free(struct door *door, bool directory_too)
     }
     TAILQ_REMOVE(&doors->list, door, in_doors);
     doors->count--;
-    doors->fds_used -= 3;
+    doors->fds_used -= DOOR_FDS;
     free(door);
 }
 
 static int door_make(struct doors *doors, const struct handover *message, char *text, struct door **made)
 {
-    if (doors->count >= DOORS_MAX || !doors_room(doors, 3, 100)) {
+    if (doors->count >= DOORS_MAX || !doors_room(doors, DOOR_FDS, 100)) {
         snprintf(text, 191, "no room for another tenant's doors (%u tenants, %u descriptors)", doors->count,
                  doors->fds_used);
         return EMFILE;
@@ -362,6 +396,7 @@ int doors_open(struct doors *doors, const struct handover *message, char *text)
     }
     door->max_connections =
         message->max_connections < DOOR_CONNECTIONS_MAX ? message->max_connections : DOOR_CONNECTIONS_MAX;
+    door->cid = message->cid;
     door_confirm(door);
     return result;
 }
@@ -404,6 +439,7 @@ void doors_free(struct doors *doors)
     while ((door = TAILQ_FIRST(&doors->list))) {
         door_free(door, false);
     }
+    watch_close(doors->epoll_fd, &doors->vsock.watch);
     close(doors->tenant_dir);
     free(doors->run_dir);
     free(doors);
@@ -426,9 +462,11 @@ void doors_broker_ended(struct doors *doors)
         door->confirmed = false;
         for (region = TAILQ_FIRST(&door->regions); region; region = next) {
             next = TAILQ_NEXT(region, in_door);
+            /* a broker that died in the midst of a frame left a stream that nobody can go on with */
+            bool broken = region->transport == TRANSPORT_STREAM && region->told;
             pending_remove(region);
             region->told = false;
-            if (region->state != REGION_LIVE) {
+            if (region->state != REGION_LIVE || broken) {
                 door_region_free(region);
             }
         }
@@ -451,7 +489,9 @@ bool doors_next(struct doors *doors, struct handover *message, int *fds, unsigne
     message->peer_pid = region->peer_pid;
     memcpy(message->name, region->door->name, sizeof(message->name));
     *fd_count = 0;
-    if (region->state == REGION_LIVE) {
+    if (region->state == REGION_LIVE && region->transport == TRANSPORT_STREAM) {
+        fds[(*fd_count)++] = region->connection.fd;
+    } else if (region->state == REGION_LIVE) {
         fds[(*fd_count)++] = region->memory;
         for (unsigned i = 0; i < region->qp_count; i++) {
             fds[(*fd_count)++] = region->ring_broker[i];
@@ -479,7 +519,7 @@ void doors_next_sent(struct doors *doors)
 static void door_retry(struct door *door)
 {
     ivshmem_retry(door);
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < DOOR_SOCKETS; i++) {
         struct listener *listener = &door->listeners[i];
         bool full = listener->transport == TRANSPORT_IVSHMEM && door->parked_count >= DOOR_PARKED_MAX;
         if (listener->paused && !full &&
@@ -516,6 +556,7 @@ int doors_retry(struct doors *doors)
         {
             door_retry(door);
         }
+        vsock_retry(doors);
     }
     uint64_t at = doors->retry_at;
     if (doors->grace_at && (!at || doors->grace_at < at)) {

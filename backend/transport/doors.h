@@ -34,6 +34,9 @@ struct doors *doors_new(int epoll_fd, const char *run_dir, unsigned fd_budget, c
 /* Removes the sockets (directories stay: a container may have one mounted), closes everything. */
 void doors_free(struct doors *doors);
 
+/* Listens on vsock for all tenants (proto/stream.h, CM_VSOCK_PORT). 0, or -1 with a sentence in text[256]. */
+int doors_listen_vsock(struct doors *doors, char *text);
+
 /* HANDOVER_DOOR: 0, or an errno with a sentence in text[191]. */
 int doors_open(struct doors *doors, const struct handover *message, char *text);
 /* HANDOVER_DOOR_CLOSE; an unknown tenant is ignored (false). */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* doors_internal.h: shared by doors.c, door_files.c and the two transports. */
+/* doors_internal.h: shared by doors.c, door_files.c and the transports. */
 #ifndef CARDMUX_DOORS_INTERNAL_H
 #define CARDMUX_DOORS_INTERNAL_H
 
@@ -10,6 +10,20 @@
 #include "backend/transport/say.h"
 
 TAILQ_HEAD(region_list, door_region);
+
+/* A door's listening sockets; which transport and which file each is, is a table in door_files.c. */
+enum door_socket {
+    DOOR_UNIX = 0,
+    DOOR_IVSHMEM,
+    DOOR_STREAM,
+    DOOR_SOCKETS
+};
+#define DOOR_FDS (1u + DOOR_SOCKETS) /* of a door without connections: its directory, and these */
+
+extern const struct door_socket_kind {
+    const char *name;
+    enum handover_transport transport;
+} door_sockets[DOOR_SOCKETS];
 
 struct listener {
     struct watch watch; /* first: a watch is its listener */
@@ -25,16 +39,25 @@ struct door {
     uid_t uid;
     gid_t gid;
     uint32_t max_connections;
+    uint32_t cid;   /* whose vsock connections are this tenant's; 0: nobody's */
     bool confirmed; /* named by the broker that runs now */
     int directory;
-    struct listener listeners[2]; /* unix, ivshmem */
-    struct region_list regions;   /* live, gone, draining */
-    struct region_list parked;    /* ivshmem: beside the live one, served by nobody */
-    unsigned live_unix, draining, parked_count;
+    struct listener listeners[DOOR_SOCKETS];
+    struct region_list regions;            /* live, gone, draining */
+    struct region_list parked;             /* ivshmem: beside the live one, served by nobody */
+    unsigned live, draining, parked_count; /* live: but for ivshmem */
     struct door_region *live_ivshmem;
     int parked_memory; /* one for all parked: none of them is served */
     struct say_limit refused, trouble;
     TAILQ_ENTRY(door) in_doors;
+};
+
+/* The listener of all tenants' vsock; a watch is its listener. */
+struct vsock_listener {
+    struct watch watch;
+    struct doors *doors;
+    bool paused;
+    struct say_limit refused, trouble;
 };
 
 struct doors {
@@ -48,6 +71,7 @@ struct doors {
     uint64_t retry_at, grace_at; /* keeper_clock_ms; 0: never */
     TAILQ_HEAD(door_list, door) list;
     struct region_list pending;
+    struct vsock_listener vsock;
 };
 
 /* door_files.c */
@@ -62,6 +86,9 @@ void door_files_sweep(struct doors *doors, bool directories_too);
 struct door *doors_find_name(struct doors *doors, const char *name);
 void doors_retry_in(struct doors *doors, unsigned ms);
 void listener_pause(struct listener *listener, unsigned ms);
+/* Has a door room for another connection? NULL, or a sentence for the one who is refused. Connections that have hung up
+   but whose event has not come yet do not count. */
+const char *door_full(struct door *door, enum handover_transport transport);
 /* Is there room in the budget for that many more descriptors? share: how much of it this caller may use, in percent. */
 bool doors_room(const struct doors *doors, unsigned fds, unsigned share);
 /* The front end of a complete region is connected: the region joins its door, and the broker is told. */
@@ -76,5 +103,11 @@ int door_region_watch(struct door_region *region);
 void unix_connection(struct door *door, int fd);    /* takes fd over */
 void ivshmem_connection(struct door *door, int fd); /* takes fd over */
 void ivshmem_retry(struct door *door);              /* goes on with handshakes that are not finished */
+
+/* vsock/stream_door.c, vsock/vsock_door.c */
+void stream_connection(struct door *door, int fd); /* takes fd over */
+void stream_refuse(int fd, const char *sentence);  /* says so and closes */
+void vsock_connection(struct doors *doors, int fd, uint32_t cid);
+void vsock_retry(struct doors *doors);
 
 #endif

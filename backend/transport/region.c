@@ -55,8 +55,8 @@ struct door_region *door_region_new(enum handover_transport transport)
         return NULL;
     }
     region->transport = transport;
-    region->qp_count = transport == TRANSPORT_UNIX ? 1 : CM_QP_MAX;
-    region->size = transport == TRANSPORT_UNIX ? CM_REGION_UNIX : CM_REGION_IVSHMEM;
+    region->qp_count = transport == TRANSPORT_IVSHMEM ? CM_QP_MAX : 1;
+    region->size = transport == TRANSPORT_IVSHMEM ? CM_REGION_IVSHMEM : CM_REGION_UNIX;
     region->connection.fd = -1;
     for (unsigned i = 0; i < CM_QP_MAX; i++) {
         region->ring_broker[i] = region->ring_front[i] = -1;
@@ -98,7 +98,7 @@ void door_region_close(struct door_region *region)
 
 unsigned door_region_fds(enum handover_transport transport)
 {
-    return transport == TRANSPORT_UNIX ? 4 : 2 + 2 * CM_QP_MAX;
+    return transport == TRANSPORT_STREAM ? 1 : transport == TRANSPORT_UNIX ? 4 : 2 + 2 * CM_QP_MAX;
 }
 
 bool connection_ended(int fd)

@@ -29,7 +29,8 @@ _Static_assert((int)CARDMUX_ECHO == CM_OP_ECHO && (int)CARDMUX_RANDOM == CM_OP_R
                    (int)CARDMUX_KEY_DESTROY == CM_OP_KEY_DESTROY,
                "numbers of the operation table");
 
-#define GLANCES 64u
+#define GLANCES        64u
+#define GLANCES_PUMPED 3u /* each is a system call */
 
 #define EMPTY_POLLS 65536u /* polls without waiting between two looks whether the host side is alive */
 
@@ -78,6 +79,8 @@ static uint32_t exchange(struct cardmux_client *client, struct cm_sqe *sqe, stru
     queue_publish(&client->queue, sqe);
     queue_ring(&client->queue);
     for (unsigned looks = 0; !take_answer(client, sqe->tag, cqe); looks++) {
+        if (queue_ready(&client->queue))
+            continue;
         if (queue_stale(&client->queue) || monotonic_ns() > end || !queue_alive(&client->queue))
             return SDR_COMMFAIL;
         if (looks < 100) {
@@ -306,9 +309,8 @@ static void wait_ready(struct cardmux_client *client, uint32_t want, uint64_t st
     struct queue *queue = &client->queue;
     struct wait_input in = {.mode = queue->wait, .crowded = queue_crowded(queue), .expected_ns = client->expected_ns};
     uint32_t at = queue->cq_pos + want - 1;
-    size_t off = cm_entry_offset(CM_QP_CQ, at) + 60;
     uint64_t alive_at = WAIT_BLOCK_MS * 1000000ull;
-    while (shm_load32(queue->qp, off) != at) {
+    while (!queue_reached(queue, at)) {
         in.looks++;
         if ((in.looks & 15) == 0 || queue->wait == WAIT_SLEEP) {
             in.waited_ns = monotonic_ns() - start;
@@ -339,7 +341,7 @@ static void wait_ready(struct cardmux_client *client, uint32_t want, uint64_t st
             uint64_t left_ms = (limit_ns - in.waited_ns) / 1000000u + 1;
             queue_block(queue, left_ms < WAIT_BLOCK_MS ? (int)left_ms : WAIT_BLOCK_MS);
             in.looks |= 15; /* the clock next */
-            if (shm_load32(queue->qp, off) != at && (queue_stale(queue) || !queue_alive(queue)))
+            if (!queue_reached(queue, at) && (queue_stale(queue) || !queue_alive(queue)))
                 goto out;
             break;
         }
@@ -355,11 +357,10 @@ static bool glance(const struct cardmux_client *client, uint32_t want)
 {
     const struct queue *queue = &client->queue;
     uint32_t at = queue->cq_pos + want - 1;
-    size_t off = cm_entry_offset(CM_QP_CQ, at) + 60;
     if (queue->wait == WAIT_SLEEP || queue_crowded(queue))
         return false;
-    for (unsigned i = 0; i < GLANCES; i++) {
-        if (shm_load32(queue->qp, off) == at)
+    for (unsigned i = queue->pumped ? GLANCES - GLANCES_PUMPED : 0; i < GLANCES; i++) {
+        if (queue_reached(queue, at))
             return true;
         cpu_pause();
     }
@@ -372,6 +373,7 @@ size_t cardmux_poll(struct cardmux_client *client, struct cardmux_completion *ou
     if (client->forks != queue_forks || !max)
         return 0;
     size_t n = client->lost ? take_lost(client, out, max) : 0;
+    queue_fetch(&client->queue);
     n += take_ready(client, out + n, max - n);
     if (n || timeout_ms == 0 || !client->flying) {
         bool look = !n && client->flying && ++client->empty_polls % EMPTY_POLLS == 0;

@@ -193,6 +193,7 @@ static uint32_t wait_slot(struct link *link, uint32_t attach)
             if (waited > alive_at)
                 alive_at = waited + WAIT_BLOCK_MS * 1000000ull;
             limit = queue_deadline_ns(&link->queue);
+            queue_fetch(&link->queue);
             drain(link, 0);
             pthread_mutex_unlock(&link->poll);
             if (stale)

@@ -38,6 +38,7 @@ uint32_t queue_open(struct queue *queue, const char *reach, const char *where, c
     if (status != SDR_OK)
         return status;
     queue->qp = queue->reach->qp;
+    queue->pumped = queue->reach->driver->look != NULL;
     queue->deadline_ms = 10000; /* until the header says otherwise */
     return SDR_OK;
 }
@@ -109,6 +110,7 @@ uint32_t queue_attach(struct queue *queue, bool fresh, char *text)
     uint64_t asked = 0;
     for (unsigned step = 0;; step++) {
         struct cm_header header;
+        queue_fetch(queue);
         fault = header_fault(queue, &header);
         if (!fault) {
             if (header.deadline_ms >= 100 && header.deadline_ms <= 3600000)

@@ -20,6 +20,7 @@
 struct queue {
     struct reach *reach;
     struct shm_span qp;          /* = reach->qp, here for speed */
+    bool pumped;                 /* the reach has a `look` */
     _Atomic uint64_t generation; /* 0: never attached. Read by threads that wait while another one attaches */
     uint32_t epoch;
     uint32_t sq_pos; /* next to publish */
@@ -90,10 +91,30 @@ static inline void queue_ring(struct queue *queue)
     }
 }
 
+/* Before a look at the completion ring that does not sleep: fetches what has come, where the host does not put it
+   there. What was fetched must be taken before this thread sleeps. */
+static inline void queue_fetch(const struct queue *queue)
+{
+    if (queue->pumped)
+        queue->reach->driver->look(queue->reach);
+}
+
+/* Is the completion at `pos` there? */
+static inline bool queue_reached(const struct queue *queue, uint32_t pos)
+{
+    size_t off = cm_entry_offset(CM_QP_CQ, pos) + 60;
+    if (shm_load32(queue->qp, off) == pos)
+        return true;
+    if (!queue->pumped)
+        return false;
+    queue_fetch(queue);
+    return shm_load32(queue->qp, off) == pos;
+}
+
 /* Is there something to take? Does not copy. */
 static inline bool queue_ready(const struct queue *queue)
 {
-    return shm_load32(queue->qp, cm_entry_offset(CM_QP_CQ, queue->cq_pos) + 60) == queue->cq_pos;
+    return queue_reached(queue, queue->cq_pos);
 }
 
 /* Takes the next completion of this generation and epoch. */

@@ -34,8 +34,10 @@ static const char *parse_line(const char *at, size_t len, struct conf *conf)
         into = conf->socket;
     else if (word_len == 5 && !memcmp(at, "reach", 5))
         into = conf->reach;
+    else if (word_len == 5 && !memcmp(at, "vsock", 5))
+        into = conf->vsock;
     else
-        return "unknown word (known: socket, reach)";
+        return "unknown word (known: socket, reach, vsock)";
     if (*into)
         return "said twice";
     if (value_len == 0 || value_len >= CONF_VALUE || memchr(value, 0, value_len))
@@ -108,6 +110,17 @@ uint32_t conf_load(struct conf *conf, char *text)
     code = take_env("CARDMUX_SOCKET", conf->socket, text);
     if (code == SDR_OK)
         code = take_env("CARDMUX_REACH", conf->reach, text);
+    if (code == SDR_OK)
+        code = take_env("CARDMUX_VSOCK", conf->vsock, text);
+    return code;
+}
+
+uint32_t conf_vsock(char place[CONF_VALUE], char *text)
+{
+    struct conf conf;
+    uint32_t code = conf_load(&conf, text);
+    if (code == SDR_OK)
+        memcpy(place, conf.vsock, CONF_VALUE);
     return code;
 }
 

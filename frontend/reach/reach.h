@@ -21,7 +21,8 @@
 struct reach;
 
 struct reach_driver {
-    const char *name; /* as in CARDMUX_REACH: unix, ivshmem-module, ivshmem-vfio, ivshmem-poll, ivshmem-peer */
+    const char *name; /* as in CARDMUX_REACH: unix, ivshmem-module, ivshmem-vfio, ivshmem-poll, ivshmem-peer, vsock,
+                         stream */
     /* where: socket path, device, PCI address; NULL: the usual places. SDR_OK, or
      * SDR_OPENDEVICE/SDR_COMMFAIL/SDR_NOBUFFER and a sentence in text[REACH_TEXT]. */
     uint32_t (*open)(const char *where, struct reach **reach, char *text);
@@ -39,6 +40,9 @@ struct reach_driver {
     /* False: the other side is gone for good (keeper dead, device unplugged): the client opens anew. Cheap enough for
      * each 100 ms. */
     bool (*alive)(struct reach *reach);
+    /* Puts what has come into the completion ring; NULL where the host writes there itself. Called without having slept
+     * by whoever takes completions next, or looks at the generation. */
+    void (*look)(struct reach *reach);
 };
 
 /* First member of each driver's own struct. */
@@ -50,7 +54,7 @@ struct reach {
 };
 
 extern const struct reach_driver reach_unix, reach_ivshmem_module, reach_ivshmem_vfio, reach_ivshmem_poll,
-    reach_ivshmem_peer;
+    reach_ivshmem_peer, reach_vsock, reach_stream;
 
 /* Opens the best that works, in the order of docs/design.md, or the forced one: `reach` NULL means the environment's
    CARDMUX_REACH, then all. "ivshmem" stands for module, vfio, poll in this order. Forced, nothing falls back. text says

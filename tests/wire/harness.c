@@ -251,7 +251,8 @@ void wire_stop(struct wire *wire)
 const char *wire_socket(const struct wire *wire, unsigned tenant, const char *transport)
 {
     static _Thread_local char path[200];
-    snprintf(path, sizeof path, "%s/tenant/t%u/%s.sock", wire->run, tenant, transport);
+    const char *port = strcmp(transport, "stream") ? "" : "_" CM_VSOCK_PORT_TEXT;
+    snprintf(path, sizeof path, "%s/tenant/t%u/%s.sock%s", wire->run, tenant, transport, port);
     return path;
 }
 

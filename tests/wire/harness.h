@@ -30,7 +30,7 @@ struct wire;
 /* Exits the test program with a sentence on failure: nothing works then. */
 struct wire *wire_start(const struct wire_options *options);
 void wire_stop(struct wire *wire);
-/* The tenant's socket of a transport: "unix" or "ivshmem". Valid until the next call. */
+/* The tenant's socket of a transport: "unix", "ivshmem" or "stream". Valid until the next call. */
 const char *wire_socket(const struct wire *wire, unsigned tenant, const char *transport);
 /* Points this process's libraries at it (CARDMUX_SOCKET, CARDMUX_REACH). */
 void wire_use(const struct wire *wire, unsigned tenant);

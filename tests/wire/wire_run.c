@@ -56,7 +56,7 @@ int main(int argc, char **argv)
     struct wire *wire = wire_start(&options);
     setenv("CARDMUX_REACH", reach, 1);
     setenv("CARDMUX_WAIT", wait, 1);
-    setenv("CARDMUX_SOCKET", wire_socket(wire, 0, strcmp(reach, "unix") ? "ivshmem" : "unix"), 1);
+    setenv("CARDMUX_SOCKET", wire_socket(wire, 0, !strncmp(reach, "ivshmem", 7) ? "ivshmem" : reach), 1);
     int status = run(argv + optind);
     struct admin_counters counters = wire_counters(wire, 0);
     for (int tries = 0; tries < 300 && (counters.regions || counters.sessions || counters.handles); tries++) {

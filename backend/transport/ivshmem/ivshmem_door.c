@@ -149,7 +149,7 @@ static void door_region_park(struct door_region *region)
     door->parked_count++;
     door->doors->fds_used++;
     if (door->parked_count >= DOOR_PARKED_MAX) {
-        listener_pause(&door->listeners[1], PARKED_PAUSE_MS);
+        listener_pause(&door->listeners[DOOR_IVSHMEM], PARKED_PAUSE_MS);
     }
     if (say_allowed(&door->refused)) {
         say("tenant %s: process %u connected to ivshmem.sock while process %u is served; it gets a device that does "

@@ -17,8 +17,6 @@
 #include <unistd.h>
 #include "cardmux/sdf.h"
 
-#define UNIX_SHARE 75 /* percent of the descriptors; the rest is for ivshmem, where a refusal would hang a QEMU */
-
 static int hello_send(int fd, const struct cm_hello *hello, const int *fds, unsigned fd_count)
 {
     union {
@@ -50,34 +48,11 @@ static void connection_refuse(struct door *door, int fd, const char *sentence)
     close(fd);
 }
 
-/* Connections that have hung up but whose event has not come yet must not count against the limit. */
-static void ended_sweep(struct door *door)
-{
-    struct door_region *region, *next;
-    for (region = TAILQ_FIRST(&door->regions); region; region = next) {
-        next = TAILQ_NEXT(region, in_door);
-        if (region->state == REGION_LIVE && region->transport == TRANSPORT_UNIX &&
-            connection_ended(region->connection.fd)) {
-            door_region_end(region);
-        }
-    }
-}
-
 void unix_connection(struct door *door, int fd)
 {
-    if (door->live_unix >= door->max_connections) {
-        ended_sweep(door);
-    }
-    if (door->live_unix >= door->max_connections) {
-        connection_refuse(door, fd, "too many connections of this tenant (limit max_connections)");
-        return;
-    }
-    if (door->draining >= door->max_connections + DOOR_DRAINING_SLACK) {
-        connection_refuse(door, fd, "earlier connections of this tenant are not cleared away yet");
-        return;
-    }
-    if (!doors_room(door->doors, door_region_fds(TRANSPORT_UNIX), UNIX_SHARE)) {
-        connection_refuse(door, fd, "too many connections of all tenants together (limit of descriptors)");
+    const char *full = door_full(door, TRANSPORT_UNIX);
+    if (full) {
+        connection_refuse(door, fd, full);
         return;
     }
     struct door_region *region = door_region_new(TRANSPORT_UNIX);
