@@ -25,6 +25,15 @@
 #define DOOR_DRAINING_SLACK  16u   /* regions of one tenant that the broker has not dropped yet, above its limit */
 #define DOOR_GRACE_MS        5000u /* after READY: a door that the broker did not name by then is closed */
 
+/* A door's listening sockets; which transport and which file each is, is a table in door_files.c. */
+enum door_socket {
+    DOOR_UNIX = 0,
+    DOOR_IVSHMEM,
+    DOOR_STREAM,
+    DOOR_SOCKETS
+};
+#define DOOR_FDS (1u + DOOR_SOCKETS) /* of a door without connections: its directory, and these */
+
 struct doors;
 
 /* run_dir exists. fd_budget: descriptors that doors and regions may hold. NULL with a sentence in text[256]. Sockets

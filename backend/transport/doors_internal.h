@@ -11,15 +11,6 @@
 
 TAILQ_HEAD(region_list, door_region);
 
-/* A door's listening sockets; which transport and which file each is, is a table in door_files.c. */
-enum door_socket {
-    DOOR_UNIX = 0,
-    DOOR_IVSHMEM,
-    DOOR_STREAM,
-    DOOR_SOCKETS
-};
-#define DOOR_FDS (1u + DOOR_SOCKETS) /* of a door without connections: its directory, and these */
-
 extern const struct door_socket_kind {
     const char *name;
     enum handover_transport transport;

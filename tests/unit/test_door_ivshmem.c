@@ -6,7 +6,6 @@
 #include <sys/mman.h>
 
 #define BUDGET     4000
-#define DOOR_FDS   3
 #define REGION_FDS (2 + 2 * CM_QP_MAX)
 
 struct guest {
