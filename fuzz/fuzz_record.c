@@ -30,17 +30,18 @@ static void try_metas(const uint8_t *bytes, size_t len)
     struct vault_key key;
     struct code_verifier code;
     if (root_meta_parse(bytes, len, &root)) {
-        root_meta_build(&root, again);
+        must(root_meta_build(&root, again) == len);
         must(memcmp(again, bytes, len) == 0);
     }
     if (tenant_meta_parse(bytes, len, &tenant)) {
-        tenant_meta_build(&tenant, again);
+        must(tenant_meta_build(&tenant, again) == len);
         must(memcmp(again, bytes, len) == 0);
         must(tenant_name_ok(tenant.tenant.name) && tenant_limits_ok(&tenant.tenant));
     }
     if (key_meta_parse(bytes, len, &key)) {
         key_meta_build(&key, again);
         must(memcmp(again, bytes, len) == 0);
+        must(vault_kind_place_ok(key.kind, key.index) && vault_kind_bits_ok(key.kind, key.bits));
     }
     if (code_parse(bytes, len, &code)) {
         code_build(&code, again);

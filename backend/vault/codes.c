@@ -49,9 +49,9 @@ static enum vault_result code_key(struct vault *vault, const struct tenant_state
     return result == VAULT_NOT_FOUND ? key_absent(tenant, VAULT_KEY_SM2, index, error) : result;
 }
 
-static bool code_open(const struct tenant_state *tenant, const struct key_state *key, struct vault_secret *code)
+static bool code_open(const struct key_state *key, struct vault_secret *code)
 {
-    return seal_open(tenant->keys, &key->record, PART_CODE, key->row.kind, key->row.index, code->bytes, &code->len);
+    return seal_open(key->keys, &key->record, PART_CODE, key->row.kind, key->row.index, code->bytes, &code->len);
 }
 
 enum vault_result code_of_others(struct vault *vault, const struct tenant_state *tenant, enum vault_key_kind kind,
@@ -64,7 +64,7 @@ enum vault_result code_of_others(struct vault *vault, const struct tenant_state 
     if (result != VAULT_OK)
         return result;
     *meta = key.meta;
-    if (key.meta.has_code && !code_open(tenant, &key, code))
+    if (key.meta.has_code && !code_open(&key, code))
         return vault_fail(error, VAULT_DAMAGED,
                           "the access code of key %u was altered: restore the state directory from a backup", index);
     return VAULT_OK;
@@ -92,8 +92,7 @@ static enum vault_result code_fetch(struct vault *vault, uint32_t id, uint32_t i
         result = code_bad(&key, error);
     else if (result == VAULT_OK && !given)
         *done = true;
-    else if (result == VAULT_OK &&
-             (!code_open(&tenant, &key, stored) || !code_parse(stored->bytes, stored->len, &code)))
+    else if (result == VAULT_OK && (!code_open(&key, stored) || !code_parse(stored->bytes, stored->len, &code)))
         result = vault_fail(error, VAULT_DAMAGED,
                             "the access code of key %u was altered: restore the state directory from a backup", index);
     explicit_bzero(&code, sizeof code);
@@ -103,10 +102,9 @@ static enum vault_result code_fetch(struct vault *vault, uint32_t id, uint32_t i
 }
 
 /* Whether the index has another code by now than the one in stored. */
-static bool code_moved(const struct tenant_state *tenant, const struct key_state *key,
-                       const struct vault_secret *stored, struct vault_secret *now)
+static bool code_moved(const struct key_state *key, const struct vault_secret *stored, struct vault_secret *now)
 {
-    return !key->meta.has_code || !code_open(tenant, key, now) || now->len != stored->len ||
+    return !key->meta.has_code || !code_open(key, now) || now->len != stored->len ||
            !seal_equal(now->bytes, stored->bytes, now->len);
 }
 
@@ -138,7 +136,7 @@ static enum vault_result code_count(struct vault *vault, uint32_t id, enum vault
         result =
             stored ? code_key(vault, &tenant, index, &key, error) : key_load(vault, &tenant, kind, index, &key, error);
     if (result == VAULT_OK && stored) {
-        *moved = code_moved(&tenant, &key, stored, now);
+        *moved = code_moved(&key, stored, now);
         if (*moved)
             result = VAULT_BAD_CODE; /* not the answer: the caller starts over */
         else if (how == COUNT_UP && key.meta.locked)
@@ -173,7 +171,7 @@ static enum vault_result code_again(struct vault *vault, uint32_t id, uint32_t i
     if (result == VAULT_OK)
         result = code_key(vault, &tenant, index, &key, error);
     if (result == VAULT_OK) {
-        *moved = code_moved(&tenant, &key, stored, now);
+        *moved = code_moved(&key, stored, now);
         *failures = key.meta.failures;
         if (!*moved && key.meta.locked)
             result = code_locked(&key, error);
@@ -225,7 +223,7 @@ enum vault_result vault_code_check(struct vault *vault, uint32_t id, uint32_t in
     if (!stored || !tried)
         result = vault_fail(error, VAULT_IO, "no locked memory to check an access code");
     else if (!key_place_ok(VAULT_KEY_SM2, index) || len > VAULT_CODE_MAX || (len && !code))
-        result = vault_fail(error, VAULT_INVALID, "an index is 1 to %u, an access code at most %u bytes",
+        result = vault_fail(error, VAULT_INVALID, "an index is 0 to %u, an access code at most %u bytes",
                             VAULT_INDEX_MAX, VAULT_CODE_MAX);
     while (result == VAULT_OK && moved && !done) {
         result = code_fetch(vault, id, index, len != 0, &done, stored, error);
@@ -253,7 +251,7 @@ enum vault_result vault_code_reset(struct vault *vault, uint32_t id, uint32_t in
     bool moved;
 
     if (!key_place_ok(VAULT_KEY_SM2, index))
-        return vault_fail(error, VAULT_INVALID, "an index is 1 to %u", VAULT_INDEX_MAX);
+        return vault_fail(error, VAULT_INVALID, "an index is 0 to %u", VAULT_INDEX_MAX);
     pthread_mutex_lock(&vault->lock);
     for (unsigned kind = 0; (result == VAULT_OK || result == VAULT_NOT_FOUND) && kind < VAULT_KEY_KINDS; kind++) {
         if (!vault_kind((enum vault_key_kind)kind) || !vault_kind((enum vault_key_kind)kind)->has_code)

@@ -26,7 +26,8 @@ enum vault_result extra_load(struct vault *vault, const struct tenant_state *ten
         return result;
     if (row->kind != kind || row->index != index || !record_parse(type, row->bytes, row->len, &extra->record) ||
         !seal_equal(extra->record.uid, tenant->record.uid, RECORD_UID) ||
-        !seal_open(tenant->keys, &extra->record, PART_META, kind, index, meta, meta_len))
+        !(extra->keys = tenant_keys(tenant, extra->record.generation)) ||
+        !seal_open(extra->keys, &extra->record, PART_META, kind, index, meta, meta_len))
         return extra_damaged(tenant, type == RECORD_POLICY ? "the policy" : "a file", error);
     return VAULT_OK;
 }
@@ -35,32 +36,20 @@ enum vault_result extra_save(struct vault *vault, struct tenant_state *tenant, s
                              const uint8_t *meta, size_t meta_len, const struct store_row *old, char *error)
 {
     struct store_row *row = &extra->row;
-    uint8_t gone[RECORD_TALLY] = {0}, tally[RECORD_TALLY];
-    bool ok = !old || seal_tally(tenant->keys, RECORD_KEY, old, gone);
 
     memcpy(extra->record.uid, tenant->record.uid, RECORD_UID);
-    ok = ok && seal_close(tenant->keys, &extra->record, PART_META, row->kind, row->index, meta, meta_len);
+    extra->record.generation = tenant->meta.generation;
     row->id = tenant->row.id;
-    row->len = ok ? record_build(&extra->record, row->bytes) : 0;
-    if (!row->len || !seal_tally(tenant->keys, RECORD_KEY, row, tally))
-        return vault_fail(error, VAULT_IO, "libcrypto failed to seal a record");
-    seal_tally_toggle(tenant->meta.tally, gone);
-    seal_tally_toggle(tenant->meta.tally, tally);
-    if (!old)
-        tenant->meta.keys++;
-    return vault->store->ops->key_put(vault->store, row, error);
+    row->len = seal_close(tenant->keys, &extra->record, PART_META, row->kind, row->index, meta, meta_len)
+                   ? record_build(&extra->record, row->bytes)
+                   : 0;
+    return row_put(vault, tenant, row, old, error);
 }
 
 enum vault_result extra_remove(struct vault *vault, struct tenant_state *tenant, const struct store_row *old,
                                char *error)
 {
-    uint8_t tally[RECORD_TALLY];
-    enum vault_result result;
+    enum vault_result result = row_remove(vault, tenant, old, error);
 
-    if (!seal_tally(tenant->keys, RECORD_KEY, old, tally))
-        return vault_fail(error, VAULT_IO, "libcrypto failed to seal a record");
-    seal_tally_toggle(tenant->meta.tally, tally);
-    tenant->meta.keys--;
-    result = vault->store->ops->key_remove(vault->store, tenant->row.id, old->kind, old->index, error);
     return result == VAULT_NOT_FOUND ? extra_damaged(tenant, "a file", error) : result;
 }

@@ -42,7 +42,7 @@ static enum vault_result header_open(const struct tenant_state *tenant, struct f
     size_t len;
 
     if (!file_meta_parse(plain, plain_len, &file->meta) ||
-        !seal_open(tenant->keys, &file->extra.record, PART_KEY, file->extra.row.kind, file->extra.row.index, name,
+        !seal_open(file->extra.keys, &file->extra.record, PART_KEY, file->extra.row.kind, file->extra.row.index, name,
                    &len) ||
         len != file->meta.name_len)
         return extra_damaged(tenant, "a file", error);
@@ -58,7 +58,7 @@ static enum vault_result file_find(struct vault *vault, const struct tenant_stat
     uint32_t first;
 
     *free = 0;
-    if (!seal_place(tenant->keys, name, len, &first))
+    if (!seal_place(tenant->places, name, len, &first))
         return vault_fail(error, VAULT_IO, "libcrypto failed to look for a file");
     first = (first & 0x7fffffffu & ~(PROBES - 1)) + PROBES;
     for (uint32_t place = first; place < first + PROBES; place++) {
@@ -87,8 +87,8 @@ static uint32_t chunk_len(const struct file_meta *meta, uint32_t number)
     return left < CHUNK ? left : CHUNK;
 }
 
-static bool chunk_open(const struct tenant_state *tenant, const struct file_meta *file, uint32_t number,
-                       const uint8_t *plain, size_t plain_len, struct piece *piece)
+static bool chunk_open(const struct file_meta *file, uint32_t number, const uint8_t *plain, size_t plain_len,
+                       struct piece *piece)
 {
     const struct extra_state *extra = &piece->extra;
     struct chunk_meta meta;
@@ -97,9 +97,9 @@ static bool chunk_open(const struct tenant_state *tenant, const struct file_meta
 
     return chunk_meta_parse(plain, plain_len, &meta) && seal_equal(meta.id, file->id, RECORD_UID) &&
            meta.number == number && meta.len == len &&
-           seal_open(tenant->keys, &extra->record, PART_KEY, extra->row.kind, extra->row.index, piece->bytes, &got) &&
+           seal_open(extra->keys, &extra->record, PART_KEY, extra->row.kind, extra->row.index, piece->bytes, &got) &&
            got == first && (extra->record.parts[PART_ENCRYPT].len != 0) == (len > first) &&
-           (len == first || (seal_open(tenant->keys, &extra->record, PART_ENCRYPT, extra->row.kind, extra->row.index,
+           (len == first || (seal_open(extra->keys, &extra->record, PART_ENCRYPT, extra->row.kind, extra->row.index,
                                        piece->bytes + FILE_HALF, &rest) &&
                              rest == len - first));
 }
@@ -119,7 +119,7 @@ static enum vault_result chunk_load(struct vault *vault, const struct tenant_sta
         memset(piece->bytes, 0, sizeof piece->bytes);
         return VAULT_OK;
     }
-    if (result == VAULT_OK && !chunk_open(tenant, &file->meta, number, plain, len, piece))
+    if (result == VAULT_OK && !chunk_open(&file->meta, number, plain, len, piece))
         return extra_damaged(tenant, "a file", error);
     return result;
 }
@@ -383,7 +383,8 @@ static bool file_visit(void *arg, const struct store_row *row)
     size_t len;
     bool ok = record_parse(RECORD_FILE, row->bytes, row->len, &file.extra.record) &&
               seal_equal(file.extra.record.uid, walk->tenant->record.uid, RECORD_UID) &&
-              seal_open(walk->tenant->keys, &file.extra.record, PART_META, row->kind, row->index, plain, &len);
+              (file.extra.keys = tenant_keys(walk->tenant, file.extra.record.generation)) &&
+              seal_open(file.extra.keys, &file.extra.record, PART_META, row->kind, row->index, plain, &len);
 
     walk->result = ok ? header_open(walk->tenant, &file, plain, len, name, walk->error)
                       : extra_damaged(walk->tenant, "a file", walk->error);

@@ -6,7 +6,7 @@
 
 bool key_place_ok(enum vault_key_kind kind, uint32_t index)
 {
-    return vault_kind(kind) && index >= 1 && index <= VAULT_INDEX_MAX;
+    return vault_kind_place_ok(kind, index);
 }
 
 static const char *kind_name(enum vault_key_kind kind)
@@ -18,8 +18,8 @@ static const char *kind_name(enum vault_key_kind kind)
 
 static enum vault_result place_invalid(char *error)
 {
-    return vault_fail(error, VAULT_INVALID, "a key is of type sm2, rsa, p256 or kek and has an index from 1 to %u",
-                      VAULT_INDEX_MAX);
+    return vault_fail(error, VAULT_INVALID,
+                      "a key is of type sm2, rsa, p256 or kek and has an index from 0 (kek: 1) to %u", VAULT_INDEX_MAX);
 }
 
 static enum vault_result key_damaged(const struct tenant_state *tenant, const struct key_state *key, char *error)
@@ -44,7 +44,8 @@ enum vault_result key_open(const struct tenant_state *tenant, struct key_state *
 
     if (!kind || !record_parse(RECORD_KEY, row->bytes, row->len, &key->record) ||
         !seal_equal(key->record.uid, tenant->record.uid, RECORD_UID) ||
-        !seal_open(tenant->keys, &key->record, PART_META, row->kind, row->index, plain, &len) ||
+        !(key->keys = tenant_keys(tenant, key->record.generation)) ||
+        !seal_open(key->keys, &key->record, PART_META, row->kind, row->index, plain, &len) ||
         !key_meta_parse(plain, len, &key->meta) || (uint32_t)key->meta.kind != row->kind ||
         key->meta.index != row->index || key->meta.has_code != (key->record.parts[PART_CODE].len != 0) ||
         kind->has_encrypt != (key->record.parts[PART_ENCRYPT].len != 0))
@@ -67,19 +68,13 @@ enum vault_result key_save(struct vault *vault, struct tenant_state *tenant, str
                            const struct store_row *old, char *error)
 {
     struct store_row *row = &key->row;
-    uint8_t plain[KEY_META_LEN], gone[RECORD_TALLY] = {0}, tally[RECORD_TALLY];
-    bool ok = !old || seal_tally(tenant->keys, RECORD_KEY, old, gone);
+    uint8_t plain[KEY_META_LEN];
 
     key_meta_build(&key->meta, plain);
-    ok = ok && seal_close(tenant->keys, &key->record, PART_META, row->kind, row->index, plain, sizeof plain);
-    row->len = ok ? record_build(&key->record, row->bytes) : 0;
-    if (!row->len || !seal_tally(tenant->keys, RECORD_KEY, row, tally))
-        return vault_fail(error, VAULT_IO, "libcrypto failed to seal a record");
-    seal_tally_toggle(tenant->meta.tally, gone);
-    seal_tally_toggle(tenant->meta.tally, tally);
-    if (!old)
-        tenant->meta.keys++;
-    return vault->store->ops->key_put(vault->store, row, error);
+    row->len = seal_close(key->keys, &key->record, PART_META, row->kind, row->index, plain, sizeof plain)
+                   ? record_build(&key->record, row->bytes)
+                   : 0;
+    return row_put(vault, tenant, row, old, error);
 }
 
 /* What vault_key_put was given, judged. */
@@ -107,9 +102,11 @@ static bool key_parts_close(const struct tenant_state *tenant, struct key_state 
     uint32_t kind = key->row.kind, index = key->row.index;
     struct record *record = &key->record;
 
-    return seal_close(tenant->keys, record, PART_KEY, kind, index, sign->bytes, sign->len) &&
-           (!encrypt || seal_close(tenant->keys, record, PART_ENCRYPT, kind, index, encrypt->bytes, encrypt->len)) &&
-           (!code || seal_close(tenant->keys, record, PART_CODE, kind, index, code->bytes, code->len));
+    key->keys = tenant->keys;
+    record->generation = tenant->meta.generation;
+    return seal_close(key->keys, record, PART_KEY, kind, index, sign->bytes, sign->len) &&
+           (!encrypt || seal_close(key->keys, record, PART_ENCRYPT, kind, index, encrypt->bytes, encrypt->len)) &&
+           (!code || seal_close(key->keys, record, PART_CODE, kind, index, code->bytes, code->len));
 }
 
 /* An index has one code, whatever kinds of key are there. */
@@ -240,7 +237,7 @@ static enum vault_result part_get(const struct tenant_state *tenant, const struc
     out->len = 0;
     if (part == PART_ENCRYPT && !vault_kind(key->meta.kind)->has_encrypt)
         return VAULT_OK;
-    if (!seal_open(tenant->keys, &key->record, part, key->row.kind, key->row.index, out->bytes, &out->len) ||
+    if (!seal_open(key->keys, &key->record, part, key->row.kind, key->row.index, out->bytes, &out->len) ||
         key_bits(key->meta.kind, out->len) != key->meta.bits)
         return key_damaged(tenant, key, error);
     return VAULT_OK;
@@ -281,19 +278,12 @@ static enum vault_result key_delete(struct vault *vault, struct tenant_state *te
                                     uint32_t index, char *error)
 {
     struct store_row row;
-    uint8_t tally[RECORD_TALLY];
     enum vault_result result =
         vault->store->ops->key_get(vault->store, tenant->row.id, (uint32_t)kind, index, &row, error);
 
     if (result == VAULT_NOT_FOUND)
         return key_absent(tenant, kind, index, error);
-    if (result != VAULT_OK)
-        return result;
-    if (!seal_tally(tenant->keys, RECORD_KEY, &row, tally))
-        return vault_fail(error, VAULT_IO, "libcrypto failed to seal a record");
-    seal_tally_toggle(tenant->meta.tally, tally);
-    tenant->meta.keys--;
-    return vault->store->ops->key_remove(vault->store, tenant->row.id, (uint32_t)kind, index, error);
+    return result == VAULT_OK ? row_remove(vault, tenant, &row, error) : result;
 }
 
 enum vault_result vault_key_remove(struct vault *vault, uint32_t id, enum vault_key_kind kind, uint32_t index,

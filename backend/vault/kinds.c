@@ -37,3 +37,8 @@ bool vault_kind_bits_ok(enum vault_key_kind kind, uint32_t bits)
         return false;
     }
 }
+
+bool vault_kind_place_ok(enum vault_key_kind kind, uint32_t index)
+{
+    return vault_kind(kind) && index >= (kind == VAULT_KEY_KEK ? 1u : 0u) && index <= VAULT_INDEX_MAX;
+}

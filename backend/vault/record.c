@@ -12,8 +12,13 @@ static const struct part_rule {
     uint16_t least, most;
     bool optional;
 } part_rules[RECORD_TYPES][RECORD_PARTS] = {
-    [RECORD_ROOT] = {[PART_META] = {ROOT_META_LEN, ROOT_META_LEN, false}, [PART_KEY] = {32, 32, false}},
-    [RECORD_TENANT] = {[PART_META] = {TENANT_META_LEN, TENANT_META_LEN, false}, [PART_KEY] = {32, 32, false}},
+    [RECORD_ROOT] = {[PART_META] = {ROOT_META_1, ROOT_META_LEN, false},
+                     [PART_KEY] = {32, 32, false},
+                     [PART_ENCRYPT] = {32, 32, true}},
+    [RECORD_TENANT] = {[PART_META] = {TENANT_META_1, TENANT_META_LEN, false},
+                       [PART_KEY] = {32, 32, false},
+                       [PART_ENCRYPT] = {32, 32, true},
+                       [PART_CODE] = {32, 32, true}},
     [RECORD_KEY] = {[PART_META] = {KEY_META_LEN, KEY_META_LEN, false},
                     [PART_KEY] = {16, VAULT_SECRET_MAX, false},
                     [PART_ENCRYPT] = {96, VAULT_SECRET_MAX, true},
@@ -73,10 +78,11 @@ bool record_parse(enum record_type type, const uint8_t *bytes, size_t len, struc
 
     if (type < RECORD_ROOT || type >= RECORD_TYPES || len < RECORD_HEADER || len > RECORD_MAX)
         return false;
-    if (memcmp(bytes, record_magic, sizeof record_magic) != 0 || bytes[4] != (uint8_t)type || bytes[5] != 0 ||
-        get16(bytes + 6) != len)
+    if (memcmp(bytes, record_magic, sizeof record_magic) != 0 || bytes[4] != (uint8_t)type || get16(bytes + 6) != len ||
+        (type < RECORD_KEY && bytes[5] != 0))
         return false;
     record->type = type;
+    record->generation = bytes[5];
     memcpy(record->uid, bytes + 8, RECORD_UID);
     for (unsigned part = 0; part < RECORD_PARTS; part++) {
         struct record_sealed *sealed = &record->parts[part];
@@ -99,7 +105,7 @@ size_t record_build(const struct record *record, uint8_t bytes[RECORD_MAX])
 
     memcpy(bytes, record_magic, sizeof record_magic);
     bytes[4] = (uint8_t)record->type;
-    bytes[5] = 0;
+    bytes[5] = record->generation;
     memcpy(bytes + 8, record->uid, RECORD_UID);
     for (unsigned part = 0; part < RECORD_PARTS; part++) {
         const struct record_sealed *sealed = &record->parts[part];
@@ -116,19 +122,32 @@ size_t record_build(const struct record *record, uint8_t bytes[RECORD_MAX])
 
 bool root_meta_parse(const uint8_t *bytes, size_t len, struct root_meta *meta)
 {
-    if (len != ROOT_META_LEN)
+    if (len != ROOT_META_LEN && len != ROOT_META_1)
         return false;
+    *meta = (struct root_meta){.schema = len == ROOT_META_1 ? 1 : 2};
     meta->next_id = get32(bytes);
     meta->tenants = get32(bytes + 4);
     memcpy(meta->tally, bytes + 8, RECORD_TALLY);
+    if (len == ROOT_META_LEN) {
+        meta->version = get64(bytes + 40);
+        meta->rotate = get32(bytes + 48);
+        if (get32(bytes + 52) != 0)
+            return false;
+    }
     return meta->next_id != 0;
 }
 
-void root_meta_build(const struct root_meta *meta, uint8_t bytes[ROOT_META_LEN])
+size_t root_meta_build(const struct root_meta *meta, uint8_t bytes[ROOT_META_LEN])
 {
     put32(bytes, meta->next_id);
     put32(bytes + 4, meta->tenants);
     memcpy(bytes + 8, meta->tally, RECORD_TALLY);
+    if (meta->schema == 1)
+        return ROOT_META_1;
+    put64(bytes + 40, meta->version);
+    put32(bytes + 48, meta->rotate);
+    put32(bytes + 52, 0);
+    return ROOT_META_LEN;
 }
 
 bool tenant_name_ok(const char *name)
@@ -166,9 +185,9 @@ bool tenant_meta_parse(const uint8_t *bytes, size_t len, struct tenant_meta *met
 {
     struct vault_tenant *t = &meta->tenant;
 
-    if (len != TENANT_META_LEN)
+    if (len != TENANT_META_LEN && len != TENANT_META_1)
         return false;
-    memset(t, 0, sizeof *t);
+    *meta = (struct tenant_meta){.schema = len == TENANT_META_1 ? 1 : 2};
     t->id = get32(bytes);
     memcpy(t->name, bytes + 4, 32);
     memcpy(t->serial, bytes + 36, 16);
@@ -181,6 +200,14 @@ bool tenant_meta_parse(const uint8_t *bytes, size_t len, struct tenant_meta *met
     t->weight = get32(bytes + 76);
     meta->keys = get64(bytes + 80);
     memcpy(meta->tally, bytes + 88, RECORD_TALLY);
+    if (len == TENANT_META_LEN) {
+        meta->generation = bytes[120];
+        meta->rotating = bytes[121] & 1;
+        meta->cursor_kind = get32(bytes + 124);
+        meta->cursor_index = get32(bytes + 128);
+        if (bytes[121] > 1 || get16(bytes + 122) != 0 || (!meta->rotating && (meta->cursor_kind || meta->cursor_index)))
+            return false;
+    }
     if (t->id == 0 || !tenant_name_ok(t->name) || !tenant_serial_ok(t->serial) || !tenant_limits_ok(t))
         return false;
     for (size_t i = strlen(t->name); i < VAULT_NAME_MAX; i++)
@@ -189,7 +216,7 @@ bool tenant_meta_parse(const uint8_t *bytes, size_t len, struct tenant_meta *met
     return true;
 }
 
-void tenant_meta_build(const struct tenant_meta *meta, uint8_t bytes[TENANT_META_LEN])
+size_t tenant_meta_build(const struct tenant_meta *meta, uint8_t bytes[TENANT_META_LEN])
 {
     const struct vault_tenant *t = &meta->tenant;
 
@@ -206,6 +233,13 @@ void tenant_meta_build(const struct tenant_meta *meta, uint8_t bytes[TENANT_META
     put32(bytes + 76, t->weight);
     put64(bytes + 80, meta->keys);
     memcpy(bytes + 88, meta->tally, RECORD_TALLY);
+    if (meta->schema == 1)
+        return TENANT_META_1;
+    bytes[120] = meta->generation;
+    bytes[121] = meta->rotating ? 1 : 0;
+    put32(bytes + 124, meta->cursor_kind);
+    put32(bytes + 128, meta->cursor_index);
+    return TENANT_META_LEN;
 }
 
 /* m, e, d, p, q, dp, dq, qinv: e has 8 bytes, m and d have one length, the others half of it */
@@ -248,7 +282,7 @@ bool key_meta_parse(const uint8_t *bytes, size_t len, struct vault_key *key)
     key->failures = get32(bytes + 8);
     key->bits = get32(bytes + 12);
     key->created = get64(bytes + 16);
-    if (key->index == 0 || key->index > VAULT_INDEX_MAX || !vault_kind_bits_ok(key->kind, key->bits))
+    if (!vault_kind_place_ok(key->kind, key->index) || !vault_kind_bits_ok(key->kind, key->bits))
         return false;
     return key->has_code ? kind->has_code : key->failures == 0 && !key->locked;
 }

@@ -6,7 +6,7 @@
  *
  *     0  4   "CMV" and the version, 1
  *     4  1   type      enum record_type
- *     5  1   0
+ *     5  1   generation of the tenant's key that seals it (rows of keys, policies, files; else 0)
  *     6  2   length of the whole record
  *     8  16  uid       random; of the tenant (of the store, in the root record)
  *    24      four parts, each: 2 bytes length, then nonce[12] ciphertext tag[16]; length 0: absent
@@ -14,6 +14,10 @@
  * Which parts a type has, and how long they may be, is a table in record.c. The parser knows no keys: what it accepts
  * may still fail to open. Part META holds the record's attributes in clear-text structs below, encoded at fixed places;
  * it is sealed together with nonce and tag of the other parts, so that parts of different versions do not mix.
+ *
+ * The META of root and tenant grows with the schema of the store (SCHEMA_*, vault_internal.h): a shorter one is that of
+ * an older schema and is met by the migration only. To add a field: at the end, with a new schema number, and a step in
+ * migrate.c that gives it its first value.
  *
  * Failure of a parser leaves the output undefined. Nothing here allocates or reads outside [bytes, bytes + len).
  */
@@ -32,7 +36,7 @@
 #define RECORD_NONCE    12u
 #define RECORD_TAG      16u
 #define RECORD_OVERHEAD (RECORD_NONCE + RECORD_TAG)
-#define RECORD_PART_MAX 2340u
+#define RECORD_PART_MAX (VAULT_SECRET_MAX + RECORD_OVERHEAD)
 #define RECORD_TALLY    32u
 #define RECORD_SALT     16u
 #define RECORD_VERIFIER 32u
@@ -51,8 +55,9 @@ enum record_part {
     PART_META = 0,
     PART_KEY = 1,     /* root: the check value; tenant: the tenant's key; key: sign, or the KEK; file: its name; chunk:
                          its first FILE_HALF bytes */
-    PART_ENCRYPT = 2, /* key record; chunk: the rest */
-    PART_CODE = 3,    /* key record: salt and verifier of the access code */
+    PART_ENCRYPT = 2, /* root: the store's own secret; tenant: the key before, while that is being replaced; key record;
+                         chunk: the rest */
+    PART_CODE = 3,    /* tenant: the key of its files' places; key record: salt and verifier of the access code */
     RECORD_PARTS = 4
 };
 
@@ -63,6 +68,7 @@ struct record_sealed {
 
 struct record {
     enum record_type type;
+    uint8_t generation;
     uint8_t uid[RECORD_UID];
     struct record_sealed parts[RECORD_PARTS];
 };
@@ -71,8 +77,10 @@ bool record_parse(enum record_type type, const uint8_t *bytes, size_t len, struc
 /* Length of the encoding; 0: the record's parts do not fit its type. */
 size_t record_build(const struct record *record, uint8_t bytes[RECORD_MAX]);
 
-#define ROOT_META_LEN   40u
-#define TENANT_META_LEN 120u
+#define ROOT_META_LEN   56u
+#define ROOT_META_1     40u /* of schema 1 */
+#define TENANT_META_LEN 132u
+#define TENANT_META_1   120u
 #define KEY_META_LEN    24u
 #define CODE_LEN        52u
 #define POLICY_META_LEN 40u
@@ -81,15 +89,22 @@ size_t record_build(const struct record *record, uint8_t bytes[RECORD_MAX]);
 #define FILE_HALF       2048u
 
 struct root_meta {
+    unsigned schema;  /* whose form this META has */
     uint32_t next_id; /* of the next tenant */
-    uint32_t tenants; /* how many rows there are, and the XOR of their tallies */
+    uint32_t tenants; /* how many rows there are, and the sum of their tallies (schema 1: the XOR) */
     uint8_t tally[RECORD_TALLY];
+    uint64_t version; /* one more with each change of the store */
+    uint32_t rotate;  /* a rekey is under way: the next tenant whose key is replaced; 0: none */
 };
 
 struct tenant_meta {
+    unsigned schema;
     struct vault_tenant tenant;
-    uint64_t keys; /* how many key rows, and the XOR of their tallies */
+    uint64_t keys; /* how many rows of keys, policy and files, and the sum of their tallies (schema 1: the XOR) */
     uint8_t tally[RECORD_TALLY];
+    uint8_t generation; /* of the tenant's key */
+    bool rotating;      /* rows behind the cursor may be of the generation before */
+    uint32_t cursor_kind, cursor_index;
 };
 
 struct code_verifier {
@@ -123,10 +138,11 @@ bool file_meta_parse(const uint8_t *bytes, size_t len, struct file_meta *meta);
 void file_meta_build(const struct file_meta *meta, uint8_t bytes[FILE_META_LEN]);
 bool chunk_meta_parse(const uint8_t *bytes, size_t len, struct chunk_meta *meta);
 void chunk_meta_build(const struct chunk_meta *meta, uint8_t bytes[CHUNK_META_LEN]);
+/* These two return the length. */
 bool root_meta_parse(const uint8_t *bytes, size_t len, struct root_meta *meta);
-void root_meta_build(const struct root_meta *meta, uint8_t bytes[ROOT_META_LEN]);
+size_t root_meta_build(const struct root_meta *meta, uint8_t bytes[ROOT_META_LEN]);
 bool tenant_meta_parse(const uint8_t *bytes, size_t len, struct tenant_meta *meta);
-void tenant_meta_build(const struct tenant_meta *meta, uint8_t bytes[TENANT_META_LEN]);
+size_t tenant_meta_build(const struct tenant_meta *meta, uint8_t bytes[TENANT_META_LEN]);
 bool key_meta_parse(const uint8_t *bytes, size_t len, struct vault_key *key);
 void key_meta_build(const struct vault_key *key, uint8_t bytes[KEY_META_LEN]);
 bool code_parse(const uint8_t *bytes, size_t len, struct code_verifier *code);

@@ -132,23 +132,52 @@ bool seal_tally(const struct vault_secret *keys, enum record_type type, const st
     return hmac_sha256(keys->bytes + 32, text, 16 + VAULT_NAME_MAX + row->len, tally);
 }
 
-bool seal_place(const struct vault_secret *keys, const uint8_t *name, size_t len, uint32_t *place)
+bool seal_place(const struct vault_secret *key, const uint8_t *name, size_t len, uint32_t *place)
 {
     uint8_t text[16 + VAULT_FILE_NAME] = "cardmux a file", mac[32];
 
     if (len > VAULT_FILE_NAME)
         return false;
     memcpy(text + 16, name, len);
-    if (!hmac_sha256(keys->bytes + 32, text, 16 + len, mac))
+    if (!hmac_sha256(key->bytes, text, 16 + len, mac))
         return false;
     *place = (uint32_t)mac[0] | (uint32_t)mac[1] << 8 | (uint32_t)mac[2] << 16 | (uint32_t)mac[3] << 24;
     return true;
 }
 
-void seal_tally_toggle(uint8_t sum[RECORD_TALLY], const uint8_t tally[RECORD_TALLY])
+void seal_tally_add(uint8_t sum[RECORD_TALLY], const uint8_t tally[RECORD_TALLY])
 {
-    for (size_t i = 0; i < RECORD_TALLY; i++)
-        sum[i] ^= tally[i];
+    unsigned carry = 0;
+
+    for (size_t i = 0; i < RECORD_TALLY; i++) {
+        carry += (unsigned)sum[i] + tally[i];
+        sum[i] = (uint8_t)carry;
+        carry >>= 8;
+    }
+}
+
+void seal_tally_take(uint8_t sum[RECORD_TALLY], const uint8_t tally[RECORD_TALLY])
+{
+    unsigned borrow = 0;
+
+    for (size_t i = 0; i < RECORD_TALLY; i++) {
+        unsigned less = tally[i] + borrow;
+
+        borrow = sum[i] < less;
+        sum[i] = (uint8_t)(sum[i] - less);
+    }
+}
+
+bool seal_mac(const uint8_t key[32], const void *text, size_t len, uint8_t out[32])
+{
+    return hmac_sha256(key, text, len, out);
+}
+
+bool seal_digest(const void *text, size_t len, uint8_t out[32])
+{
+    unsigned out_len = 0;
+
+    return EVP_Digest(text, len, out, &out_len, EVP_sha256(), NULL) == 1 && out_len == 32;
 }
 
 bool seal_code(const uint8_t *code, size_t len, const uint8_t salt[RECORD_SALT], uint8_t verifier[RECORD_VERIFIER])

@@ -8,9 +8,13 @@
  * a thousand flushes a second is a month and a half of writing without pause.
  *
  * Associated data of a part: magic[16] uid[16] type kind part 0 index[4, little-endian]; for PART_META followed by
- * nonce and tag of each other part (zeros where absent). A tally is HMAC-SHA256 over a row's place and bytes; the XOR
- * of all rows' tallies, kept sealed, tells of any row that was removed, brought back or replaced by an older one of its
- * own.
+ * nonce and tag of each other part (zeros where absent).
+ *
+ * A tally is HMAC-SHA256 over a row's place and bytes; the sum of all rows' tallies modulo 2^256, kept sealed beside
+ * their number, tells of any row that was removed, doubled, brought back or replaced by an older one of its own. It is
+ * a keyed multiset hash: who does not know the key sees neither a tally nor a sum, so having seen many versions of rows
+ * does not help to find another set of rows with the same sum; and a row that is there twice adds up, where with XOR
+ * (schema 1) it would cancel itself.
  *
  * Functions answer false when libcrypto fails (no memory) or, for seal_open, when the part is not what was sealed
  * there.
@@ -37,8 +41,12 @@ bool seal_open(const struct vault_secret *keys, const struct record *record, enu
 bool seal_tally(const struct vault_secret *keys, enum record_type type, const struct store_row *row,
                 uint8_t tally[RECORD_TALLY]);
 /* Where a file of that name is looked for first: differs from tenant to tenant, and tells nothing of the name. */
-bool seal_place(const struct vault_secret *keys, const uint8_t *name, size_t len, uint32_t *place);
-void seal_tally_toggle(uint8_t sum[RECORD_TALLY], const uint8_t tally[RECORD_TALLY]);
+bool seal_place(const struct vault_secret *key, const uint8_t *name, size_t len, uint32_t *place);
+void seal_tally_add(uint8_t sum[RECORD_TALLY], const uint8_t tally[RECORD_TALLY]);
+void seal_tally_take(uint8_t sum[RECORD_TALLY], const uint8_t tally[RECORD_TALLY]);
+/* HMAC-SHA256 of a text under a key of 32 bytes, and SHA-256. */
+bool seal_mac(const uint8_t key[32], const void *text, size_t len, uint8_t out[32]);
+bool seal_digest(const void *text, size_t len, uint8_t out[32]);
 
 /* scrypt; takes some 50 ms and 16 MiB. */
 bool seal_code(const uint8_t *code, size_t len, const uint8_t salt[RECORD_SALT], uint8_t verifier[RECORD_VERIFIER]);

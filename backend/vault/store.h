@@ -63,6 +63,12 @@ struct vault_store_ops {
     enum vault_result (*key_remove)(struct vault_store *store, uint32_t id, uint32_t kind, uint32_t index, char *error);
     /* in order of kind, index */
     enum vault_result (*key_each)(struct vault_store *store, uint32_t id, store_visit *visit, void *arg, char *error);
+    /* the first row behind (kind, index) in that order; VAULT_NOT_FOUND: none */
+    enum vault_result (*key_next)(struct vault_store *store, uint32_t id, uint32_t kind, uint32_t index,
+                                  struct store_row *row, char *error);
+
+    unsigned (*schema)(struct vault_store *store); /* the schema's number as stored: not authentic, only a hint */
+    enum vault_result (*schema_set)(struct vault_store *store, unsigned schema, char *error); /* part of a change */
 
     /* the same of the kinds first..last only */
     enum vault_result (*key_range)(struct vault_store *store, uint32_t id, uint32_t first, uint32_t last,

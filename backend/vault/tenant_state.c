@@ -12,34 +12,66 @@ static enum vault_result tenant_damaged(uint32_t id, char *error)
                       id);
 }
 
+const struct vault_secret *tenant_keys(const struct tenant_state *tenant, uint8_t generation)
+{
+    if (generation == tenant->meta.generation)
+        return tenant->keys;
+    return generation == (uint8_t)(tenant->meta.generation - 1) ? tenant->old_keys : NULL;
+}
+
+bool tenant_tally(const struct tenant_state *tenant, const struct store_row *row, uint8_t tally[RECORD_TALLY])
+{
+    const struct vault_secret *keys = tenant_keys(tenant, row->len < RECORD_HEADER ? 0 : row->bytes[5]);
+
+    /* of no generation that there is: not one of ours, whatever it is; the sum will tell */
+    return seal_tally(keys ? keys : tenant->keys, RECORD_KEY, row, tally);
+}
+
+static bool tenant_key_open(struct vault *vault, struct tenant_state *tenant, enum record_part part,
+                            struct vault_secret *key, struct vault_secret *keys)
+{
+    return seal_open(vault->keys, &tenant->record, part, 0, tenant->row.id, key->bytes, &key->len) && key->len == 32 &&
+           seal_derive(key->bytes, keys);
+}
+
 enum vault_result tenant_load(struct vault *vault, struct tenant_state *tenant, char *error)
 {
     struct store_row *row = &tenant->row;
-    struct vault_secret *key = vault_secret_new();
     uint8_t plain[RECORD_PART_MAX];
+    struct vault_secret *key;
     size_t len;
-    bool ok;
+    bool ok, rotating, placed;
 
+    if (!record_parse(RECORD_TENANT, row->bytes, row->len, &tenant->record))
+        return tenant_damaged(row->id, error);
+    rotating = tenant->record.parts[PART_ENCRYPT].len != 0;
+    placed = tenant->record.parts[PART_CODE].len != 0;
+    key = vault_secret_new();
     tenant->keys = vault_secret_new();
-    if (!key || !tenant->keys) {
+    tenant->places = vault_secret_new();
+    tenant->old_keys = rotating ? vault_secret_new() : NULL;
+    if (!key || !tenant->keys || !tenant->places || (rotating && !tenant->old_keys)) {
         vault_secret_free(key);
         return vault_fail(error, VAULT_IO, "no locked memory for a tenant's key: raise the limit of locked memory");
     }
-    ok = record_parse(RECORD_TENANT, row->bytes, row->len, &tenant->record) &&
-         seal_open(vault->keys, &tenant->record, PART_KEY, 0, row->id, key->bytes, &key->len) && key->len == 32 &&
-         seal_derive(key->bytes, tenant->keys);
+    ok = tenant_key_open(vault, tenant, PART_KEY, key, tenant->keys) &&
+         (!rotating || tenant_key_open(vault, tenant, PART_ENCRYPT, key, tenant->old_keys)) &&
+         (!placed ||
+          seal_open(vault->keys, &tenant->record, PART_CODE, 0, row->id, tenant->places->bytes, &tenant->places->len));
     vault_secret_free(key);
     ok = ok && seal_open(tenant->keys, &tenant->record, PART_META, 0, row->id, plain, &len) &&
          tenant_meta_parse(plain, len, &tenant->meta) && tenant->meta.tenant.id == row->id &&
-         strcmp(tenant->meta.tenant.name, row->name) == 0 &&
-         seal_tally(vault->keys, RECORD_TENANT, row, tenant->old_tally);
+         strcmp(tenant->meta.tenant.name, row->name) == 0 && tenant->meta.rotating == rotating &&
+         placed == (tenant->meta.schema > 1) && seal_tally(vault->keys, RECORD_TENANT, row, tenant->old_tally);
     return ok ? VAULT_OK : tenant_damaged(row->id, error);
 }
 
 void tenant_release(struct tenant_state *tenant)
 {
     vault_secret_free(tenant->keys);
-    tenant->keys = NULL;
+    vault_secret_free(tenant->old_keys);
+    vault_secret_free(tenant->places);
+    tenant->keys = tenant->old_keys = tenant->places = NULL;
 }
 
 static size_t checked_place(const struct vault *vault, uint32_t id)
@@ -84,7 +116,7 @@ void tenant_forget(struct vault *vault, uint32_t id)
 }
 
 struct key_walk {
-    const struct vault_secret *keys;
+    const struct tenant_state *tenant;
     uint64_t count;
     uint8_t sum[RECORD_TALLY];
     bool failed;
@@ -95,8 +127,8 @@ static bool tally_key(void *arg, const struct store_row *row)
     struct key_walk *walk = arg;
     uint8_t tally[RECORD_TALLY];
 
-    walk->failed = !seal_tally(walk->keys, RECORD_KEY, row, tally);
-    seal_tally_toggle(walk->sum, tally);
+    walk->failed = !tenant_tally(walk->tenant, row, tally);
+    seal_tally_add(walk->sum, tally);
     walk->count++;
     return !walk->failed;
 }
@@ -105,7 +137,7 @@ enum vault_result tenant_check(struct vault *vault, struct tenant_state *tenant,
 {
     uint32_t id = tenant->row.id;
     size_t place = checked_place(vault, id);
-    struct key_walk walk = {.keys = tenant->keys};
+    struct key_walk walk = {.tenant = tenant};
     enum vault_result result;
 
     if (place < vault->checked_count && vault->checked[place] == id)
@@ -145,14 +177,39 @@ enum vault_result tenant_save(struct vault *vault, struct root_state *root, stru
     struct store_row *row = &tenant->row;
     uint8_t plain[TENANT_META_LEN], tally[RECORD_TALLY];
 
-    tenant_meta_build(&tenant->meta, plain);
-    if (!seal_close(tenant->keys, &tenant->record, PART_META, 0, row->id, plain, sizeof plain))
+    if (!seal_close(tenant->keys, &tenant->record, PART_META, 0, row->id, plain,
+                    tenant_meta_build(&tenant->meta, plain)))
         return vault_fail(error, VAULT_IO, "libcrypto failed to seal a record");
     row->len = record_build(&tenant->record, row->bytes);
     if (!seal_tally(vault->keys, RECORD_TENANT, row, tally))
         return vault_fail(error, VAULT_IO, "libcrypto failed to seal a record");
     if (!is_new)
-        seal_tally_toggle(root->meta.tally, tenant->old_tally);
-    seal_tally_toggle(root->meta.tally, tally);
+        seal_tally_take(root->meta.tally, tenant->old_tally);
+    seal_tally_add(root->meta.tally, tally);
     return vault->store->ops->tenant_put(vault->store, row, error);
+}
+
+enum vault_result row_put(struct vault *vault, struct tenant_state *tenant, const struct store_row *row,
+                          const struct store_row *old, char *error)
+{
+    uint8_t gone[RECORD_TALLY] = {0}, tally[RECORD_TALLY];
+
+    if ((old && !tenant_tally(tenant, old, gone)) || !row->len || !tenant_tally(tenant, row, tally))
+        return vault_fail(error, VAULT_IO, "libcrypto failed to seal a record");
+    seal_tally_take(tenant->meta.tally, gone);
+    seal_tally_add(tenant->meta.tally, tally);
+    if (!old)
+        tenant->meta.keys++;
+    return vault->store->ops->key_put(vault->store, row, error);
+}
+
+enum vault_result row_remove(struct vault *vault, struct tenant_state *tenant, const struct store_row *old, char *error)
+{
+    uint8_t gone[RECORD_TALLY];
+
+    if (!tenant_tally(tenant, old, gone))
+        return vault_fail(error, VAULT_IO, "libcrypto failed to seal a record");
+    seal_tally_take(tenant->meta.tally, gone);
+    tenant->meta.keys--;
+    return vault->store->ops->key_remove(vault->store, old->id, old->kind, old->index, error);
 }

@@ -44,6 +44,16 @@ static enum vault_result tenant_judge(const struct vault_tenant *tenant, char *e
     return VAULT_OK;
 }
 
+bool tenant_places_make(struct vault *vault, struct tenant_state *tenant)
+{
+    if (!tenant->places)
+        tenant->places = vault_secret_new();
+    if (!tenant->places || !seal_random(tenant->places->bytes, 32))
+        return false;
+    tenant->places->len = 32;
+    return seal_close(vault->keys, &tenant->record, PART_CODE, 0, tenant->row.id, tenant->places->bytes, 32);
+}
+
 /* Fills tenant->record with a new uid and a new sealed key. */
 static bool tenant_key_make(struct vault *vault, struct tenant_state *tenant)
 {
@@ -54,7 +64,8 @@ static bool tenant_key_make(struct vault *vault, struct tenant_state *tenant)
     tenant->record.type = RECORD_TENANT;
     ok = key && tenant->keys && seal_random(key->bytes, 32) && seal_random(tenant->record.uid, RECORD_UID) &&
          seal_derive(key->bytes, tenant->keys) &&
-         seal_close(vault->keys, &tenant->record, PART_KEY, 0, tenant->row.id, key->bytes, 32);
+         seal_close(vault->keys, &tenant->record, PART_KEY, 0, tenant->row.id, key->bytes, 32) &&
+         tenant_places_make(vault, tenant);
     vault_secret_free(key);
     return ok;
 }
@@ -76,7 +87,7 @@ static enum vault_result tenant_insert(struct vault *vault, struct root_state *r
     root->meta.tenants++;
     tenant.row.id = new->id;
     memcpy(tenant.row.name, new->name, sizeof tenant.row.name);
-    tenant.meta.tenant = *new;
+    tenant.meta = (struct tenant_meta){.schema = SCHEMA_NOW, .tenant = *new};
     if (tenant_key_make(vault, &tenant))
         result = tenant_save(vault, root, &tenant, true, error);
     else
@@ -173,7 +184,7 @@ enum vault_result vault_tenant_remove(struct vault *vault, uint32_t id, char *er
         result = vault_fail(error, VAULT_NOT_FOUND, "there is no tenant with id 0");
     if (result == VAULT_OK) {
         root.meta.tenants--;
-        seal_tally_toggle(root.meta.tally, tenant.old_tally);
+        seal_tally_take(root.meta.tally, tenant.old_tally);
         tenant_release(&tenant); /* so that change_end does not put it back */
         result = vault->store->ops->tenant_remove(vault->store, id, error);
     }

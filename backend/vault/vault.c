@@ -5,9 +5,10 @@
  * Trust is a chain. The root record opens under the master key and holds the tally of all tenant rows; a tenant's
  * record holds that tenant's key and the tally of its key rows; a key's record seals key, code and lock-out state
  * together. So whoever edits the files can neither alter, move, drop nor bring back a row without being noticed: tenant
- * rows are compared with the root's tally at opening, key rows with their tenant's tally at that tenant's first use,
- * and while the vault is open the store is locked against other writers. What this cannot tell is a consistent older
- * copy of the whole store put in place of the newer one: that needs a counter outside of the disk.
+ * rows are compared with the root's sum at opening, rows of keys, policy and files with their tenant's sum at that
+ * tenant's first use, and while the vault is open the store is locked against other writers. The root counts a version
+ * with each change. What this cannot tell is a consistent older copy of the whole store put in place of the newer one:
+ * nothing on the same disk can. vault_root gives version and digest for somebody to keep elsewhere.
  */
 #include "backend/vault/vault_internal.h"
 
@@ -63,6 +64,22 @@ static enum vault_result root_damaged(char *error)
                       "the vault's root record was altered: restore the state directory from a backup");
 }
 
+/* Whether the store's own secret is there and whole (schema 1 had none). */
+static enum vault_result root_secret_check(struct vault *vault, const struct root_state *root, char *error)
+{
+    struct vault_secret *secret;
+    bool ok;
+
+    if (root->meta.schema == 1)
+        return root->record.parts[PART_ENCRYPT].len == 0 ? VAULT_OK : root_damaged(error);
+    secret = vault_secret_new();
+    if (!secret)
+        return vault_fail(error, VAULT_IO, "no locked memory for the vault: raise the limit of locked memory");
+    ok = seal_open(vault->keys, &root->record, PART_ENCRYPT, 0, 0, secret->bytes, &secret->len);
+    vault_secret_free(secret);
+    return ok ? VAULT_OK : root_damaged(error);
+}
+
 enum vault_result root_load(struct vault *vault, struct root_state *root, char *error)
 {
     struct store_row row;
@@ -84,16 +101,16 @@ enum vault_result root_load(struct vault *vault, struct root_state *root, char *
     if (!seal_open(vault->keys, &root->record, PART_META, 0, 0, plain, &len) ||
         !root_meta_parse(plain, len, &root->meta))
         return root_damaged(error);
-    return VAULT_OK;
+    return root_secret_check(vault, root, error);
 }
 
-static enum vault_result root_save(struct vault *vault, struct root_state *root, char *error)
+enum vault_result root_save(struct vault *vault, struct root_state *root, char *error)
 {
     struct store_row row = {0};
     uint8_t plain[ROOT_META_LEN];
 
-    root_meta_build(&root->meta, plain);
-    if (!seal_close(vault->keys, &root->record, PART_META, 0, 0, plain, sizeof plain))
+    root->meta.version++;
+    if (!seal_close(vault->keys, &root->record, PART_META, 0, 0, plain, root_meta_build(&root->meta, plain)))
         return vault_fail(error, VAULT_IO, "libcrypto failed to seal a record");
     row.len = record_build(&root->record, row.bytes);
     return vault->store->ops->root_put(vault->store, &row, error);
@@ -165,28 +182,40 @@ static bool tally_tenant(void *arg, const struct store_row *row)
     uint8_t tally[RECORD_TALLY];
 
     walk->failed = !seal_tally(walk->vault->keys, RECORD_TENANT, row, tally);
-    seal_tally_toggle(walk->sum, tally);
+    seal_tally_add(walk->sum, tally);
     walk->count++;
     return !walk->failed;
 }
 
-static enum vault_result vault_verify(struct vault *vault, char *error)
+enum vault_result root_check(struct vault *vault, const struct root_state *root, char *error)
 {
     struct tally_walk walk = {.vault = vault};
-    struct root_state root;
-    enum vault_result result = root_load(vault, &root, error);
+    enum vault_result result = vault->store->ops->tenant_each(vault->store, tally_tenant, &walk, error);
 
-    if (result == VAULT_OK)
-        result = vault->store->ops->tenant_each(vault->store, tally_tenant, &walk, error);
     if (result != VAULT_OK)
         return result;
     if (walk.failed)
         return vault_fail(error, VAULT_IO, "libcrypto failed while the vault was verified");
-    if (walk.count != root.meta.tenants || !seal_equal(walk.sum, root.meta.tally, RECORD_TALLY))
+    if (walk.count != root->meta.tenants || !seal_equal(walk.sum, root->meta.tally, RECORD_TALLY))
         return vault_fail(error, VAULT_DAMAGED,
                           "the vault's list of tenants was altered, cut or put back from an older copy: restore the "
                           "state directory from a backup");
     return VAULT_OK;
+}
+
+static enum vault_result vault_verify(struct vault *vault, char *error)
+{
+    struct root_state root;
+    enum vault_result result = VAULT_OK;
+
+    if (vault->store->ops->schema(vault->store) < SCHEMA_NOW)
+        result = migrate(vault, error);
+    if (result == VAULT_OK)
+        result = root_load(vault, &root, error);
+    /* the schema's number is not authentic, the form of the sealed root is: they must agree */
+    if (result == VAULT_OK && root.meta.schema != SCHEMA_NOW)
+        result = root_damaged(error);
+    return result == VAULT_OK ? root_check(vault, &root, error) : result;
 }
 
 enum vault_result vault_open_store(const struct vault_config *config, struct vault_store *store, struct vault **out,
@@ -206,9 +235,19 @@ enum vault_result vault_open_store(const struct vault_config *config, struct vau
     return vault_ok(error);
 }
 
+bool root_secret_make(struct vault *vault, struct root_state *root)
+{
+    struct vault_secret *secret = vault_secret_new();
+    bool ok = secret && seal_random(secret->bytes, 32) &&
+              seal_close(vault->keys, &root->record, PART_ENCRYPT, 0, 0, secret->bytes, 32);
+
+    vault_secret_free(secret);
+    return ok;
+}
+
 enum vault_result vault_create_store(const struct vault_config *config, struct vault_store *store, char *error)
 {
-    struct root_state root = {.record.type = RECORD_ROOT, .meta.next_id = 1};
+    struct root_state root = {.record.type = RECORD_ROOT, .meta = {.schema = SCHEMA_NOW, .next_id = 1}};
     struct store_row row;
     struct vault *vault;
     enum vault_result result = vault_new(config, store, &vault, error);
@@ -223,8 +262,10 @@ enum vault_result vault_create_store(const struct vault_config *config, struct v
         else if (result == VAULT_NOT_FOUND)
             result = VAULT_OK;
     }
-    if (result == VAULT_OK && (!seal_random(root.record.uid, RECORD_UID) ||
-                               !seal_close(vault->keys, &root.record, PART_KEY, 0, 0, check_value, sizeof check_value)))
+    if (result == VAULT_OK &&
+        (!seal_random(root.record.uid, RECORD_UID) ||
+         !seal_close(vault->keys, &root.record, PART_KEY, 0, 0, check_value, sizeof check_value) ||
+         !root_secret_make(vault, &root)))
         result = vault_fail(error, VAULT_IO, "libcrypto failed to seal a record");
     if (result == VAULT_OK)
         result = root_save(vault, &root, error);
@@ -251,6 +292,47 @@ enum vault_result vault_open(const struct vault_config *config, struct vault **v
 
     *vault = NULL;
     return result == VAULT_OK ? vault_open_store(config, store, vault, error) : result;
+}
+
+enum vault_result vault_root(struct vault *vault, uint64_t *version, uint8_t digest[VAULT_DIGEST], char *error)
+{
+    struct root_state root;
+    uint8_t text[RECORD_UID + ROOT_META_LEN];
+    enum vault_result result;
+
+    pthread_mutex_lock(&vault->lock);
+    result = root_load(vault, &root, error);
+    pthread_mutex_unlock(&vault->lock);
+    if (result != VAULT_OK)
+        return result;
+    memcpy(text, root.record.uid, RECORD_UID);
+    *version = root.meta.version;
+    if (!seal_digest(text, RECORD_UID + root_meta_build(&root.meta, text + RECORD_UID), digest))
+        return vault_fail(error, VAULT_IO, "libcrypto failed to digest the root record");
+    return vault_ok(error);
+}
+
+enum vault_result vault_own_secret(struct vault *vault, const char *label, struct vault_secret *out, char *error)
+{
+    struct root_state root;
+    uint8_t text[32] = {0};
+    enum vault_result result;
+    size_t len = strnlen(label, 33);
+    bool ok;
+
+    if (len == 0 || len > 32)
+        return vault_fail(error, VAULT_INVALID, "a label has 1 to 32 characters");
+    memcpy(text, label, len);
+    pthread_mutex_lock(&vault->lock);
+    result = root_load(vault, &root, error);
+    ok = result == VAULT_OK && seal_open(vault->keys, &root.record, PART_ENCRYPT, 0, 0, out->bytes, &out->len) &&
+         out->len == 32 && seal_mac(out->bytes, text, sizeof text, out->bytes);
+    pthread_mutex_unlock(&vault->lock);
+    if (!ok)
+        explicit_bzero(out, sizeof *out);
+    if (result != VAULT_OK)
+        return result;
+    return ok ? vault_ok(error) : root_damaged(error);
 }
 
 void vault_close(struct vault *vault)

@@ -24,7 +24,7 @@
 
 #define VAULT_NAME_MAX   32u
 #define VAULT_ERROR_TEXT 256u
-#define VAULT_INDEX_MAX  65535u /* key and KEK indexes: 1..this */
+#define VAULT_INDEX_MAX  65535u /* key and KEK indexes: 1..this; all but KEKs also 0, the device's */
 #define VAULT_SECRET_MAX 2312u  /* an RSA private key of 4096 bits, as card.h has it */
 #define VAULT_CODE_MAX   256u
 #define VAULT_MASTER_KEY 32u
@@ -116,6 +116,7 @@ struct vault_kind {
 const struct vault_kind *vault_kind(enum vault_key_kind kind); /* NULL: no such kind */
 enum vault_key_kind vault_kind_named(const char *name);        /* 0: none */
 bool vault_kind_bits_ok(enum vault_key_kind kind, uint32_t bits);
+bool vault_kind_place_ok(enum vault_key_kind kind, uint32_t index);
 
 /* A key in clear. Lives in locked memory of the vault's making: vault_secret_free wipes and frees. */
 struct vault_secret {
@@ -184,6 +185,16 @@ enum vault_result vault_code_check(struct vault *vault, uint32_t tenant, uint32_
 enum vault_result vault_code_reset(struct vault *vault, uint32_t tenant, uint32_t index,
                                    char *error); /* failures = 0, unlocked */
 
+/* The version of the store, one more with each change, and a digest of all that it holds at that version: who keeps
+ * both elsewhere can tell an older copy of the whole store (a smaller version) and another history (the same version,
+ * another digest). */
+#define VAULT_DIGEST 32u
+enum vault_result vault_root(struct vault *vault, uint64_t *version, uint8_t digest[VAULT_DIGEST], char *error);
+
+/* A secret of this store alone, one for each label (at most 32 characters), the same for as long as the store lives,
+ * also after a rekey. For keys that the daemon itself needs. out has 32 bytes. */
+enum vault_result vault_own_secret(struct vault *vault, const char *label, struct vault_secret *out, char *error);
+
 /*
  * Files. A name is 1..VAULT_FILE_NAME bytes of any value and is compared as bytes. A file has the size that it was made
  * with, and reads as zeros until written. One call is one change: after a crash all of a write is there, or nothing.
@@ -217,6 +228,8 @@ enum vault_result vault_file_each(struct vault *vault, uint32_t tenant,
  * - A tenant whose rows were tampered with answers VAULT_DAMAGED to everything about its keys; vault_tenant_remove
  * still works. Where the list of tenants itself was tampered with, vault_open answers VAULT_DAMAGED.
  * - error may be NULL. On VAULT_OK it is empty.
+ * - A store made by an older cardmux is brought to this one's schema by vault_open, in one transaction, once; one made
+ *   by a newer cardmux is VAULT_INVALID.
  * - state_dir must exist and belong to the user who opens the vault; root's vault_create gives the files to its owner.
  */
 

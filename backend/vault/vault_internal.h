@@ -3,8 +3,8 @@
  * vault_internal.h: shared by the vault's own files.
  *
  * Every change runs the same way, under vault->lock: change_begin (opens the store's transaction, the root record and
- * the tenant), rows changed with their tallies toggled, change_end (seals tenant and root anew, commits; or rolls
- * back).
+ * the tenant), rows changed with their tallies added and taken, change_end (counts the version up, seals tenant and
+ * root anew, commits; or rolls back).
  */
 #ifndef CARDMUX_VAULT_INTERNAL_H
 #define CARDMUX_VAULT_INTERNAL_H
@@ -16,6 +16,11 @@
 #include "backend/vault/vault.h"
 
 #define CODE_ATTEMPTS_DEFAULT 10u
+
+/* Forms of the store, in order. 1: the first; sums of tallies are XORs, no version. 2: version in the root, sums, a
+   secret of the store's own, generations of tenants' keys. */
+#define SCHEMA_OLDEST 1
+#define SCHEMA_NOW    2
 
 struct vault {
     pthread_mutex_t lock;      /* everything below, and the store. Not held during scrypt */
@@ -37,6 +42,8 @@ struct tenant_state {
     struct record record;
     struct tenant_meta meta;
     struct vault_secret *keys;       /* derived from the tenant's key */
+    struct vault_secret *old_keys;   /* from the one before, while that is being replaced; else NULL */
+    struct vault_secret *places;     /* key of the places of its files: stays the same */
     uint8_t old_tally[RECORD_TALLY]; /* of row */
 };
 
@@ -49,11 +56,13 @@ struct tenant_state {
 struct extra_state {
     struct store_row row; /* id, kind and index are set by whoever loads */
     struct record record;
+    const struct vault_secret *keys; /* the tenant's, that the record is sealed with */
 };
 
 struct key_state {
     struct store_row row;
     struct record record;
+    const struct vault_secret *keys; /* the tenant's, that its record is sealed with */
     struct vault_key meta;
 };
 
@@ -67,6 +76,14 @@ enum vault_result vault_open_store(const struct vault_config *config, struct vau
                                    char *error);
 enum vault_result vault_create_store(const struct vault_config *config, struct vault_store *store, char *error);
 
+/* The keys that a record of this generation is sealed with; NULL: no such. */
+const struct vault_secret *tenant_keys(const struct tenant_state *tenant, uint8_t generation);
+/* The tally of a key's or item's row, whose bytes nobody has looked at yet. */
+bool tenant_tally(const struct tenant_state *tenant, const struct store_row *row, uint8_t tally[RECORD_TALLY]);
+
+/* Seals a new key of places into the tenant's record. */
+bool tenant_places_make(struct vault *vault, struct tenant_state *tenant);
+
 /* Opened with tenant_get, freed with tenant_release (safe on a zeroed one). */
 enum vault_result tenant_get(struct vault *vault, uint32_t id, struct tenant_state *tenant, char *error);
 enum vault_result tenant_load(struct vault *vault, struct tenant_state *tenant, char *error); /* row is filled in */
@@ -76,6 +93,13 @@ enum vault_result tenant_check(struct vault *vault, struct tenant_state *tenant,
 void tenant_forget(struct vault *vault, uint32_t id);
 
 enum vault_result root_load(struct vault *vault, struct root_state *root, char *error);
+enum vault_result root_save(struct vault *vault, struct root_state *root, char *error);
+bool root_secret_make(struct vault *vault, struct root_state *root);
+/* Whether the rows of tenants are those that the root tells of. */
+enum vault_result root_check(struct vault *vault, const struct root_state *root, char *error);
+
+/* migrate.c: brings a store of an older schema to SCHEMA_NOW. Part of opening. */
+enum vault_result migrate(struct vault *vault, char *error);
 
 /* id 0: no tenant. */
 enum vault_result change_begin(struct vault *vault, uint32_t id, struct root_state *root, struct tenant_state *tenant,
@@ -83,7 +107,7 @@ enum vault_result change_begin(struct vault *vault, uint32_t id, struct root_sta
 /* Ends what change_begin began, also when that failed. result: how it went so far; returns how it ended. */
 enum vault_result change_end(struct vault *vault, struct root_state *root, struct tenant_state *tenant,
                              enum vault_result result, char *error);
-/* Seals tenant->meta, puts the row, toggles the root's tally. change_end does it where there is a tenant. */
+/* Seals tenant->meta, puts the row, corrects the root's sum. change_end does it where there is a tenant. */
 enum vault_result tenant_save(struct vault *vault, struct root_state *root, struct tenant_state *tenant, bool is_new,
                               char *error);
 
@@ -91,7 +115,7 @@ enum vault_result key_load(struct vault *vault, const struct tenant_state *tenan
                            uint32_t index, struct key_state *key, char *error);
 /* Reads key->row. */
 enum vault_result key_open(const struct tenant_state *tenant, struct key_state *key, char *error);
-/* Seals key->meta and puts the row; old: the row that it replaces, or NULL. Toggles the tenant's tally. */
+/* Seals key->meta and puts the row; old: the row that it replaces, or NULL. Corrects the tenant's sum. */
 enum vault_result key_save(struct vault *vault, struct tenant_state *tenant, struct key_state *key,
                            const struct store_row *old, char *error);
 enum vault_result key_absent(const struct tenant_state *tenant, enum vault_key_kind kind, uint32_t index, char *error);
@@ -103,7 +127,8 @@ enum vault_result code_of_others(struct vault *vault, const struct tenant_state 
  */
 enum vault_result extra_load(struct vault *vault, const struct tenant_state *tenant, enum record_type type,
                              struct extra_state *extra, uint8_t meta[RECORD_PART_MAX], size_t *meta_len, char *error);
-/* Seals meta (the other parts are sealed already) and puts the row; old: the row that it replaces, or NULL. */
+/* Seals meta (the other parts are sealed with tenant->keys already) and puts the row; old: the row that it replaces, or
+ * NULL. */
 enum vault_result extra_save(struct vault *vault, struct tenant_state *tenant, struct extra_state *extra,
                              const uint8_t *meta, size_t meta_len, const struct store_row *old, char *error);
 enum vault_result extra_remove(struct vault *vault, struct tenant_state *tenant, const struct store_row *old,
@@ -118,5 +143,10 @@ enum vault_result policy_save(struct vault *vault, struct tenant_state *tenant, 
                               char *error);
 
 bool key_place_ok(enum vault_key_kind kind, uint32_t index);
+/* Puts or removes a row of keys or data with the tenant's sum and count; old: as stored, or NULL. */
+enum vault_result row_put(struct vault *vault, struct tenant_state *tenant, const struct store_row *row,
+                          const struct store_row *old, char *error);
+enum vault_result row_remove(struct vault *vault, struct tenant_state *tenant, const struct store_row *old,
+                             char *error);
 
 #endif

@@ -5,7 +5,8 @@ import struct
 import sys
 
 seeds = []
-LENGTHS = {1: ([40], [32], [0], [0]), 2: ([120], [32], [0], [0]), 3: ([24], [16, 24, 32, 96, 15, 1160, 2312, 2313], [0, 96, 2312, 2313], [0, 52]),
+LENGTHS = {1: ([40, 56], [32], [0, 32], [0]), 2: ([120, 132], [32], [0, 32], [0, 32]),
+           3: ([24], [16, 24, 32, 96, 15, 1160, 2312, 2313], [0, 96, 2312, 2313], [0, 52]),
            4: ([40], [0], [0], [0]), 5: ([40], [1, 128, 129], [0], [0]), 6: ([24], [1, 2048], [0, 2048, 2049], [0])}
 
 
@@ -26,7 +27,9 @@ keys = [struct.pack('<BBHIIIQ', *row) for row in (
     (1, 0, 0, 1, 0, 256, 1700000000), (1, 3, 0, 1, 9, 256, 1), (2, 0, 0, 5, 0, 128, 1), (2, 0, 0, 5, 0, 100, 1),
     (2, 1, 0, 5, 0, 128, 1), (3, 0, 0, 1, 0, 4096, 1), (4, 1, 0, 1, 2, 256, 1), (5, 0, 0, 1, 0, 256, 1), (1, 0, 0, 0, 0, 256, 1), (1, 1, 0, 65536, 0, 256, 1))]
 code = bytes([14, 8, 1, 0]) + bytes(range(48))
-clear = [root, tenant, *keys, code, b'\0' * 40, b'\x0f' + code[1:],
+grown_root = root + struct.pack('<QII', 99, 2, 0)
+grown = tenant + struct.pack('<BBHII', 3, 1, 0, 1, 4)
+clear = [root, tenant, grown_root, grown, grown[:121] + bytes(11), *keys, code, b'\0' * 40, b'\x0f' + code[1:],
          tenant.replace(b'vm1', b'-m1'), tenant.replace(b'vm1', b'V 1'), tenant.replace(b'vm1\0\0', b'vm1\0x'),
          tenant.replace(name, b'a' * 32), tenant.replace(b'0123', b'\0123'), tenant[:76] + bytes(4) + tenant[80:]]
 policies = [struct.pack('<5IIQQ', *row) for row in (

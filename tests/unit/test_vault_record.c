@@ -58,6 +58,8 @@ static void test_flip_every_bit(void **state)
     assert_true(record_parse(RECORD_KEY, bytes, len, &parsed));
     assert_int_equal(opened(keys, &parsed, VAULT_KEY_SM2, 5), 4);
     for (size_t bit = 0; bit < 8 * len; bit++) {
+        if (bit / 8 == 5) /* the generation: says which keys, and the others do not open it */
+            continue;
         bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
         /* a part that still opens is whole; the altered one does not, nor (nonces, tags) does the meta that binds it */
         if (record_parse(RECORD_KEY, bytes, len, &parsed) && opened(keys, &parsed, VAULT_KEY_SM2, 5) == 4)
@@ -91,7 +93,7 @@ static void test_every_length(void **state)
     }
     assert_false(record_parse(RECORD_TENANT, bytes, len, &parsed));
     assert_false(record_parse((enum record_type)0, bytes, len, &parsed));
-    assert_false(record_parse((enum record_type)4, bytes, len, &parsed));
+    assert_false(record_parse(RECORD_TYPES, bytes, len, &parsed));
     record.parts[PART_META].len--;
     assert_int_equal(record_build(&record, bytes), 0);
     vault_secret_free(keys);
@@ -137,9 +139,14 @@ static void test_meta_rules(void **state)
                                             .max_connections = 1,
                                             .max_sessions = 1,
                                             .max_handles = 1,
-                                            .weight = 1}};
+                                            .weight = 1},
+                                 .schema = 2,
+                                 .generation = 9,
+                                 .rotating = true,
+                                 .cursor_kind = 1,
+                                 .cursor_index = 2};
     struct tenant_meta tenant_back;
-    struct root_meta root = {.next_id = 1}, root_back;
+    struct root_meta root = {.schema = 2, .next_id = 1, .version = 1ull << 40, .rotate = 3}, root_back;
     struct code_verifier code = {.salt = {1}}, code_back;
     struct vault_key key, back;
 
@@ -162,7 +169,7 @@ static void test_meta_rules(void **state)
     for (unsigned i = 0; i < 6; i++) {
         key = meta;
         if (i == 0)
-            key.index = 0;
+            key.kind = VAULT_KEY_KINDS;
         if (i == 1)
             key.index = VAULT_INDEX_MAX + 1;
         if (i == 2)
@@ -176,6 +183,9 @@ static void test_meta_rules(void **state)
         key_meta_build(&key, bytes);
         assert_false(key_meta_parse(bytes, KEY_META_LEN, &back));
     }
+    key = (struct vault_key){.kind = VAULT_KEY_KEK, .index = 0, .bits = 128};
+    key_meta_build(&key, bytes);
+    assert_false(key_meta_parse(bytes, KEY_META_LEN, &back));
     key = (struct vault_key){.kind = VAULT_KEY_KEK, .index = 1, .bits = 136};
     key_meta_build(&key, bytes);
     assert_false(key_meta_parse(bytes, KEY_META_LEN, &back));
@@ -186,12 +196,20 @@ static void test_meta_rules(void **state)
     assert_false(tenant_meta_parse(bytes, TENANT_META_LEN + 1, &tenant_back));
     bytes[4 + 9] = 'x'; /* after the name's end */
     assert_false(tenant_meta_parse(bytes, TENANT_META_LEN, &tenant_back));
+    bytes[4 + 9] = 0;
+    bytes[121] = 0; /* a cursor, but not rotating */
+    assert_false(tenant_meta_parse(bytes, TENANT_META_LEN, &tenant_back));
+    bytes[121] = 2;
+    assert_false(tenant_meta_parse(bytes, TENANT_META_LEN, &tenant_back));
     tenant.tenant.id = 0;
     tenant_meta_build(&tenant, bytes);
     assert_false(tenant_meta_parse(bytes, TENANT_META_LEN, &tenant_back));
 
     root_meta_build(&root, bytes);
     assert_true(root_meta_parse(bytes, ROOT_META_LEN, &root_back));
+    assert_memory_equal(&root, &root_back, sizeof root);
+    assert_true(root_meta_parse(bytes, ROOT_META_1, &root_back)); /* of schema 1 */
+    assert_true(root_back.schema == 1 && root_back.version == 0);
     assert_false(root_meta_parse(bytes, ROOT_META_LEN - 1, &root_back));
     root.next_id = 0;
     root_meta_build(&root, bytes);

@@ -23,6 +23,7 @@ enum sqlite_statement {
     SQL_KEY_REMOVE_ALL,
     SQL_KEY_EACH,
     SQL_KEY_RANGE,
+    SQL_KEY_NEXT,
     SQL_STATEMENTS
 };
 
@@ -31,6 +32,7 @@ struct sqlite_store {
     sqlite3 *db;
     int lock_fd;
     char *path; /* of vault.db */
+    unsigned schema;
     sqlite3_stmt *statements[SQL_STATEMENTS];
 };
 

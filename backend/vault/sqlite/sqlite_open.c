@@ -9,7 +9,8 @@
  * Exclusive locking before the journal mode: then the log's index lives in ordinary memory, not in a shared file that
  * would be mapped and re-opened by path. An empty write at the end opens and flushes the log, so that nothing is left
  * to be opened once the caller has put its system-call filter on. The schema is compared word for word: a database
- * somebody added a trigger, view or table to is refused.
+ * somebody added a trigger, view or table to is refused. Schema 2 has the tables of schema 1; what changed is in the
+ * records (migrate.c).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,9 +30,9 @@ static const struct {
     {"root", "CREATE TABLE root(id INTEGER PRIMARY KEY CHECK(id = 1), record BLOB NOT NULL)"},
     {"tenant", "CREATE TABLE tenant(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, record BLOB NOT NULL)"},
 };
-#define SCHEMA_TABLES  (sizeof schema / sizeof schema[0])
-#define SCHEMA_VERSION 1
-#define SCHEMA_NUMBER  "PRAGMA user_version = 1"
+#define SCHEMA_TABLES (sizeof schema / sizeof schema[0])
+#define TEXT_(number) #number
+#define TEXT(number)  TEXT_(number)
 
 static char *path_join(const char *dir, const char *name)
 {
@@ -119,7 +120,10 @@ static int schema_look(sqlite3 *db, int *version, int *rc)
     *rc = sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL);
     if (*rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
         *version = sqlite3_column_int(statement, 0);
-    sqlite3_finalize(statement);
+    if (*rc == SQLITE_OK)
+        *rc = sqlite3_finalize(statement); /* tells how the step went */
+    else
+        sqlite3_finalize(statement);
     if (*rc == SQLITE_OK)
         *rc = sqlite3_prepare_v2(db, "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name", -1,
                                  &statement, NULL);
@@ -149,7 +153,7 @@ static int schema_make(sqlite3 *db)
     for (size_t i = 0; i < SCHEMA_TABLES && rc == SQLITE_OK; i++)
         rc = pragma(db, schema[i].sql);
     if (rc == SQLITE_OK)
-        rc = pragma(db, SCHEMA_NUMBER);
+        rc = pragma(db, "PRAGMA user_version = " TEXT(SCHEMA_NOW));
     if (rc == SQLITE_OK)
         rc = pragma(db, "COMMIT");
     if (rc != SQLITE_OK && !sqlite3_get_autocommit(db))
@@ -168,9 +172,11 @@ static enum vault_result schema_settle(struct sqlite_store *store, const char *d
 
     if (found == -2)
         return sqlite_fail(store, rc, "opening", error);
-    if (version > SCHEMA_VERSION)
-        return vault_fail(error, VAULT_INVALID, "%s was written by a newer cardmux: use that version", store->path);
-    if (found == -1 || (found == 1 && version != SCHEMA_VERSION))
+    if (version > SCHEMA_NOW)
+        return vault_fail(error, VAULT_INVALID,
+                          "%s was written by a newer cardmux (schema %d, this one knows %d): use that version",
+                          store->path, version, SCHEMA_NOW);
+    if (found == -1 || (found == 1 && version < SCHEMA_OLDEST))
         return vault_fail(error, VAULT_DAMAGED,
                           "%s has tables that are not the vault's: restore the state directory "
                           "from a backup",
@@ -178,6 +184,7 @@ static enum vault_result schema_settle(struct sqlite_store *store, const char *d
     if (found == 0 && !create)
         return vault_absent(dir, error);
     rc = found == 0 ? schema_make(store->db) : SQLITE_OK;
+    store->schema = found == 0 ? SCHEMA_NOW : (unsigned)version;
     return rc == SQLITE_OK ? VAULT_OK : sqlite_fail(store, rc, "making", error);
 }
 

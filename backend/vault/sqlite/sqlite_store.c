@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sqlite_store.c: the store's operations, each one prepared statement. Set-up and files: sqlite_open.c. */
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,6 +27,8 @@ static const char *const statement_sql[SQL_STATEMENTS] = {
     [SQL_KEY_EACH] = "SELECT record, tenant, kind, place FROM key WHERE tenant = ?1 ORDER BY kind, place",
     [SQL_KEY_RANGE] = "SELECT record, tenant, kind, place FROM key WHERE tenant = ?1 AND kind BETWEEN ?2 AND ?3 "
                       "ORDER BY kind, place",
+    [SQL_KEY_NEXT] = "SELECT record, tenant, kind, place FROM key WHERE tenant = ?1 AND (kind, place) > (?2, ?3) "
+                     "ORDER BY kind, place LIMIT 1",
 };
 
 static struct sqlite_store *sqlite_of(struct vault_store *store)
@@ -129,7 +133,7 @@ static void row_read(sqlite3_stmt *statement, bool tenant, struct store_row *row
     const void *bytes = sqlite3_column_blob(statement, 0);
     int len = sqlite3_column_bytes(statement, 0);
 
-    memset(row, 0, sizeof *row);
+    memset(row, 0, offsetof(struct store_row, bytes));
     if (sqlite3_column_type(statement, 0) == SQLITE_BLOB && len > 0 && (size_t)len <= RECORD_MAX) {
         memcpy(row->bytes, bytes, (size_t)len);
         row->len = (size_t)len;
@@ -300,6 +304,30 @@ static enum vault_result store_key_range(struct vault_store *store, uint32_t id,
     return statement_each(store, SQL_KEY_RANGE, false, visit, arg, error);
 }
 
+static enum vault_result store_key_next(struct vault_store *store, uint32_t id, uint32_t kind, uint32_t index,
+                                        struct store_row *row, char *error)
+{
+    key_bind(statement_of(store, SQL_KEY_NEXT), id, kind, index);
+    return statement_get(store, SQL_KEY_NEXT, false, row, error);
+}
+
+static unsigned store_schema(struct vault_store *store)
+{
+    return sqlite_of(store)->schema;
+}
+
+static enum vault_result store_schema_set(struct vault_store *store, unsigned schema, char *error)
+{
+    char text[48];
+    int rc;
+
+    snprintf(text, sizeof text, "PRAGMA user_version = %u", schema);
+    rc = sqlite3_exec(sqlite_of(store)->db, text, NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        sqlite_of(store)->schema = schema;
+    return rc == SQLITE_OK ? VAULT_OK : sqlite_fail(sqlite_of(store), rc, "writing", error);
+}
+
 /* Deleted cells are zeroed by secure_delete; emptying the log takes their last copies out of the files. */
 static void store_erase(struct vault_store *store)
 {
@@ -322,6 +350,9 @@ const struct vault_store_ops sqlite_store_ops = {
     .key_remove = store_key_remove,
     .key_each = store_key_each,
     .key_range = store_key_range,
+    .key_next = store_key_next,
+    .schema = store_schema,
+    .schema_set = store_schema_set,
     .erase = store_erase,
     .close = store_close,
 };

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_vault_schema.c: a store as the first version wrote it (vault_schema1.sql, committed as text) is opened and
+ * brought to the schema of today, once; what was altered in it is refused as it would have been before; and a store
+ * of a newer version is left alone.
+ */
+#include "vault_env.h"
+
+#include <sqlite3.h>
+#include "backend/vault/sqlite/sqlite_store.h"
+#include "backend/vault/vault_internal.h"
+#include "powerloss_vfs.h"
+#include "vault_old.h"
+
+static char old_text[16384];
+
+static void old_start(struct env *env, const char *more)
+{
+    env_start(env);
+    old_store(env, old_text, more);
+}
+
+static int user_version(struct vault *vault)
+{
+    sqlite3_stmt *statement;
+    int version;
+
+    assert_int_equal(sqlite3_prepare_v2(sqlite_store_handle(vault->store), "PRAGMA user_version", -1, &statement, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    version = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return version;
+}
+
+static void test_migrates_once(void **state)
+{
+    uint64_t version, again;
+    uint8_t digest[VAULT_DIGEST], digest_again[VAULT_DIGEST];
+    struct vault *vault;
+    struct env env;
+
+    (void)state;
+    old_start(&env, NULL);
+    vault = env_open(&env);
+    assert_int_equal(user_version(vault), SCHEMA_NOW);
+    old_check(&env, vault);
+    assert_vault(&env, VAULT_OK, vault_root(vault, &version, digest, env.error));
+    vault_close(vault);
+    vault = env_open(&env);
+    old_check(&env, vault);
+    assert_vault(&env, VAULT_OK, vault_root(vault, &again, digest_again, env.error));
+    assert_int_equal(version, again);
+    assert_memory_equal(digest, digest_again, sizeof digest);
+    /* and it is a vault like any other */
+    assert_vault(&env, VAULT_BAD_CODE, env_code(&env, vault, 1, 2, "bad"));
+    assert_vault(&env, VAULT_OK, env_code(&env, vault, 1, 2, "code"));
+    assert_vault(&env, VAULT_OK, env_put(&env, vault, 1, VAULT_KEY_SM2, 4, 40, NULL));
+    assert_int_equal(env_tenant(&env, vault, "new"), 4); /* 2 is never used again */
+    vault_close(vault);
+    vault = env_open(&env);
+    assert_int_equal(env_get(&env, vault, 1, VAULT_KEY_SM2, 4), 40);
+    assert_int_equal(env_get(&env, vault, 1, VAULT_KEY_SM2, 3), 30);
+    vault_close(vault);
+    env_end(&env);
+}
+
+static void test_altered_before(void **state)
+{
+    static const char *const whole[] = {
+        "DELETE FROM tenant WHERE id=3",
+        "UPDATE tenant SET id=9 WHERE id=1",
+        "UPDATE tenant SET record = (SELECT record FROM tenant WHERE id=3) WHERE id=1",
+        "DELETE FROM root",
+        "UPDATE root SET record = substr(record,1,length(record)-1)",
+        "PRAGMA user_version = 2", /* not migrated, but says so */
+        "PRAGMA user_version = 0",
+    };
+    static const char *const one[] = {
+        "DELETE FROM key WHERE tenant=1 AND kind=1 AND place=3",
+        "UPDATE key SET place=7 WHERE tenant=1 AND kind=1 AND place=3",
+        "INSERT INTO key SELECT 1, kind, 77, record FROM key WHERE tenant=3 AND kind=1",
+        "UPDATE key SET record = record || x'00' WHERE tenant=1 AND kind=2",
+    };
+    struct vault *vault = NULL;
+    struct env env;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++) {
+        old_start(&env, whole[i]);
+        if (vault_open(&env.config, &vault, env.error) != VAULT_DAMAGED)
+            fail_msg("%s was not noticed", whole[i]);
+        env_end(&env);
+    }
+    for (size_t i = 0; i < sizeof one / sizeof one[0]; i++) {
+        old_start(&env, one[i]);
+        vault = env_open(&env);
+        for (unsigned turn = 0; turn < 2; turn++) {
+            if (env_get(&env, vault, 1, VAULT_KEY_SM2, 1) != -2)
+                fail_msg("%s was not noticed", one[i]);
+            assert_int_equal(env_get(&env, vault, 3, VAULT_KEY_SM2, 1), 5);
+            vault_close(vault);
+            vault = env_open(&env);
+        }
+        assert_vault(&env, VAULT_OK, vault_tenant_remove(vault, 1, env.error));
+        vault_close(vault);
+        env_end(&env);
+    }
+}
+
+/* The schema's number is not authentic; to say that a new store is an old one does not make it be read as one. */
+static void test_number_put_back(void **state)
+{
+    struct vault *vault;
+    struct env env;
+
+    (void)state;
+    old_start(&env, NULL);
+    vault_close(env_open(&env));
+    old_sql(&env, "PRAGMA user_version = 1");
+    assert_vault(&env, VAULT_DAMAGED, vault_open(&env.config, &vault, env.error));
+    env_end(&env);
+}
+
+static void test_newer_is_refused(void **state)
+{
+    struct vault *vault;
+    struct env env;
+    char text[64];
+
+    (void)state;
+    env_start(&env);
+    vault_close(env_create(&env));
+    snprintf(text, sizeof text, "PRAGMA user_version = %d", SCHEMA_NOW + 1);
+    old_sql(&env, text);
+    assert_vault(&env, VAULT_INVALID, vault_open(&env.config, &vault, env.error));
+    assert_non_null(strstr(env.error, "newer cardmux"));
+    assert_vault(&env, VAULT_INVALID, vault_create(&env.config, env.error));
+    snprintf(text, sizeof text, "PRAGMA user_version = %d", SCHEMA_NOW);
+    old_sql(&env, text);
+    vault_close(env_open(&env)); /* nothing was changed */
+    env_end(&env);
+}
+
+static void test_other_master_key(void **state)
+{
+    struct vault *vault;
+    struct env env;
+
+    (void)state;
+    old_start(&env, NULL);
+    env.master[0] ^= 1;
+    assert_vault(&env, VAULT_DAMAGED, vault_open(&env.config, &vault, env.error));
+    env.master[0] ^= 1;
+    vault = env_open(&env);
+    old_check(&env, vault);
+    vault_close(vault);
+    env_end(&env);
+}
+
+/* An accident at each operation of the disk during the migration: the next opening finds all that there was. */
+static unsigned accidents(enum disk_accident accident, enum disk_survival survival)
+{
+    struct env env;
+    unsigned at = 0;
+
+    env_start(&env);
+    for (bool happened = true; happened; at++) {
+        struct vault *vault = NULL;
+        enum vault_result result;
+
+        disk_erase();
+        disk_plan(DISK_NONE, 0);
+        old_store(&env, old_text, NULL);
+        disk_plan(accident, at);
+        result = vault_open(&env.config, &vault, env.error);
+        if (result == VAULT_OK)
+            vault_close(vault);
+        happened = disk_happened();
+        if (result != VAULT_OK && !(happened && result == VAULT_IO))
+            fail_msg("accident %d at %u: %s", (int)accident, at, env.error);
+        if (accident == DISK_POWER)
+            disk_reboot(survival, at);
+        disk_plan(DISK_NONE, 0);
+        vault = env_open(&env);
+        assert_int_equal(user_version(vault), SCHEMA_NOW);
+        old_check(&env, vault);
+        vault_close(vault);
+    }
+    env_end(&env);
+    return at;
+}
+
+static void test_accidents(void **state)
+{
+    (void)state;
+    disk_install();
+    for (enum disk_survival survival = DISK_LOSES_ALL; survival <= DISK_LOSES_NOTHING; survival++)
+        assert_true(accidents(DISK_POWER, survival) > 10);
+    assert_true(accidents(DISK_FULL, DISK_LOSES_ALL) > 10);
+    assert_true(accidents(DISK_ERROR, DISK_LOSES_ALL) > 10);
+    disk_erase();
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_migrates_once),    cmocka_unit_test(test_altered_before),
+        cmocka_unit_test(test_number_put_back),  cmocka_unit_test(test_newer_is_refused),
+        cmocka_unit_test(test_other_master_key), cmocka_unit_test(test_accidents),
+    };
+
+    if (argc != 2 || !old_read(argv[1], old_text, sizeof old_text))
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
