@@ -305,10 +305,13 @@ op_handler op_session_open, op_session_close, op_device_info, op_right_get, op_r
     op_keypair_generate, op_key_generate_ipk, op_key_generate_epk, op_key_import_isk, op_key_generate_kek,
     op_key_import_kek, op_key_destroy, op_verify_external, op_sign_internal, op_verify_internal,
     op_pke_encrypt_external, op_pke_encrypt_internal, op_pke_decrypt_internal, op_echo, op_random, op_encrypt,
-    op_decrypt, op_mac, op_hash_init, op_hash_update, op_hash_final, op_hash, op_mac_init, op_mac_update, op_mac_final;
+    op_decrypt, op_mac, op_hash_init, op_hash_update, op_hash_final, op_hash, op_mac_init, op_mac_update, op_mac_final,
+    op_file_create, op_file_read, op_file_write, op_file_delete;
 
 /* Refuses: counts the reason, sets the status. */
 enum step refuse(struct job *job, enum cm_gate reason, uint32_t status);
+/* The `done` of a job's task. */
+void job_finish_on_broker(struct broker *broker, struct task *task);
 /* Uses a key for this job, counted until the job's end. */
 void job_use_key(struct job *job, struct key *key);
 

@@ -43,6 +43,10 @@ static op_handler *const handlers[CM_OP_END] = {
     [CM_OP_MAC_INIT] = op_mac_init,
     [CM_OP_MAC_UPDATE] = op_mac_update,
     [CM_OP_MAC_FINAL] = op_mac_final,
+    [CM_OP_FILE_CREATE] = op_file_create,
+    [CM_OP_FILE_READ] = op_file_read,
+    [CM_OP_FILE_WRITE] = op_file_write,
+    [CM_OP_FILE_DELETE] = op_file_delete,
 };
 
 static uint32_t gate_status(enum cm_gate reason)

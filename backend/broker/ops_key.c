@@ -99,7 +99,7 @@ static void check_code(struct broker *broker, struct task *task)
     }
 }
 
-static void finish_on_broker(struct broker *broker, struct task *task)
+void job_finish_on_broker(struct broker *broker, struct task *task)
 {
     struct job *job = (struct job *)((char *)task - offsetof(struct job, task));
     struct channel *channel = job->channel;
@@ -134,7 +134,7 @@ enum step op_right_get(struct broker *broker, struct job *job)
         return STEP_DONE;
     }
     job->task.work = check_code;
-    job->task.done = finish_on_broker;
+    job->task.done = job_finish_on_broker;
     return STEP_WORK;
 }
 
@@ -183,7 +183,7 @@ enum step op_keypair_generate(struct broker *broker, struct job *job)
     job->card.op = CARD_KEYPAIR_GENERATE;
     result_in_param(job);
     job->task.work = run_on_worker;
-    job->task.done = finish_on_broker;
+    job->task.done = job_finish_on_broker;
     return STEP_WORK;
 }
 

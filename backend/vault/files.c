@@ -193,7 +193,7 @@ struct request {
     size_t name_len;
     uint32_t size, offset;
     const uint8_t *bytes;
-    size_t len;
+    size_t len, span;
 };
 
 static enum vault_result file_write(struct vault *vault, struct tenant_state *tenant, struct file_state *file,
@@ -204,7 +204,7 @@ static enum vault_result file_write(struct vault *vault, struct tenant_state *te
     size_t done = 0;
     enum vault_result result = VAULT_OK;
 
-    if (at >= size || request->len > size - at)
+    if (at >= size || request->span > size - at || request->len > request->span)
         return vault_fail(error, VAULT_RANGE, "the file has %u bytes", size);
     while (result == VAULT_OK && done < request->len) {
         uint32_t number = at / CHUNK, from = at % CHUNK;
@@ -300,10 +300,15 @@ enum vault_result vault_file_create(struct vault *vault, uint32_t id, const uint
 }
 
 enum vault_result vault_file_write(struct vault *vault, uint32_t id, const uint8_t *name, size_t name_len,
-                                   uint32_t offset, const uint8_t *bytes, size_t len, char *error)
+                                   uint32_t offset, const uint8_t *bytes, size_t len, size_t span, char *error)
 {
-    const struct request request = {
-        .change = CHANGE_WRITE, .name = name, .name_len = name_len, .offset = offset, .bytes = bytes, .len = len};
+    const struct request request = {.change = CHANGE_WRITE,
+                                    .name = name,
+                                    .name_len = name_len,
+                                    .offset = offset,
+                                    .bytes = bytes,
+                                    .len = len,
+                                    .span = span};
 
     return change_run(vault, id, &request, error);
 }

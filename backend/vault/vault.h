@@ -207,9 +207,10 @@ enum vault_result vault_file_create(struct vault *vault, uint32_t tenant, const 
    the file. */
 enum vault_result vault_file_read(struct vault *vault, uint32_t tenant, const uint8_t *name, size_t name_len,
                                   uint32_t offset, uint8_t *bytes, size_t *len, char *error);
-/* VAULT_RANGE where not all of it is in the file; nothing was written then. */
+/* VAULT_RANGE where offset and the `span` bytes from there (at least len) are not all in the file; nothing was written
+   then. */
 enum vault_result vault_file_write(struct vault *vault, uint32_t tenant, const uint8_t *name, size_t name_len,
-                                   uint32_t offset, const uint8_t *bytes, size_t len, char *error);
+                                   uint32_t offset, const uint8_t *bytes, size_t len, size_t span, char *error);
 enum vault_result vault_file_remove(struct vault *vault, uint32_t tenant, const uint8_t *name, size_t name_len,
                                     char *error);
 /* In no particular order; the callback must not call the vault. */

@@ -111,28 +111,6 @@ int SDF_InternalPrivateKeyOperation_RSA(void *hSessionHandle, unsigned int uiKey
     return absent(hSessionHandle);
 }
 
-int SDF_CreateFile(void *hSessionHandle, unsigned char *pucFileName, unsigned int uiNameLen, unsigned int uiFileSize)
-{
-    return absent(hSessionHandle);
-}
-
-int SDF_ReadFile(void *hSessionHandle, unsigned char *pucFileName, unsigned int uiNameLen, unsigned int uiOffset,
-                 unsigned int *puiReadLength, unsigned char *pucBuffer)
-{
-    return absent(hSessionHandle);
-}
-
-int SDF_WriteFile(void *hSessionHandle, unsigned char *pucFileName, unsigned int uiNameLen, unsigned int uiOffset,
-                  unsigned int uiWriteLength, unsigned char *pucBuffer)
-{
-    return absent(hSessionHandle);
-}
-
-int SDF_DeleteFile(void *hSessionHandle, unsigned char *pucFileName, unsigned int uiNameLen)
-{
-    return absent(hSessionHandle);
-}
-
 int SDF_AuthEnc(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, unsigned char *pucStartVar,
                 unsigned int uiStartVarLength, unsigned char *pucAad, unsigned int uiAadLength, unsigned char *pucData,
                 unsigned int uiDataLength, unsigned char *pucEncData, unsigned int *puiEncDataLength,

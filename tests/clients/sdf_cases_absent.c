@@ -21,10 +21,6 @@ void case_absent(struct sdf_env *env)
         CALL(want, SDF_ExternalPublicKeyOperation_RSA, s, NULL, NULL, 0, NULL, NULL);
         CALL(want, SDF_InternalPublicKeyOperation_RSA, s, 0, NULL, 0, NULL, NULL);
         CALL(want, SDF_InternalPrivateKeyOperation_RSA, s, 0, NULL, 0, NULL, NULL);
-        CALL(want, SDF_CreateFile, s, NULL, 0, 0);
-        CALL(want, SDF_ReadFile, s, NULL, 0, 0, NULL, NULL);
-        CALL(want, SDF_WriteFile, s, NULL, 0, 0, 0, NULL);
-        CALL(want, SDF_DeleteFile, s, NULL, 0);
         CALL(want, SDF_AuthEnc, s, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL);
         CALL(want, SDF_AuthDec, s, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, NULL, 0, NULL, NULL);
         CALL(want, SDF_EncryptInit, s, NULL, 0, NULL, 0);

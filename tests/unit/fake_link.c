@@ -7,6 +7,7 @@
 #include <string.h>
 #include "cardmux/sdf.h"
 #include "tests/clients/sm2_raw.h"
+#include "tests/unit/fake_file.h"
 #include "tests/unit/fake_link.h"
 
 #define KEYS  64
@@ -516,6 +517,11 @@ static uint32_t run(struct session *session, struct call *call)
     case CM_OP_HASH_UPDATE:
     case CM_OP_HASH_FINAL:
         return run_hash(session, call);
+    case CM_OP_FILE_CREATE:
+    case CM_OP_FILE_READ:
+    case CM_OP_FILE_WRITE:
+    case CM_OP_FILE_DELETE:
+        return fake_file(call);
     case CM_OP_KEYPAIR_GENERATE:
     case CM_OP_KEY_GENERATE_EPK:
     case CM_OP_VERIFY_EXTERNAL:

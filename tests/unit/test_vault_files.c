@@ -16,7 +16,7 @@ static enum vault_result create(struct env *env, struct vault *vault, uint32_t t
 static enum vault_result put(struct env *env, struct vault *vault, uint32_t tenant, const char *name, uint32_t offset,
                              const void *bytes, size_t len)
 {
-    return vault_file_write(vault, tenant, (const uint8_t *)name, strlen(name), offset, bytes, len, env->error);
+    return vault_file_write(vault, tenant, (const uint8_t *)name, strlen(name), offset, bytes, len, len, env->error);
 }
 
 static enum vault_result get(struct env *env, struct vault *vault, uint32_t tenant, const char *name, uint32_t offset,
@@ -115,6 +115,11 @@ static void test_edges(void **state)
     assert_vault(&env, VAULT_RANGE, put(&env, vault, one, "f", 5000, bytes, 1));
     assert_vault(&env, VAULT_RANGE, put(&env, vault, one, "f", 4999, bytes, 2));
     assert_vault(&env, VAULT_RANGE, put(&env, vault, one, "f", UINT32_MAX, bytes, 2));
+    assert_vault(&env, VAULT_RANGE,
+                 vault_file_write(vault, one, (const uint8_t *)"f", 1, 4990, bytes, 1, 11, env.error));
+    assert_vault(&env, VAULT_RANGE,
+                 vault_file_write(vault, one, (const uint8_t *)"f", 1, 4990, bytes, 2, 1, env.error));
+    assert_vault(&env, VAULT_OK, vault_file_write(vault, one, (const uint8_t *)"f", 1, 4990, bytes, 1, 10, env.error));
     assert_vault(&env, VAULT_OK, put(&env, vault, one, "f", 4999, bytes, 1));
     assert_vault(&env, VAULT_RANGE, get(&env, vault, one, "f", 5000, bytes, &len));
     assert_vault(&env, VAULT_RANGE, get(&env, vault, one, "f", UINT32_MAX, bytes, &len));

@@ -43,9 +43,9 @@ static enum vault_result file_step(struct run *run, unsigned step)
     case 1:
         return vault_file_create(run->vault, 1, name, sizeof name, sizeof bytes, env->error);
     case 2:
-        return vault_file_write(run->vault, 1, name, sizeof name, 0, bytes, sizeof bytes, env->error);
+        return vault_file_write(run->vault, 1, name, sizeof name, 0, bytes, sizeof bytes, sizeof bytes, env->error);
     default:
-        return vault_file_write(run->vault, 1, name, sizeof name, 3000, bytes, 3000, env->error);
+        return vault_file_write(run->vault, 1, name, sizeof name, 3000, bytes, 3000, 3000, env->error);
     }
 }
 
