@@ -90,6 +90,10 @@ static bool check_device(struct doctor *doctor)
     pci_driver(addresses[0], driver);
     if (access("/sys/module/cardmux", F_OK) == 0)
         doctor_note(doctor, "module", FINDING_OK, NULL, "the kernel module is loaded");
+    else if (!PCI_UNCACHED_WORKS)
+        doctor_note(doctor, "module", FINDING_FAIL,
+                    "build and load kmod/; other mappings " PCI_UNCACHED_SHORT ", so the library takes none",
+                    "the kernel module cardmux is not loaded (driver: %s)", driver[0] ? driver : "none");
     else
         doctor_note(doctor, "module", FINDING_WARN,
                     "build and load kmod/; without it only root polls, or one process uses vfio",

@@ -15,7 +15,7 @@
  * the log (its failure does no harm). So it may be opened in a chroot and used under seccomp. System calls after
  * opening, libcrypto and locked memory included:
  *     pread64 pwrite64 fdatasync fsync ftruncate lseek fstat newfstatat fcntl getpid futex getrandom
- *     mmap munmap mprotect madvise mlock brk clock_gettime (mostly vDSO); at close also close, unlink, access
+ *     mmap munmap mprotect madvise mlock brk clock_gettime (mostly vDSO); at close also close, unlink(at), (f)access(at)
  */
 #ifndef CARDMUX_VAULT_STORE_H
 #define CARDMUX_VAULT_STORE_H

@@ -35,7 +35,7 @@ static const char *const named[] = {
     "exit_group",
     "write",
 };
-static const char *const at_close[] = {"close", "unlink", "access"};
+static const char *const at_close[] = {"close", "unlink", "unlinkat", "access", "faccessat"};
 
 static bool filter(bool closing)
 {

@@ -20,8 +20,13 @@ from daemon import Daemon  # noqa: E402
 BUILD = Path(os.environ.get("BUILD", ROOT / "build")).resolve()
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # takes everything down, as Ctrl-C does
 CODE = "12345678"  # of SM2 index 2, as the SDF cases expect it
-PROGRAMS = {f"/bin/{name}": BUILD / "tests" / where / name
+
+
+def programs(build):
+    """What each guest has."""
+    return {f"/bin/{name}": build / "tests" / where / name
             for name, where in (("sdf_run", "clients"), ("sdf_load", "clients"), ("reach_probe", "vm"))}
+
 
 CARDMUX = BUILD / "bin/cardmux"
 
@@ -159,9 +164,9 @@ class Spawned:
 class Guest:
     """A running guest; lines from several threads are fine."""
 
-    def __init__(self, name, args, files=None, **options):
+    def __init__(self, name, args, files=None, build=BUILD, **options):
         self.name, self.count, self.lock = name, 0, threading.Lock()
-        self.vm = Vm(name, AGENT, {**PROGRAMS, **(files or {})}, args, **options)
+        self.vm = Vm(name, AGENT, {**programs(build), **(files or {})}, args, **options)
 
     def start(self, wait=True):
         self.vm.start()

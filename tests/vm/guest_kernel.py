@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Debian's stock kernel for test guests, and modules built against it; nothing is installed.
+"""Debian's stock kernels for test guests, and modules built against them; nothing is installed.
 
-The packages that linux-image-amd64 stands for today, and the headers of just that version, are fetched with apt-get
-download and unpacked into a cache folder (build/cache/vm, or CARDMUX_VM_CACHE).
+The packages that linux-image-amd64 (or -arm64) stands for today, and the headers of just that version, are fetched with
+apt-get download and unpacked into a cache folder (build/cache/vm, or CARDMUX_VM_CACHE). With arm64's comes its busybox.
 """
-import fcntl, os, re, shutil, subprocess, tempfile
+import fcntl, os, re, shutil, subprocess, sys, tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("CARDMUX_VM_CACHE", ROOT / "build/cache/vm"))
+sys.path.insert(0, str(ROOT / "tools"))
+import debian_arm64  # noqa: E402
 
 
 def _run(*command, **options):
@@ -18,39 +20,48 @@ def _run(*command, **options):
     return done.stdout
 
 
-def _packages():
+def _version(architecture):
+    if architecture == "arm64":
+        return debian_arm64.release_of("linux-image-arm64")
     match = re.search(r"Depends: linux-image-(\d\S*)-amd64", _run("apt-cache", "depends", "linux-image-amd64"))
     if not match:
         raise RuntimeError("apt knows no linux-image-amd64: run apt-get update")
-    version = match.group(1)
-    kbuild = ".".join(version.split(".")[:2])
-    return version, [f"linux-image-{version}-amd64", f"linux-headers-{version}-amd64", f"linux-headers-{version}-common",
-                     f"linux-kbuild-{kbuild}"]
+    return match.group(1)
 
 
 class GuestKernel:
-    """image: vmlinuz; release: uname -r; headers: what KDIR takes."""
+    """image: vmlinuz; release: uname -r; headers: what KDIR takes; busybox: a static one."""
 
-    def __init__(self):
+    def __init__(self, architecture="amd64"):
         if re.search(r"[\s:]", str(CACHE)):
             raise RuntimeError(f"the kernel's build system takes no path like '{CACHE}': clone to one without spaces and "
                                "colons, or name a folder in CARDMUX_VM_CACHE")
-        version, packages = _packages()
-        self.release = f"{version}-amd64"
+        self.architecture, self.version = architecture, _version(architecture)
+        self.release = f"{self.version}-{architecture}"
         self.tree = CACHE / self.release
         CACHE.mkdir(parents=True, exist_ok=True)
         with open(CACHE / "lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not self.tree.is_dir():
-                self._fetch(packages)
+                self._fetch()
         self.image = self.tree / f"boot/vmlinuz-{self.release}"
         self.headers = self.tree / f"usr/src/linux-headers-{self.release}"
+        self.busybox = self.tree / "bin/busybox" if architecture == "arm64" else Path(shutil.which("busybox"))
         self._modules = {p.stem.replace("-", "_"): p for p in (self.tree / "lib/modules").rglob("*.ko")}
 
-    def _fetch(self, packages):
+    def _download(self, work):
+        stock = [f"linux-image-{self.release}", f"linux-headers-{self.release}", f"linux-headers-{self.version}-common"]
+        tools = "linux-kbuild-" + ".".join(self.version.split(".")[:2])  # they run here, whatever they build for
+        if self.architecture == "arm64":
+            with debian_arm64.locked("apt"):
+                debian_arm64.Apt().fetch([*stock, "busybox-static"], work, needs=False)
+            stock = []
+        _run("apt-get", "download", *stock, tools, cwd=work)
+
+    def _fetch(self):
         with tempfile.TemporaryDirectory(dir=CACHE) as work:
             os.chmod(work, 0o755)
-            _run("apt-get", "download", *packages, cwd=work)
+            self._download(work)
             tree = Path(work) / "tree"
             for package in Path(work).glob("*.deb"):
                 _run("dpkg-deb", "-x", package, tree)
@@ -84,7 +95,8 @@ class GuestKernel:
         out = Path(out)
         shutil.rmtree(out, ignore_errors=True)
         _run("make", "-C", ROOT / "kmod", "source", f"DEST={out}")
-        said = _run("make", "-C", out, f"KDIR={self.headers}", "W=1", "modules")
+        cross = ["DEB_BUILD_ARCH=amd64", "DEB_HOST_ARCH=arm64", "DEB_HOST_GNU_TYPE=aarch64-linux-gnu"]
+        said = _run("make", "-C", out, f"KDIR={self.headers}", "W=1", *(cross if self.architecture == "arm64" else []), "modules")
         if re.search(r"\bwarning\b", said, re.I):
             raise RuntimeError(f"the kernel module has warnings:\n{said}")
         return out / "cardmux.ko"

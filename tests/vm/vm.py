@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Test guests: stock QEMU, Debian's stock kernel, an initramfs of busybox and what a test puts in.
+"""Test guests: stock QEMU, Debian's stock kernel, an initramfs of busybox and what a test puts in. The kernel's architecture
+is the guest's.
 
     result = vm_run("name", "my_program --flag", files={"/bin/my_program": path}, args=ivshmem_args(socket))
     result.status, result.console, result.files["notes.txt"], result.interrupts("cardmux")
@@ -12,7 +13,10 @@ an error, not a result. QEMU dies with us, is killed at its timeout, and only ev
 """
 import ctypes, io, json, os, re, selectors, shutil, signal, socket, stat, subprocess, tarfile, tempfile, time
 from pathlib import Path
-from guest_kernel import GuestKernel, ROOT
+from guest_kernel import GuestKernel, ROOT, debian_arm64
+
+# The console is one serial port of the machine, results leave by another.
+PORTS = {"amd64": {"console": "ttyS0", "out": "ttyS1"}, "arm64": {"console": "ttyAMA0", "out": "ttyS0"}}
 
 INIT = """#!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /tmp /run /out /etc /usr/bin /usr/sbin /sbin /root /var
@@ -27,8 +31,8 @@ sh /command 2>&1
 echo $? >/out/status
 cat /proc/interrupts >/out/interrupts.after
 dmesg >/out/dmesg
-stty -F /dev/ttyS1 raw
-tar -c -f - -C /out . >/dev/ttyS1
+stty -F /dev/{out} raw
+tar -c -f - -C /out . >/dev/{out}
 sync
 poweroff -f
 """
@@ -39,11 +43,55 @@ def ivshmem_args(path, name="card", vectors=16, extra=""):
             "-device", f"ivshmem-doorbell,id={name},chardev={name}-door,vectors={vectors},master=on{extra}"]
 
 
+def machine_args(architecture, machine):
+    """Of stock QEMU; `machine` where it is not the usual one."""
+    if architecture == "arm64":  # the board has one serial port for us, so results leave by one on PCI
+        return ["qemu-system-aarch64", "-M", machine or "virt,gic-version=3", "-cpu", "cortex-a57", "-accel", "tcg,thread=multi"]
+    return ["qemu-system-x86_64", "-M", machine or "q35", *accelerator()]
+
+
+def out_args(architecture, path):
+    if architecture == "arm64":
+        return ["-chardev", f"file,id=out,path={path}", "-device", "pci-serial,chardev=out"]
+    return ["-serial", f"file:{path}"]
+
+
 def accelerator():
     real = any(os.path.isdir(f"/sys/module/{m}") for m in ("kvm_intel", "kvm_amd"))
     if real and os.access("/dev/kvm", os.R_OK | os.W_OK):
         return ["-accel", "kvm", "-cpu", "host"]
     return ["-accel", "tcg,thread=multi"]
+
+
+def needs_native(path):
+    """(where the loader will look, file) of all libraries that a program needs, and of the loader."""
+    said = subprocess.run(["ldd", str(path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+    for line in said.splitlines():
+        match = re.search(r"=> (/.+) \(0x|^\s*(/.+) \(0x", line)
+        if match:
+            library = match.group(1) or match.group(2)
+            yield (library if match.group(2) else f"/lib/{os.path.basename(library)}"), library
+
+
+def needs_arm64(path):
+    """The same for a program of arm64, with the libraries of its sysroot."""
+    sysroot = debian_arm64.CACHE / "sysroot"
+    places = [sysroot / "lib/aarch64-linux-gnu", sysroot / "usr/lib/aarch64-linux-gnu"]
+    have, todo = {}, [Path(path)]
+    while todo:
+        program = todo.pop()
+        said = subprocess.run(["readelf", "-dW", program], stdout=subprocess.PIPE, text=True, check=True).stdout
+        own = [Path(place.replace("$ORIGIN", str(program.resolve().parent))) for paths in re.findall(r"R(?:UN)?PATH\).*\[(.*)\]", said)
+               for place in paths.split(":")]
+        for name in re.findall(r"NEEDED\).*\[(.*)\]", said):
+            if name in have:
+                continue
+            file = next((place / name for place in own + places if (place / name).exists()), None)
+            if not file:
+                raise RuntimeError(f"{program} needs {name}, which is not in {sysroot}")
+            have[name] = file
+            todo.append(file)
+    return [(f"/lib/{name}", file) for name, file in have.items()]
 
 
 class Archive:
@@ -76,13 +124,8 @@ class Archive:
         self.add(name, data)
         if data[:4] != b"\x7fELF":
             return
-        said = subprocess.run(["ldd", str(path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
-        for line in said.splitlines():
-            match = re.search(r"=> (/.+) \(0x|^\s*(/.+) \(0x", line)
-            if match:
-                library = match.group(1) or match.group(2)
-                loader = library if match.group(2) else f"/lib/{os.path.basename(library)}"
-                self.add(loader, Path(library).read_bytes())
+        for inside, library in (needs_arm64 if data[18] == 183 else needs_native)(path):
+            self.add(inside, Path(library).read_bytes())
 
     def close(self):
         self._entry("TRAILER!!!", 0)
@@ -106,7 +149,7 @@ class Result:
 
 class Vm:
     def __init__(self, name, command, files=None, args=(), modules=(), own_modules=(), memory=512, cpus=1,
-                 machine="q35", append="", kernel=None):
+                 machine=None, append="", kernel=None):
         self.name, self.console, self.process, self.monitor = name, "", None, None
         self.kernel = kernel or GuestKernel()
         self.work = Path(tempfile.mkdtemp(prefix=f"vm-{name}-"))
@@ -115,16 +158,18 @@ class Vm:
         except BaseException:
             self.kill()
             raise
-        self.line = ["qemu-system-x86_64", "-nodefaults", "-display", "none", "-M", machine, *accelerator(),
+        program, *machine_words = machine_args(self.kernel.architecture, machine)
+        self.line = [program, "-nodefaults", "-display", "none", *machine_words,
                      "-m", str(memory), "-smp", str(cpus), "-no-reboot", "-kernel", str(self.kernel.image),
-                     "-initrd", str(self.work / "initrd"), "-append", f"console=ttyS0 quiet panic=-1 {append}".strip(),
-                     "-serial", "stdio", "-serial", f"file:{self.work}/out.tar", "-monitor", "none",
+                     "-initrd", str(self.work / "initrd"),
+                     "-append", f"console={PORTS[self.kernel.architecture]['console']} quiet panic=-1 {append}".strip(),
+                     "-serial", "stdio", *out_args(self.kernel.architecture, self.work / "out.tar"), "-monitor", "none",
                      "-qmp", f"unix:{self.work}/qmp,server=on,wait=off", *map(str, args)]
 
     def _pack(self, command, files, modules):
         archive = Archive(self.work / "initrd")
-        archive.add("/init", INIT.encode())
-        archive.add("/bin/busybox", Path(shutil.which("busybox")).read_bytes())
+        archive.add("/init", INIT.replace("{out}", PORTS[self.kernel.architecture]["out"]).encode())
+        archive.add("/bin/busybox", self.kernel.busybox.read_bytes())
         archive.add("/command", command.encode() + b"\n")
         archive.add("/modules/order", "\n".join(m.name for m in modules).encode() + b"\n")
         for module in modules:

@@ -30,7 +30,13 @@ int pci_group(const char *address);
 
 bool pci_write_file(const char *address, const char *name, const char *value);
 
-/* Our mappings are uncached in these ways; off x86 that is memory on which ordinary copies fault. */
+/*
+ * Without our module the kernel maps a BAR uncached, and the hypervisor maps the same memory cached. On x86 the caches
+ * are coherent all the same. Elsewhere they need not be (a stale payload would be a wrong result), and ordinary copies
+ * may fault on such memory.
+ */
+#define PCI_UNCACHED_SHORT "would be uncached, not coherent with the host here"
+#define PCI_UNCACHED_WHY   PCI_UNCACHED_SHORT ": load the kernel module"
 #if defined(__x86_64__) || defined(__i386__)
 #define PCI_UNCACHED_WORKS 1
 #else

@@ -152,9 +152,9 @@ static uint32_t vfio_open(const char *where, struct reach **out, char *text)
 {
     char addresses[PCI_MAX][PCI_ADDRESS];
     uint32_t code = reach_fail(text, SDR_OPENDEVICE, "no ivshmem device");
-    if (!PCI_UNCACHED_WORKS)
-        return reach_fail(text, SDR_OPENDEVICE, "needs the kernel module on this processor");
     size_t n = pci_list(where, addresses);
+    if (n && !PCI_UNCACHED_WORKS)
+        return reach_fail(text, SDR_OPENDEVICE, PCI_UNCACHED_WHY);
     for (size_t i = 0; i < n; i++) {
         struct vfio *vfio = calloc(1, sizeof *vfio);
         if (!vfio)
