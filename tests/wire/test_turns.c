@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whose turn it is, counted in passes: the broker is driven pass by pass on this thread, and two tenants' front ends
+ * are this test's own hands on their rings. Nothing is timed: what takes long does so by the card's delay, many times
+ * as long as a share of a pass.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "backend/broker/broker.h"
+#include "tests/wire/populate.h"
+
+#define SLOW 3000 /* us, of a job: thirty shares */
+
+/* A front end of tenant t: one region, one session. */
+struct lane {
+    struct tenant *tenant;
+    struct shm_span all, qp;
+    uint64_t id;
+    uint32_t pos, cq_pos, session;
+    unsigned answered;
+    int doorbell;
+};
+
+struct stage {
+    struct broker broker;
+    struct daemon_config config;
+    char dir[64];
+    int keeper;
+};
+
+static void stage_start(struct stage *stage, const char *fault, unsigned threads)
+{
+    uint8_t master[VAULT_MASTER_KEY] = {1};
+    int pair[2];
+    char text[512] = "";
+    memset(stage, 0, sizeof *stage);
+    snprintf(stage->dir, sizeof stage->dir, "/tmp/cardmux-turns-XXXXXX");
+    assert_non_null(mkdtemp(stage->dir));
+    populate(stage->dir, master, 2);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+    stage->keeper = pair[0];
+    stage->config = (struct daemon_config){.card = "soft",
+                                           .card_fault = fault,
+                                           .card_threads = threads,
+                                           .wait = WAIT_SLEEP,
+                                           .deadline_ms = 1000,
+                                           .workers = 1,
+                                           .code_attempts = 10};
+    struct broker_start start = {.config = &stage->config, .keeper_fd = pair[1], .admin_fd = -1, .master = master};
+    if (!broker_init(&stage->broker, &start) || !broker_open_card(&stage->broker, text) ||
+        !broker_open_vault(&stage->broker, stage->dir, master, text))
+        fail_msg("%s", text);
+}
+
+static void stage_end(struct stage *stage)
+{
+    char line[128];
+    for (unsigned i = 0; stage->broker.jobs_in_card && i < 100000; i++)
+        if (!broker_pass(&stage->broker, true))
+            usleep(100);
+    broker_end(&stage->broker);
+    close(stage->keeper);
+    snprintf(line, sizeof line, "rm -r %s", stage->dir);
+    assert_int_equal(system(line), 0);
+}
+
+static uint32_t lane_submit(struct stage *stage, struct lane *lane, struct cm_sqe sqe)
+{
+    sqe.generation = stage->broker.generation;
+    sqe.epoch = 1;
+    sqe.pos = lane->pos;
+    cm_entry_publish(lane->qp, CM_QP_SQ, lane->pos, &sqe);
+    return lane->pos++;
+}
+
+static void lane_look(struct lane *lane)
+{
+    struct cm_cqe cqe;
+    for (; cm_entry_take(lane->qp, CM_QP_CQ, lane->cq_pos, &cqe); lane->cq_pos++, lane->answered++)
+        if (cqe.op == CM_OP_SESSION_OPEN && cqe.status == SDR_OK)
+            lane->session = cqe.value;
+}
+
+static void lane_open(struct stage *stage, struct lane *lane, unsigned tenant)
+{
+    static uint64_t ids;
+    int fds[3] = {memfd_create("turns", MFD_CLOEXEC), eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
+                  eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+    *lane = (struct lane){
+        .tenant = stage->broker.tenants[tenant], .id = ++ids, .pos = 1, .cq_pos = 1, .doorbell = dup(fds[1])};
+    struct handover message = {.type = HANDOVER_REGION,
+                               .tenant = lane->tenant->record.id,
+                               .region = lane->id,
+                               .transport = TRANSPORT_UNIX,
+                               .qp_count = 1,
+                               .region_size = CM_REGION_UNIX};
+    assert_true(fds[0] >= 0 && fds[1] >= 0 && fds[2] >= 0 && ftruncate(fds[0], CM_REGION_UNIX) == 0);
+    void *map = mmap(NULL, CM_REGION_UNIX, PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
+    assert_ptr_not_equal(map, MAP_FAILED);
+    lane->all = shm_span_of(map, CM_REGION_UNIX);
+    lane->qp = shm_sub(lane->all, CM_QP_OFFSET(0), CM_QP_SIZE);
+    region_attach(&stage->broker, &message, fds);
+    shm_store32(lane->qp, offsetof(struct cm_control, epoch_wanted), 1);
+    broker_pass(&stage->broker, true);
+    lane_submit(stage, lane, (struct cm_sqe){.op = CM_OP_SESSION_OPEN});
+    broker_pass(&stage->broker, true);
+    lane_look(lane);
+    assert_int_not_equal(lane->session, 0);
+    lane->answered = 0;
+}
+
+static void lane_close(struct stage *stage, struct lane *lane)
+{
+    region_gone(&stage->broker, lane->id);
+    munmap((void *)lane->all.base, lane->all.size);
+    close(lane->doorbell);
+}
+
+static struct cm_sqe slow_job(const struct lane *lane, unsigned slot)
+{
+    return (struct cm_sqe){
+        .op = CM_OP_HASH, .session = lane->session, .alg = SGD_SM3, .data_len = 64, .slot = (uint16_t)slot};
+}
+
+/* A flood of submissions that the gate refuses is paid for as work is: else it would never use up its turn. */
+static void refused_is_charged(void **state)
+{
+    (void)state;
+    struct stage stage;
+    struct lane lane, other;
+    stage_start(&stage, NULL, 0);
+    lane_open(&stage, &lane, 0);
+    lane_open(&stage, &other, 1);
+    uint64_t before = lane.tenant->counters.card_ns;
+    for (unsigned i = 0; i < CM_SLOTS; i++)
+        lane_submit(&stage, &lane, (struct cm_sqe){.op = 999, .slot = (uint16_t)i});
+    broker_pass(&stage.broker, false);
+    lane_look(&lane);
+    assert_int_equal(lane.answered, CM_SLOTS);
+    assert_int_equal(lane.tenant->counters.rejects[CM_GATE_OP], CM_SLOTS);
+    assert_true(lane.tenant->counters.card_ns > before);
+    lane_close(&stage, &lane);
+    lane_close(&stage, &other);
+    stage_end(&stage);
+}
+
+/* What a turn overdraws is taken from the tenant's next ones: beside a neighbour with work in each pass, a job of
+ * thirty shares is followed by none for a good number of passes. Alone, the same tenant waits for nothing. */
+static void overdraft_is_paid_back(void **state)
+{
+    (void)state;
+    enum {
+        PASSES = 60
+    };
+    struct stage stage;
+    struct lane slow, quick;
+    char fault[32];
+    snprintf(fault, sizeof fault, "delay:%d", SLOW);
+    stage_start(&stage, fault, 0);
+    lane_open(&stage, &slow, 0);
+    for (unsigned i = 0; i < 4; i++)
+        lane_submit(&stage, &slow, slow_job(&slow, i));
+    for (unsigned i = 0; i < 4; i++)
+        broker_pass(&stage.broker, false);
+    lane_look(&slow);
+    assert_int_equal(slow.answered, 4);
+
+    lane_open(&stage, &quick, 1);
+    slow.answered = 0;
+    for (unsigned i = 0; i < 16; i++)
+        lane_submit(&stage, &slow, slow_job(&slow, i));
+    for (unsigned i = 0; i < PASSES; i++) {
+        lane_submit(&stage, &quick, (struct cm_sqe){.op = CM_OP_DEVICE_INFO, .session = quick.session});
+        broker_pass(&stage.broker, false);
+        lane_look(&quick);
+        assert_int_equal(quick.answered, i + 1); /* in each pass */
+    }
+    lane_look(&slow);
+    assert_true(slow.answered >= 1);
+    assert_true(slow.answered <= 8 + PASSES / 10); /* a burst that began with credit, then one in thirty passes */
+    lane_close(&stage, &slow);
+    lane_close(&stage, &quick);
+    stage_end(&stage);
+}
+
+/* A card with threads: one that floods does not fill it, the neighbour's job goes in at its first pass. */
+static void card_is_shared(void **state)
+{
+    (void)state;
+    struct stage stage;
+    struct lane flood[4], neighbour;
+    stage_start(&stage, "delay:20000", 1);
+    for (unsigned k = 0; k < 4; k++)
+        lane_open(&stage, &flood[k], 0);
+    lane_open(&stage, &neighbour, 1);
+    for (unsigned k = 0; k < 4; k++)
+        for (unsigned i = 0; i < CM_SLOTS; i++)
+            lane_submit(&stage, &flood[k], slow_job(&flood[k], i));
+    lane_submit(&stage, &neighbour, slow_job(&neighbour, 0));
+    for (unsigned i = 0; i < 8; i++)
+        broker_pass(&stage.broker, false);
+    assert_true(flood[0].tenant->in_card > 0);
+    assert_true(flood[0].tenant->in_card <= stage.broker.jobs_in_card_max / 2);
+    lane_look(&neighbour);
+    assert_int_equal(neighbour.tenant->in_card + neighbour.answered, 1);
+    for (unsigned k = 0; k < 4; k++)
+        lane_close(&stage, &flood[k]);
+    lane_close(&stage, &neighbour);
+    stage_end(&stage);
+}
+
+/* A doorbell that rings while its queue pair is being served says nothing new, and is not read again. */
+static void storm_is_read_once(void **state)
+{
+    (void)state;
+    struct stage stage;
+    struct lane lane;
+    stage_start(&stage, NULL, 0);
+    lane_open(&stage, &lane, 0);
+    uint64_t before = lane.tenant->counters.doorbells;
+    for (unsigned i = 0; i < 100; i++) {
+        assert_int_equal(eventfd_write(lane.doorbell, 1), 0);
+        lane_submit(&stage, &lane, (struct cm_sqe){.op = CM_OP_DEVICE_INFO, .session = lane.session});
+        broker_pass(&stage.broker, true);
+        lane_look(&lane);
+        assert_int_equal(lane.answered, i + 1);
+    }
+    assert_true(lane.tenant->counters.doorbells - before <= 1);
+    lane_close(&stage, &lane);
+    stage_end(&stage);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refused_is_charged),
+        cmocka_unit_test(overdraft_is_paid_back),
+        cmocka_unit_test(card_is_shared),
+        cmocka_unit_test(storm_is_read_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
