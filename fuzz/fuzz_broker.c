@@ -1,4 +1,4 @@
-/* covers: backend/broker/intake.c backend/broker/session.c backend/broker/ops_data.c backend/broker/ops_key.c */
+/* covers: backend/broker/intake.c backend/broker/session.c backend/broker/ops_data.c backend/broker/ops_key.c backend/broker/ops_aead.c backend/broker/states.c */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The broker against a tenant's memory. Card, vault, two workers and one tenant with keys are made once; each input has
@@ -32,7 +32,7 @@ struct program {
     const uint8_t *at;
     size_t left;
     struct shm_span all, qp;
-    uint32_t epoch, pos, session, key;
+    uint32_t epoch, pos, session, key, state;
     uint32_t cq_pos;
 };
 
@@ -109,6 +109,8 @@ static void look(struct program *in)
         in->cq_pos++;
         if (cqe.status == SDR_OK && cqe.op == CM_OP_SESSION_OPEN)
             in->session = cqe.value;
+        else if (cqe.status == SDR_OK && cqe.value && cqe.op >= CM_OP_STATE_HASH && cqe.op <= CM_OP_STATE_COPY)
+            in->state = cqe.value;
         else if (cqe.status == SDR_OK && cqe.value)
             in->key = cqe.value;
     }
@@ -139,14 +141,43 @@ static void publish(struct program *in, struct cm_sqe *sqe)
     cm_entry_publish(in->qp, CM_QP_SQ, in->pos++, sqe);
 }
 
+/* Parameters of authenticated encryption that make sense. */
+static void write_aead(struct program *in, struct cm_sqe *sqe, uint8_t choice)
+{
+    static const uint8_t bytes[CM_PARAM_SIZE];
+    uint8_t params[CM_PARAM_SIZE];
+    enum cm_aead_use use = sqe->op == CM_OP_STATE_AEAD     ? CM_AEAD_BEGIN
+                           : sqe->op == CM_OP_AEAD_DECRYPT ? CM_AEAD_OPEN
+                                                           : CM_AEAD_SEAL;
+    struct cm_aead aead = {
+        .nonce = bytes, .tag = bytes, .aad = bytes, .nonce_len = choice & 4 ? 12 : 13, .tag_len = 16};
+    if (use != CM_AEAD_BEGIN)
+        aead.aad_len = choice & 8 ? 100 : 0;
+    else
+        aead.total_data = choice & 8 ? 16 : CM_SLOT_SIZE;
+    sqe->param_len = (uint16_t)cm_aead_write(&aead, use, params, sizeof params);
+    shm_copy_out(in->qp, cm_param_offset(sqe->slot), params, sqe->param_len);
+}
+
+static bool is_aead(uint16_t op)
+{
+    return op == CM_OP_AEAD_ENCRYPT || op == CM_OP_AEAD_DECRYPT || op == CM_OP_STATE_AEAD;
+}
+
 static void submit_likely(struct program *in)
 {
-    static const uint32_t algs[] = {SGD_SM2_1,   SGD_SM4_ECB, SGD_SM4_CBC, SGD_SM3,
-                                    SGD_SM4_CTR, SGD_SM4_MAC, SGD_SHA256,  0xdead};
+    static const uint32_t plain[] = {SGD_SM2_1,   SGD_SM4_ECB, SGD_SM4_CBC, SGD_SM3,
+                                     SGD_SM4_CTR, SGD_SM4_MAC, SGD_SHA256,  0xdead};
+    static const uint32_t modes[] = {SGD_SM4_GCM, SGD_SM4_CCM, SGD_AES_GCM,      SGD_AES_CCM,
+                                     SGD_SM4_XTS, SGD_AES_XTS, SGD_SM4_XTS_IEEE, SGD_SHA3_256};
     struct cm_sqe sqe = {.op = (uint16_t)(take(in, 1) % (CM_OP_END + 1)), .tag = in->pos};
     const struct cm_op_info *info = cm_op_info(sqe.op);
     uint8_t choice = (uint8_t)take(in, 1), more = (uint8_t)take(in, 1);
     sqe.slot = more % CM_SLOTS;
+    const uint32_t *algs = sqe.op >= CM_OP_AEAD_ENCRYPT && sqe.op != CM_OP_STATE_HASH && sqe.op != CM_OP_STATE_MAC &&
+                                   sqe.op <= CM_OP_SECTOR_DECRYPT
+                               ? modes
+                               : plain;
     if (info) {
         sqe.session = info->fields & F_SESSION ? in->session : 0;
         sqe.alg = info->fields & F_ALG ? algs[choice & 7] : 0;
@@ -154,6 +185,10 @@ static void submit_likely(struct program *in)
         sqe.data_len = choice & 16 ? info->data_max : info->data_min;
         sqe.key = !(info->fields & F_KEY) ? 0 : choice & 32 ? in->key : 1 + (more >> 6 & 1);
         sqe.arg = !(info->fields & F_ARG) ? 0 : choice & 64 ? 128 : choice & 128 ? more & 3u : 256;
+        if (sqe.op >= CM_OP_STATE_UPDATE && sqe.op <= CM_OP_STATE_FREE)
+            sqe.arg = choice & 64 ? in->state + (choice & 3) : in->state;
+        if (is_aead(sqe.op) && !(choice & 16 && more & 1))
+            write_aead(in, &sqe, choice);
     }
     publish(in, &sqe);
 }

@@ -163,7 +163,22 @@ struct cm_hello {
     char text[104]; /* a sentence for humans where status is not 0 */
 };
 
+/* What TENANT_INFO gives. Text is padded with NUL. */
+struct cm_info {
+    char tenant[40];
+    char card[16];
+    char issuer[40];
+    uint32_t max_sessions, sessions; /* of this queue pair */
+    uint32_t max_handles, handles;   /* of the tenant: keys and running states */
+    uint32_t weight;                 /* share of the card */
+    uint32_t flags;                  /* CM_INFO_ */
+    uint64_t operations;             /* of the tenant, since the broker's start */
+};
+
+#define CM_INFO_DEBUG 1u /* the operator allows keys in clear from outside */
+
 #ifndef CM_KERNEL
+_Static_assert(sizeof(struct cm_info) == 128, "info: what a call takes as parameters out");
 _Static_assert(sizeof(struct cm_control) == 192, "control: three lines");
 _Static_assert(sizeof(struct cm_sqe) == 64 && sizeof(struct cm_cqe) == 64, "entries are one cache line");
 _Static_assert(sizeof(struct cm_hello) == 128, "hello");

@@ -38,6 +38,7 @@
 #include "backend/vault/vault.h"
 #include "cardmux/card.h"
 #include "cardmux/sdf.h"
+#include "proto/aead.h"
 #include "proto/layout.h"
 #include "proto/ops.h"
 #include "proto/ring.h"
@@ -105,6 +106,8 @@ struct session {
     unsigned right_count;
     struct card_state *hash, *mac;
     bool hash_busy, mac_busy; /* a job uses the state now */
+    struct running **states;  /* states.c; NULL: free */
+    uint32_t state_room, state_serial;
 };
 
 struct channel {
@@ -150,7 +153,8 @@ enum reply {
     REPLY_NONE = 0,
     REPLY_PARAM,
     REPLY_IN_PLACE,
-    REPLY_DATA
+    REPLY_DATA,
+    REPLY_BOTH /* card.out as data, reply_param_len bytes of `out` as parameters */
 };
 
 struct broker;
@@ -171,6 +175,7 @@ struct job {
     struct key *key;
     void (*finish)(struct broker *, struct job *); /* after the card; may be NULL */
     enum reply reply;
+    uint16_t reply_param_len;
     bool makes_handle;
     bool secret; /* in or out held something to wipe */
     uint32_t value;
@@ -294,6 +299,8 @@ struct key *session_key(struct session *session, uint32_t id); /* not counted fo
 uint32_t session_add_key(struct broker *broker, struct session *session, struct card_key *card, uint32_t *id);
 bool session_drop_key(struct broker *broker, struct session *session, uint32_t id);
 
+void session_states_free(struct broker *broker, struct session *session); /* states.c */
+
 /* intake.c: takes and starts submissions of a channel, at most max of them; returns how many. */
 unsigned intake(struct broker *broker, struct channel *channel, unsigned max);
 /* Does its next submission wait for the end of a job, of whomever? Then no pass is needed before one ends. */
@@ -305,6 +312,8 @@ op_handler op_session_open, op_session_close, op_device_info, op_right_get, op_r
     op_keypair_generate, op_key_generate_ipk, op_key_generate_epk, op_key_import_isk, op_key_generate_kek,
     op_key_import_kek, op_key_destroy, op_verify_external, op_sign_internal, op_verify_internal,
     op_pke_encrypt_external, op_pke_encrypt_internal, op_pke_decrypt_internal, op_echo, op_random, op_encrypt,
+    op_aead_encrypt, op_aead_decrypt, op_state_hash, op_state_mac, op_state_aead, op_state_update, op_state_crypt,
+    op_state_final, op_state_copy, op_state_free, op_key_import, op_sector_encrypt, op_sector_decrypt, op_tenant_info,
     op_decrypt, op_mac, op_hash_init, op_hash_update, op_hash_final, op_hash, op_mac_init, op_mac_update, op_mac_final,
     op_file_create, op_file_read, op_file_write, op_file_delete;
 
@@ -314,6 +323,12 @@ enum step refuse(struct job *job, enum cm_gate reason, uint32_t status);
 void job_finish_on_broker(struct broker *broker, struct task *task);
 /* Uses a key for this job, counted until the job's end. */
 void job_use_key(struct job *job, struct key *key);
+/* The same with the key that its handle names. False: refused. */
+bool job_use_handle(struct job *job);
+/* ops_aead.c. False: refused. */
+bool job_read_aead(struct job *job, enum cm_aead_use use);
+/* A T_COPY job whose result replaces its data, in the private copy. */
+void job_in_copy(struct job *job);
 
 /* complete.c */
 struct job *job_take(struct broker *broker);

@@ -25,6 +25,8 @@ static void job_give(struct broker *broker, struct job *job)
         explicit_bzero(job->param, sizeof job->param);
         explicit_bzero(job->data, sizeof job->data);
         explicit_bzero(job->out, sizeof job->out);
+        if (job->big)
+            explicit_bzero(job->big, job->sqe.data_len);
     }
     free(job->big);
     job->big = NULL;
@@ -67,6 +69,12 @@ static void job_reply(struct job *job, struct cm_cqe *cqe)
     case REPLY_DATA:
         shm_copy_out(channel->qp, cm_slot_offset(job->sqe.slot), card->out, card->out_len);
         cqe->data_len = (uint32_t)card->out_len;
+        break;
+    case REPLY_BOTH:
+        shm_copy_out(channel->qp, cm_slot_offset(job->sqe.slot), card->out, card->out_len);
+        shm_copy_out(channel->qp, cm_param_offset(job->sqe.slot), job->out, job->reply_param_len);
+        cqe->data_len = (uint32_t)card->out_len;
+        cqe->param_len = job->reply_param_len;
         break;
     }
 }

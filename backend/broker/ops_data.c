@@ -105,23 +105,23 @@ enum step op_random(struct broker *broker, struct job *job)
     return STEP_CARD;
 }
 
-/* The key that a handle names; NULL: refused. */
-static struct key *handle_key(struct job *job)
+bool job_use_handle(struct job *job)
 {
     struct key *key = session_key(job->session, job->sqe.key);
     if (key)
         job_use_key(job, key);
     else
         refuse(job, CM_GATE_KEY, SDR_KEYNOTEXIST);
-    return key;
+    return key != NULL;
 }
 
 static enum step cipher(struct job *job, enum card_op op)
 {
-    if (!handle_key(job))
+    if (!job_use_handle(job))
         return STEP_DONE;
     job->card.op = (uint16_t)op;
     job->card.out_cap = CM_SLOT_SIZE;
+    job->card.block = 0;
     job->reply = REPLY_IN_PLACE;
     return STEP_CARD;
 }
@@ -148,7 +148,7 @@ static void result_in_param(struct job *job)
 enum step op_mac(struct broker *broker, struct job *job)
 {
     (void)broker;
-    if (!handle_key(job))
+    if (!job_use_handle(job))
         return STEP_DONE;
     job->card.op = CARD_MAC;
     result_in_param(job);
@@ -254,7 +254,7 @@ enum step op_mac_init(struct broker *broker, struct job *job)
     (void)broker;
     if (job->session->mac_busy)
         return refuse(job, CM_GATE_STEP, SDR_STEPERR);
-    if (!handle_key(job))
+    if (!job_use_handle(job))
         return STEP_DONE;
     job->session->mac_busy = true;
     job->card.op = CARD_MAC_START;

@@ -79,6 +79,7 @@ void session_release(struct broker *broker, struct session *session)
             tenant->counters.handles--;
         }
     free(session->handles);
+    session_states_free(broker, session);
     if (session->hash)
         broker->driver->state_free(broker->card, session->hash);
     if (session->mac)

@@ -3,13 +3,18 @@
 hold states, slow ones that overlap, memory changed between submission and pass, resets and ends in mid-flight."""
 import os
 import random
+import re
 import sys
 
 LIKELY, QUIET, RAW, WORDS, EPOCH, WORKERS, PASSES, END = 0, 8, 9, 10, 12, 13, 14, 15
-OPS = 32
+STEPS = 96  # of one input; more are not read
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../proto/ops.def')) as file:
+    OPS = [int(number) for number in re.findall(r'^OP\((\d+),', file.read(), re.M)]
 SM2, ECB, CBC, SM3, CTR, MAC, SHA256, NONE = range(8)
 RIGHT, PAIR, HASH_INIT, HASH_UPDATE, HASH_FINAL = 6, 9, 25, 26, 27
 MAC_INIT, MAC_UPDATE, MAC_FINAL = 29, 30, 31
+AEAD_ENCRYPT, AEAD_DECRYPT, STATE_HASH, STATE_MAC, STATE_AEAD, STATE_UPDATE, STATE_CRYPT, STATE_FINAL, STATE_COPY, STATE_FREE = range(40, 50)
+KEY_IMPORT, KEY_IMPORT_DEBUG, SECTOR_ENCRYPT, SECTOR_DECRYPT, TENANT_INFO = range(50, 55)
 MAX_PARAM, MAX_DATA, HANDLE, BITS_128, SMALL = 8, 16, 32, 64, 128
 
 
@@ -17,12 +22,24 @@ def call(op, choice=0, slot=0, quiet=False):
     return bytes([QUIET if quiet else LIKELY, op, choice, slot])
 
 
-seeds = [b''.join(call(op, choice) for choice in range(0, 256, step)) for op in range(OPS) for step in (1, 8)]
+seeds = [b''.join(call(op, choice) for choice in range(0, 256, step)) for op in OPS for step in (1, 8)]
 for alg in range(8):
-    seeds.append(b''.join(call(op, alg | more, op) for op in range(OPS) for more in (0, HANDLE, MAX_DATA | HANDLE)))
+    all_ops = b''.join(call(op, alg | more, op) for op in OPS for more in (0, HANDLE, MAX_DATA | HANDLE))
+    seeds += [all_ops[at:at + 4 * STEPS] for at in range(0, len(all_ops), 4 * STEPS)]
     seeds.append(call(HASH_INIT, alg) + call(HASH_UPDATE, MAX_DATA) * 3 + call(HASH_INIT, alg) + call(HASH_FINAL) * 2)
     seeds.append(call(HASH_INIT, alg | MAX_PARAM | MAX_DATA) + call(HASH_UPDATE, MAX_DATA) + call(HASH_FINAL))
     seeds.append(call(MAC_INIT, alg | HANDLE) + call(MAC_UPDATE, MAX_DATA) * 3 + call(MAC_FINAL) * 2)
+for alg in range(8):
+    for start in (STATE_HASH, STATE_MAC, STATE_AEAD):
+        made = call(start, alg | HANDLE)
+        seeds.append(made + call(STATE_UPDATE) + call(STATE_CRYPT, MAX_DATA) + call(STATE_FINAL) * 2)
+        seeds.append(made + call(STATE_UPDATE, MAX_DATA) + call(STATE_COPY) + call(STATE_FINAL, MAX_PARAM) + call(STATE_FREE))
+        seeds.append(made + call(STATE_FREE) * 2 + made * 5 + call(STATE_UPDATE, BITS_128 | 1) + call(STATE_FREE, BITS_128 | 2))
+        seeds.append(made.replace(bytes([HANDLE | alg]), bytes([HANDLE | alg | SMALL])) + call(STATE_CRYPT) + call(STATE_FINAL, MAX_PARAM))
+    for op in (AEAD_ENCRYPT, AEAD_DECRYPT):
+        seeds += [call(op, alg | HANDLE | more) for more in (0, MAX_DATA, MAX_PARAM)] + [call(op, alg | HANDLE | MAX_DATA, 1)]
+    seeds.append(call(KEY_IMPORT) + call(KEY_IMPORT, MAX_DATA) + call(SECTOR_ENCRYPT, alg | HANDLE) + call(SECTOR_DECRYPT, alg | HANDLE | SMALL))
+seeds += [call(KEY_IMPORT_DEBUG), call(TENANT_INFO), call(STATE_HASH, 3) * 300]
 slow = b''.join(call(RIGHT if n & 1 else PAIR, MAX_PARAM, 64 | n, quiet=True) for n in range(24))
 passes, workers, end = bytes([PASSES, 3]), bytes([WORKERS]), bytes([END, 0])
 seeds += [slow + passes + workers, slow + passes + end, slow + passes + bytes([EPOCH, 2]) + workers + bytes([EPOCH, 3]),
@@ -33,7 +50,7 @@ dice = random.Random(1)
 for _ in range(24):
     program = b''
     for _ in range(40):
-        program += call(dice.randrange(OPS), dice.randrange(256), dice.randrange(256), quiet=True)
+        program += call(dice.choice(OPS), dice.randrange(256), dice.randrange(256), quiet=True)
         program += bytes([WORDS, dice.randrange(8)]) + dice.randbytes(3) + bytes([3]) + dice.randbytes(16)
     seeds.append(program)
 seeds += [bytes([RAW]) + dice.randbytes(64) + passes for _ in range(8)]

@@ -17,7 +17,7 @@ def sqe(op, slot=3, flags=0, param=0, data=0, session=0, key=0, alg=0, arg=0, iv
 
 seeds = {}
 for row in re.findall(r'^OP\(([^()]*)\)', text, re.M):
-    number, name, _, pmin, _, dmin, _, fields, _ = (column.strip() for column in row.split(','))
+    number, name, _, pmin, _, dmin, _, fields, *_ = (column.strip() for column in row.split(','))
     used = {'session': 7 * ('F_SESSION' in fields), 'key': 9 * ('F_KEY' in fields), 'alg': 0x401 * ('F_ALG' in fields),
             'arg': 16 * ('F_ARG' in fields), 'iv': bytes(range(16)) if 'F_IV' in fields else bytes(16)}
     seeds[name] = sqe(int(number), param=int(pmin), data=int(dmin), **used)
