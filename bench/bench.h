@@ -4,7 +4,7 @@
  *
  *   options.c  command line          run.c      processes, slices, their order      report.c  table and JSON
  *   daemon.c   the private cardmuxd  tenant.c   a tenant's process, its callers (async.c, sdfcall.c)
- *   direct.c, plain.c, ring.c        the yardsticks                                 slice.c   one window for all
+ *   direct.c, plain.c, ring.c, socket.c the yardsticks                              slice.c   one window for all
  *   work.c, reference.c              inputs, and whether results were right
  *   hist.c, stats.c, cpu.c, quiet.c  percentiles, medians, CPU time, "was anybody else here?"
  *
@@ -43,6 +43,7 @@ enum bench_kind {
     KIND_DIRECT,
     KIND_LIBRARY,
     KIND_RING,
+    KIND_SOCKET,
     KIND_COUNT
 };
 

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "bench/clock.h"
+#include "proto/layout.h"
 
 #define START_MS 30000
 #define STOP_MS  10000
@@ -276,7 +277,8 @@ bool daemon_tenant(struct daemon *daemon, const char *name, uint32_t connections
 
 void daemon_socket(const struct daemon *daemon, const char *tenant, const char *via, char path[DAEMON_PATH])
 {
-    snprintf(path, DAEMON_PATH, "%.120s/run/tenant/%.32s/%.10s.sock", daemon->dir, tenant, via);
+    const char *port = strcmp(via, "stream") ? "" : "_" CM_VSOCK_PORT_TEXT;
+    snprintf(path, DAEMON_PATH, "%.120s/run/tenant/%.32s/%.10s.sock%s", daemon->dir, tenant, via, port);
 }
 
 static uint64_t integer(const json_t *object, const char *name)

@@ -12,7 +12,8 @@ static const char help[] =
     "usage: cardmux bench [options]\n"
     "Measures a virtual card against the card itself, on a private cardmuxd.\n\n"
     "  --card NAME        soft (default) or null; null does echo only\n"
-    "  --via WAY          unix (default) or ivshmem (as a native peer, without a guest)\n"
+    "  --via WAY          unix (default), ivshmem (as a native peer, without a guest) or stream (the protocol\n"
+    "                     of vsock, over a UNIX socket)\n"
     "  --op OP            echo, random, sm3, sm4-ecb, sm4-cbc, sm4-ctr, aes-cbc, sha256, sm2-sign, sm2-verify\n"
     "                     (default sm4-cbc, with --card null echo)\n"
     "  --size BYTES       of one operation (default 4096; sm2: always 32)\n"
@@ -111,7 +112,9 @@ static const char *option_take(struct bench_options *options, int id)
     case OPT_CARD:
         return one_of(optarg, "soft", "null", &options->card) ? NULL : "--card is soft or null";
     case OPT_VIA:
-        return one_of(optarg, "unix", "ivshmem", &options->via) ? NULL : "--via is unix or ivshmem";
+        return one_of(optarg, "unix", "ivshmem", &options->via) || one_of(optarg, "stream", "stream", &options->via)
+                   ? NULL
+                   : "--via is unix, ivshmem or stream";
     case OPT_OP:
         options->op = bench_op_find(optarg);
         return options->op ? NULL : "--op is not one of the operations";

@@ -5,7 +5,7 @@
 #include "bench/bench.h"
 #include "bench/stats.h"
 
-static const char *const names[KIND_COUNT] = {"virtual", "direct", "library", "ring"};
+static const char *const names[KIND_COUNT] = {"virtual", "direct", "library", "ring", "socket"};
 
 struct bench_plan bench_plan(double seconds, uint32_t kinds)
 {
@@ -66,9 +66,10 @@ static json_t *real_or_null(double value)
 
 void report_json(const struct bench_options *options, struct bench_report *report)
 {
-    double spread, ring_spread, library_spread;
+    double spread, ring_spread, library_spread, socket_spread;
     double ratio = ratio_of(report, KIND_VIRTUAL, KIND_DIRECT, &spread);
     double to_ring = ratio_of(report, KIND_VIRTUAL, KIND_RING, &ring_spread);
+    double to_socket = ratio_of(report, KIND_VIRTUAL, KIND_SOCKET, &socket_spread);
     double to_library = ratio_of(report, KIND_DIRECT, KIND_LIBRARY, &library_spread);
     json_t *json =
         json_pack("{s:s s:i s:i s:i s:i s:i s:b s:I}", "op", options->op->name, "size", (int)options->size, "tenants",
@@ -78,6 +79,7 @@ void report_json(const struct bench_options *options, struct bench_report *repor
         json_object_set_new(json, names[i], row_json(options, report, (enum bench_kind)i));
     json_object_set_new(json, "ratio", real_or_null(ratio));
     json_object_set_new(json, "ratio_to_ring", real_or_null(to_ring));
+    json_object_set_new(json, "ratio_to_socket", real_or_null(to_socket));
     json_object_set_new(json, "ratio_spread", json_real(spread));
     json_object_set_new(json, "notifications_per_op",
                         json_real(per_op(report->doorbells + report->wakeups, report->virtual_ops)));
@@ -95,6 +97,7 @@ void report_json(const struct bench_options *options, struct bench_report *repor
     json_object_set_new(json, "slice_s", json_real(report->plan.slice_s));
     json_object_set_new(json, "short", json_boolean(report->plan.is_short));
     json_object_set_new(json, "ratio_to_ring_spread", real_or_null(ring_spread));
+    json_object_set_new(json, "ratio_to_socket_spread", real_or_null(socket_spread));
     json_object_set_new(json, "direct_to_library", real_or_null(to_library));
     json_object_set_new(json, "checked", json_integer((json_int_t)report->checked));
     json_object_set_new(json, "operations", json_integer((json_int_t)report->virtual_ops));
@@ -134,7 +137,10 @@ void report_table(const struct bench_options *options, struct bench_report *repo
     if (report->quiet || options->force) {
         static const struct {
             enum bench_kind a, b;
-        } pairs[] = {{KIND_VIRTUAL, KIND_DIRECT}, {KIND_VIRTUAL, KIND_RING}, {KIND_DIRECT, KIND_LIBRARY}};
+        } pairs[] = {{KIND_VIRTUAL, KIND_DIRECT},
+                     {KIND_VIRTUAL, KIND_RING},
+                     {KIND_VIRTUAL, KIND_SOCKET},
+                     {KIND_DIRECT, KIND_LIBRARY}};
         for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
             double spread, ratio = ratio_of(report, pairs[i].a, pairs[i].b, &spread);
             if (ratio > 0)

@@ -5,12 +5,13 @@
  *   parent            yardsticks (direct, library, near side of the ring), clock, counters; asleep while callers run
  *   +- cardmuxd       keeper, broker, admin, as in production
  *   +- ring           far side of the bare ring (echo only)
+ *   +- socket         far side of the bare socket (echo over a stream only)
  *   +- tenant 0..N-1  `threads` callers each
  *
  * All children are forked before this process has a second thread or a card. Slices go round: library, direct, virtual,
  * virtual's mirror image next (virtual, direct, library), so that direct always stands beside virtual and the order
- * favours nobody; with echo the ring stands where virtual's other neighbour is. Ratios are made of the neighbours of
- * one round.
+ * favours nobody; with echo the ring stands where virtual's other neighbour is, and over a stream the bare socket.
+ * Ratios are made of the neighbours of one round.
  */
 #include <errno.h>
 #include <signal.h>
@@ -27,6 +28,7 @@
 #include "bench/direct.h"
 #include "bench/ring.h"
 #include "bench/slice.h"
+#include "bench/socket.h"
 
 #define FLIGHT_MAX    1024u
 #define STORE_ALL     (512u << 20)
@@ -52,6 +54,7 @@ struct run {
     struct slice_result *yard; /* scratch for the parent's own slices */
     pid_t *tenants;
     struct ring *ring;
+    struct bare_socket *bare; /* echo over a stream */
     struct direct *direct;
     struct plain *plain;
     struct work work; /* the parent's */
@@ -106,20 +109,20 @@ static bool through_sdf(const struct bench_options *options)
 static _Noreturn void tenant_process(struct run *run, uint32_t index, const char *socket)
 {
     const struct bench_options *options = run->options;
-    bool ivshmem = strcmp(options->via, "ivshmem") == 0;
+    const char *reach = strcmp(options->via, "ivshmem") == 0 ? "ivshmem-peer" : options->via;
     char library[DAEMON_PATH];
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setpgid(0, 0);
     daemon_libsdf(library);
     setenv("CARDMUX_SOCKET", socket, 1);
-    setenv("CARDMUX_REACH", ivshmem ? "ivshmem-peer" : "unix", 1);
+    setenv("CARDMUX_REACH", reach, 1);
     setenv("CARDMUX_WAIT", options->wait_name, 1);
     struct caller_config config = {.op = options->op,
                                    .size = options->size,
                                    .depth = options->depth,
                                    .wake = options->wake,
                                    .socket = socket,
-                                   .reach = ivshmem ? "ivshmem-peer" : "unix",
+                                   .reach = reach,
                                    .wait = options->wait,
                                    .libsdf = through_sdf(options) ? library : NULL,
                                    .store_bytes = STORE_ALL / run->control->callers};
@@ -183,6 +186,7 @@ static bool yard_open(struct run *run)
     run->report->rows[KIND_VIRTUAL].there = run->report->rows[KIND_DIRECT].there = true;
     run->report->rows[KIND_LIBRARY].there = run->plain != NULL;
     run->report->rows[KIND_RING].there = run->ring != NULL;
+    run->report->rows[KIND_SOCKET].there = run->bare != NULL;
     return true;
 }
 
@@ -197,6 +201,8 @@ static bool slice_own(struct run *run, enum bench_kind kind, uint32_t round)
     meter_start(&meter, begin, begin + (uint64_t)(run->report->plan.slice_s * 1e9), run->stride, result);
     if (kind == KIND_RING)
         ring_run(run->ring, &run->work, run->options->depth, &meter);
+    else if (kind == KIND_SOCKET)
+        bare_socket_run(run->bare, &run->work, &meter);
     else if (kind == KIND_DIRECT)
         direct_run(run->direct, &meter);
     else
@@ -246,8 +252,9 @@ static bool slice_virtual(struct run *run, uint32_t round)
 
 static bool slices_run(struct run *run)
 {
-    static const enum bench_kind orders[2][KIND_COUNT] = {{KIND_LIBRARY, KIND_DIRECT, KIND_VIRTUAL, KIND_RING},
-                                                          {KIND_RING, KIND_VIRTUAL, KIND_DIRECT, KIND_LIBRARY}};
+    static const enum bench_kind orders[2][KIND_COUNT] = {
+        {KIND_LIBRARY, KIND_DIRECT, KIND_VIRTUAL, KIND_SOCKET, KIND_RING},
+        {KIND_RING, KIND_SOCKET, KIND_VIRTUAL, KIND_DIRECT, KIND_LIBRARY}};
     for (uint32_t round = 0; round < run->report->plan.slices; round++)
         for (uint32_t i = 0; i < KIND_COUNT; i++) {
             enum bench_kind kind = orders[round % 2][i];
@@ -349,6 +356,7 @@ static void run_end(struct run *run)
     slice_control_free(run->control);
     daemon_stop(&run->daemon);
     ring_close(run->ring);
+    bare_socket_close(run->bare);
     plain_close(run->plain);
     direct_close(run->direct);
     work_free(&run->work);
@@ -369,6 +377,8 @@ bool bench_run(const struct bench_options *options, struct bench_report *report,
     struct daemon_options daemon = {
         .card = options->card, .card_threads = options->card_threads, .wait = options->wait_name};
     bool ok = options->op->kind != WORK_ECHO || (run.ring = ring_open()) != NULL || fail(&run, strerror(errno));
+    if (ok && run.ring && strcmp(options->via, "stream") == 0)
+        ok = (run.bare = bare_socket_open(options->size)) != NULL || fail(&run, strerror(errno));
     ok = ok && daemon_start(&run.daemon, &daemon, text) && tenants_start(&run) && yard_open(&run) && measure(&run);
     if (!ok && interrupted)
         fail(&run, "interrupted");

@@ -51,8 +51,8 @@ struct admin_names {
 /* Counters since the broker started. */
 struct admin_counters {
     uint64_t operations, errors, bytes;
-    uint64_t doorbells; /* times the front ends rang (eventfd reads that found something) */
-    uint64_t wakeups;   /* times the broker rang front ends */
+    uint64_t doorbells; /* times the front ends rang (eventfd reads that found something; of streams: receives) */
+    uint64_t wakeups;   /* times the broker rang front ends (of streams: sendings) */
     uint64_t rejects[CM_GATE_END];
     uint64_t card_ns; /* card time used */
     uint32_t regions, sessions, handles;

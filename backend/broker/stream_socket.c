@@ -35,6 +35,7 @@ static bool socket_pull(struct stream *stream)
     ssize_t got = recvmsg(stream->fd, &message, MSG_DONTWAIT); /* descriptors that came along are closed at once */
     stream->quiet = got < 0 && errno == EAGAIN;
     if (got > 0) {
+        stream->channel->tenant->counters.doorbells++;
         stream_fed(stream, (size_t)got);
         return true;
     }
@@ -107,6 +108,5 @@ void stream_socket_event(struct stream *stream, uint32_t events)
         watch(stream, EPOLL_CTL_MOD);
         stream_push(stream);
     }
-    stream->channel->tenant->counters.doorbells++;
     channel_activate(stream->broker, stream->channel);
 }
