@@ -145,9 +145,9 @@ bool stream_quiet(const struct stream *stream)
 }
 
 /*
- * A turn of its channel. What is finished is sent when there is nothing more to do, and in between when the first of it
- * has waited for STREAM_HOLD_NS: sending costs as much for one as for many, but whoever waits for the first could send
- * the next meanwhile.
+ * A turn of its channel. What is finished is sent at the turn's end: sending costs as much for one as for many. Where
+ * nobody else keeps the broker busy it is sent in between, too, when the first of it has waited for STREAM_HOLD_NS:
+ * whoever waits for that could send the next meanwhile.
  */
 unsigned stream_turn(struct stream *stream, unsigned burst)
 {
@@ -161,7 +161,7 @@ unsigned stream_turn(struct stream *stream, unsigned burst)
         if (!n)
             break;
         taken += n;
-        if (broker->clock_due < CLOCK_DUE)
+        if (broker->clock_due < CLOCK_DUE || broker->active_channels > 1)
             continue;
         uint64_t now = clock_ns();
         if (now - since >= STREAM_HOLD_NS) {

@@ -19,6 +19,7 @@ struct daemon_config {
     const char *audit_group;    /* [daemon] audit-group = cardmux-audit */
     uint32_t root_roles;        /* [daemon] root-roles = all: enum role_set */
     const char *master_key;     /* [daemon] master-key = STATE/master.key */
+    bool vsock;                 /* [daemon] vsock = off: listen for guests whose CID a tenant has */
     const char *card;           /* [card NAME] driver = soft; the first section is the card */
     const char *card_library;
     const char *card_fault;    /* [card NAME] fault = ...; test knob */

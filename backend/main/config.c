@@ -24,6 +24,7 @@ enum key_type {
     KEY_NUMBER, /* decimal, min..max */
     KEY_WAIT,
     KEY_ROLES,
+    KEY_SWITCH, /* on, off */
 };
 
 struct key {
@@ -45,6 +46,7 @@ static const struct key keys[] = {
     {"daemon", "audit-group", KEY_TEXT, PLACE(audit_group), 0, 0},
     {"daemon", "root-roles", KEY_ROLES, PLACE(root_roles), 0, 0},
     {"daemon", "master-key", KEY_PATH, PLACE(master_key), 0, 0},
+    {"daemon", "vsock", KEY_SWITCH, PLACE(vsock), 0, 0},
     {"card", "driver", KEY_TEXT, PLACE(card), 0, 0},
     {"card", "library", KEY_PATH, PLACE(card_library), 0, 0},
     {"card", "fault", KEY_TEXT, PLACE(card_fault), 0, 0},
@@ -217,6 +219,12 @@ static int roles_set(struct parse *parse, uint32_t *place, const char *value)
                       value);
 }
 
+static int switch_set(struct parse *parse, const struct key *key, bool *place, const char *value)
+{
+    *place = strcmp(value, "on") == 0;
+    return *place || strcmp(value, "off") == 0 ? 1 : parse_fail(parse, "%s = %.40s; write on or off", key->name, value);
+}
+
 static int key_set(struct parse *parse, const struct key *key, const char *value)
 {
     void *place = (char *)&parse->config->daemon + key->offset;
@@ -234,6 +242,8 @@ static int key_set(struct parse *parse, const struct key *key, const char *value
         return wait_set(parse, place, value);
     case KEY_ROLES:
         return roles_set(parse, place, value);
+    case KEY_SWITCH:
+        return switch_set(parse, key, place, value);
     }
     return 0;
 }

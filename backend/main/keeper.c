@@ -380,6 +380,9 @@ static int keeper_start(struct keeper *keeper, char *text)
     if (!keeper->doors) {
         return -1;
     }
+    if (daemon->vsock && doors_listen_vsock(keeper->doors, text)) {
+        return -1;
+    }
     keeper->link.doors = keeper->doors;
     keeper->link.epoll_fd = keeper->epoll_fd;
     keeper->link.on_ready = broker_ready;

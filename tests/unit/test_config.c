@@ -63,6 +63,7 @@ static void test_defaults(void **state)
     assert_int_equal(config.daemon.workers, 2);
     assert_int_equal(config.daemon.code_attempts, 10);
     assert_int_equal(config.daemon.card_threads, 0);
+    assert_false(config.daemon.vsock);
     assert_false(config.user_written);
     config_free(&config);
 }
@@ -72,7 +73,7 @@ static void test_every_key(void **state)
     (void)state;
     struct config config;
     expect_good(&config, "[daemon]\nstate = /s\nrun = /r ; a remark\nuser = u\ngroup = g\nmaster-key = /k\n"
-                         "security-group = s\naudit-group = a\nroot-roles = operator, auditor\n"
+                         "security-group = s\naudit-group = a\nroot-roles = operator, auditor\nvsock = on\n"
                          "[card one]\ndriver = model\nlibrary = /lib/x.so\nfault = late\nthreads = 3\n"
                          "[broker]\nwait = poll\ndeadline = 500\nworkers = 4\ncode-attempts = 7\n"
                          "[test]\nsandbox-probe = all");
@@ -85,6 +86,7 @@ static void test_every_key(void **state)
     assert_string_equal(daemon->audit_group, "a");
     assert_int_equal(daemon->root_roles, ROLE_OPERATOR | ROLE_AUDITOR);
     assert_string_equal(daemon->master_key, "/k");
+    assert_true(daemon->vsock);
     assert_string_equal(daemon->card, "model");
     assert_string_equal(daemon->card_library, "/lib/x.so");
     assert_string_equal(daemon->card_fault, "late");
@@ -128,6 +130,7 @@ static void test_bad_values(void **state)
 {
     (void)state;
     expect_bad("[broker]\nwait = often\n", "some.conf:2: wait = often", "adaptive, sleep or poll");
+    expect_bad("[daemon]\nvsock = yes\n", "some.conf:2: vsock = yes", "on or off");
     expect_bad("[broker]\ndeadline = 99\n", "some.conf:2: deadline = 99", "from 100 to 600000");
     expect_bad("[broker]\ndeadline = 30s\n", "some.conf:2: deadline = 30s", "whole number");
     expect_bad("[broker]\nworkers = -1\n", "some.conf:2: workers = -1", "whole number");

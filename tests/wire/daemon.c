@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/wire/daemon.h"
+#include "proto/layout.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -131,7 +132,8 @@ int daemon_stop(struct daemon *daemon)
 
 const char *daemon_socket(struct daemon *daemon, unsigned tenant, const char *transport)
 {
-    snprintf(daemon->path, sizeof daemon->path, "%s/tenant/t%u/%s.sock", daemon->run, tenant, transport);
+    const char *port = strcmp(transport, "stream") ? "" : "_" CM_VSOCK_PORT_TEXT;
+    snprintf(daemon->path, sizeof daemon->path, "%s/tenant/t%u/%s.sock%s", daemon->run, tenant, transport, port);
     return daemon->path;
 }
 

@@ -10,7 +10,8 @@
  *
  * Asserted: each kill gives a new broker pid and a new generation; no result is ever wrong; a session that held
  * something and was lost tells its caller so by SDR_COMMFAIL once, never twice for one broker, and by no other code;
- * stateless calls all go on. KILLS (environment) is the number of kills: 100 unless set.
+ * stateless calls all go on. KILLS (environment) is the number of kills: 100 unless set; KILL_REACH the callers' way to
+ * the host: unix unless set.
  */
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
@@ -263,9 +264,11 @@ int main(void)
     char text[REACH_TEXT] = "";
     unsigned goal = getenv("KILLS") ? (unsigned)atoi(getenv("KILLS")) : 100, lost = 0;
     daemon_start(&daemon, &(struct daemon_options){.tenants = 1});
-    setenv("CARDMUX_SOCKET", daemon_socket(&daemon, 0, "unix"), 1);
-    setenv("CARDMUX_REACH", "unix", 1);
-    if (reach_unix.open(getenv("CARDMUX_SOCKET"), &reach, text) != SDR_OK || SDF_OpenDevice(&device) != SDR_OK) {
+    const char *way = getenv("KILL_REACH") ? getenv("KILL_REACH") : "unix";
+    setenv("CARDMUX_SOCKET", daemon_socket(&daemon, 0, way), 1);
+    setenv("CARDMUX_REACH", way, 1);
+    if (reach_unix.open(daemon_socket(&daemon, 0, "unix"), &reach, text) != SDR_OK ||
+        SDF_OpenDevice(&device) != SDR_OK) {
         fprintf(stderr, "cannot open the card: %s\n", text);
         return 2;
     }
