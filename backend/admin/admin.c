@@ -19,6 +19,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -46,7 +47,7 @@ static void find_groups(const struct admin_start *start, struct peer_rule *rule)
 {
     const struct daemon_config *config = start->config;
     const char *const names[ROLES] = {config->group, config->security_group, config->audit_group};
-    rule->uid = start->uid ? start->uid : geteuid();
+    rule->uid = start->uid ? 0 : geteuid(); /* who started the daemon, not whom it became */
     rule->root_roles = config->root_roles;
     for (unsigned i = 0; i < ROLES; i++) {
         struct group *group = names[i] ? getgrnam(names[i]) : NULL;
@@ -142,6 +143,7 @@ int admin_main(const struct admin_start *start)
     signal(SIGPIPE, SIG_IGN);
     wipe_alloc_for_json();
     find_groups(start, &rule);
+    peer_names_load(&rule);
     int flags = fcntl(start->listen_fd, F_GETFL);
     if (flags < 0 || fcntl(start->listen_fd, F_SETFL, flags | O_NONBLOCK) < 0) {
         complain("admin socket", strerror(errno));
@@ -158,5 +160,6 @@ int admin_main(const struct admin_start *start)
     int status = serve(start, http, &link);
     link_close(&link);
     http_stop(http);
+    free(rule.users);
     return status;
 }

@@ -65,6 +65,8 @@ struct exchange {
     char *body;
     size_t body_len;
     bool too_long, no_memory;
+    bool denied; /* by role: the broker records it, then `refusal` is the answer */
+    char refusal[VAULT_ERROR_TEXT];
     json_t *rows; /* array */
     unsigned http_status;
     json_t *answer; /* NULL: no content */
@@ -97,6 +99,24 @@ static void refuse(struct exchange *ex, unsigned http_status, const char *code, 
     ex->answer = render_error(code, message);
 }
 
+static json_t *joined(json_t *rows)
+{
+    size_t i, len = 0, used = 0;
+    json_t *row, *text = NULL;
+    json_array_foreach(rows, i, row) len += json_string_length(row);
+    char *bytes = malloc(len + 1);
+    if (!bytes)
+        return NULL;
+    json_array_foreach(rows, i, row)
+    {
+        memcpy(bytes + used, json_string_value(row), json_string_length(row));
+        used += json_string_length(row);
+    }
+    text = json_pack("{s:o}", "text", json_stringn(bytes, used));
+    free(bytes);
+    return text;
+}
+
 /* {"tenants": [...]} and its like, or the one row itself. */
 static void accept_rows(struct exchange *ex)
 {
@@ -110,12 +130,16 @@ static void accept_rows(struct exchange *ex)
     case ANSWER_TENANT:
     case ANSWER_KEY:
     case ANSWER_STATUS:
+    case ANSWER_AUDIT:
         ex->answer = json_incref(json_array_get(ex->rows, 0));
         if (!ex->answer)
             refuse(ex, 500, "failed", "the broker's answer is incomplete; the request itself was done");
         return;
     case ANSWER_OPERATIONS:
         ex->answer = json_pack("{s:o}", "operations", render_operations());
+        return;
+    case ANSWER_AUDIT_BYTES:
+        ex->answer = joined(ex->rows);
         return;
     case ANSWER_NONE:
         return;
@@ -126,7 +150,7 @@ static void on_row(struct link_request *request, const struct admin_message *row
 {
     struct exchange *ex = (struct exchange *)request;
     json_t *json = NULL;
-    if (json_array_size(ex->rows) >= ROWS_MAX)
+    if (!ex->route || json_array_size(ex->rows) >= ROWS_MAX)
         return;
     switch (ex->route->answer) {
     case ANSWER_TENANT:
@@ -139,6 +163,12 @@ static void on_row(struct link_request *request, const struct admin_message *row
         break;
     case ANSWER_STATUS:
         json = render_status(row);
+        break;
+    case ANSWER_AUDIT:
+        json = render_audit(row);
+        break;
+    case ANSWER_AUDIT_BYTES:
+        json = render_audit_bytes(row);
         break;
     case ANSWER_NONE:
     case ANSWER_OPERATIONS:
@@ -168,9 +198,15 @@ static void finish(struct exchange *ex, const struct admin_message *done)
 static void on_done(struct link_request *request, enum link_outcome outcome, const struct admin_message *done)
 {
     struct exchange *ex = (struct exchange *)request;
-    bool change = ex->route->change;
+    bool change = ex->route && ex->route->change;
     bool was_waiting = ex->stage == STAGE_WAITING;
     ex->stage = STAGE_READY;
+    if (ex->denied) { /* recorded, or counted as not recorded: no is the answer all the same */
+        refuse(ex, 403, "not-allowed", ex->refusal);
+        if (was_waiting)
+            MHD_resume_connection(ex->connection);
+        return;
+    }
     switch (outcome) {
     case LINK_ANSWERED:
         finish(ex, done);
@@ -223,11 +259,27 @@ static enum MHD_Result send_answer(struct exchange *ex)
     return result;
 }
 
+static void submit(struct exchange *ex)
+{
+    ex->rows = json_array();
+    ex->request.row = on_row;
+    ex->request.done = on_done;
+    link_submit(ex->http->link, &ex->request, http_now_ms());
+    if (ex->stage == STAGE_READING) {
+        ex->stage = STAGE_WAITING;
+        MHD_suspend_connection(ex->connection);
+    }
+}
+
 /* The whole body is there. */
 static void start(struct exchange *ex)
 {
     struct link_request *request = &ex->request;
     struct body_error error = {0};
+    if (ex->denied) {
+        submit(ex);
+        return;
+    }
     bool ok = body_parse(ex->route->body, ex->body, ex->body_len, &request->message, &error);
     if (ex->body)
         explicit_bzero(ex->body, BODY_MAX);
@@ -241,21 +293,23 @@ static void start(struct exchange *ex)
         accept_rows(ex);
         return;
     }
-    ex->rows = json_array();
-    request->row = on_row;
-    request->done = on_done;
-    link_submit(ex->http->link, request, http_now_ms());
-    if (ex->stage == STAGE_READING) {
-        ex->stage = STAGE_WAITING;
-        MHD_suspend_connection(ex->connection);
-    }
+    submit(ex);
+}
+
+static struct admin_actor actor_of(const struct http *http, const struct peer *peer)
+{
+    struct admin_actor actor = {.uid = peer->uid, .roles = peer->roles};
+    snprintf(actor.user, sizeof actor.user, "%s", peer_name(http->rule, peer->uid));
+    return actor;
 }
 
 static void collect(struct exchange *ex, const char *data, size_t len)
 {
-    if (!ex->body && !ex->no_memory)
+    if (!ex->body && !ex->no_memory && !ex->denied)
         ex->body = malloc(BODY_MAX);
-    if (!ex->body)
+    if (ex->denied)
+        ex->body_len = 0;
+    else if (!ex->body)
         ex->no_memory = true;
     else if (ex->too_long || len > BODY_MAX - ex->body_len)
         ex->too_long = true;
@@ -267,23 +321,29 @@ static void collect(struct exchange *ex, const char *data, size_t len)
     explicit_bzero((void *)(uintptr_t)data, len);
 }
 
-static void refuse_peer(struct exchange *ex, const struct peer *peer, uint32_t needed)
+/* Not yet the answer: that it was tried is recorded first. */
+static void deny(struct exchange *ex, const struct peer *peer, uint32_t needed, const char *url, const char *method)
 {
-    static const struct peer nobody = {.uid = (uid_t)-1};
-    char text[VAULT_ERROR_TEXT];
-    peer_refusal(peer ? peer : &nobody, ex->http->rule, needed, text, sizeof text);
-    refuse(ex, 403, "not-allowed", text);
+    struct admin_message *message = &ex->request.message;
+    memset(message, 0, sizeof *message);
+    message->type = ADMIN_AUDIT_REFUSED;
+    message->actor = actor_of(ex->http, peer);
+    snprintf(message->text, sizeof message->text, "%.8s %.200s", method, url);
+    peer_refusal(peer, ex->http->rule, needed, ex->refusal, sizeof ex->refusal);
+    ex->route = NULL;
+    ex->denied = true;
 }
 
 /* Only the method, the path and the peer are known. */
 static void begin(struct exchange *ex, const char *url, const char *method)
 {
+    static const struct peer nobody = {.uid = (uid_t)-1};
     struct body_error error = {0};
     unsigned http_status = 0;
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(ex->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    const struct peer *peer = info ? info->socket_context : NULL;
-    if (!peer || !peer->roles) {
-        refuse_peer(ex, peer, ROLE_ANY);
+    const struct peer *peer = info && info->socket_context ? info->socket_context : &nobody;
+    if (!peer->roles) {
+        deny(ex, peer, ROLE_ANY, url, method);
         return;
     }
     ex->route = route_find(method, url, &ex->request.message, &http_status, ex->allow, &error);
@@ -292,9 +352,10 @@ static void begin(struct exchange *ex, const char *url, const char *method)
         return;
     }
     if (!(peer->roles & ex->route->roles)) {
-        refuse_peer(ex, peer, ex->route->roles);
+        deny(ex, peer, ex->route->roles, url, method);
         return;
     }
+    ex->request.message.actor = actor_of(ex->http, peer);
     if (MHD_get_connection_values(ex->connection, MHD_GET_ARGUMENT_KIND, NULL, NULL) > 0) {
         refuse(ex, 400, "unknown-field", "query parameters are not known here");
         return;

@@ -64,6 +64,7 @@ static void terminate(struct admin_message *packet)
     packet->tenant.serial[sizeof packet->tenant.serial - 1] = 0;
     packet->status.card[sizeof packet->status.card - 1] = 0;
     packet->status.card_state[sizeof packet->status.card_state - 1] = 0;
+    packet->audit.vault[sizeof packet->audit.vault - 1] = 0;
     packet->status.version[sizeof packet->status.version - 1] = 0;
 }
 

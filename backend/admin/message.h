@@ -9,21 +9,26 @@
 #define CARDMUX_ADMIN_MESSAGE_H
 
 #include <stdint.h>
+#include "backend/audit/audit.h"
 #include "backend/vault/vault.h"
 #include "proto/ops.h"
 
 enum admin_type {
-    ADMIN_TENANT_ADD = 1, /* tenant (name, owner, limits; 0: default) -> row: tenant as made */
-    ADMIN_TENANT_SET,     /* tenant by name; `mask` says which fields */
-    ADMIN_TENANT_REMOVE,  /* tenant.name */
-    ADMIN_TENANT_LIST,    /* -> rows: tenant + counters */
-    ADMIN_TENANT_SHOW,    /* tenant.name -> one row */
-    ADMIN_KEY_GENERATE,   /* tenant.name, key.kind, key.index, key.bits (KEK), code -> row: key (+ publics for SM2) */
-    ADMIN_KEY_LIST,       /* tenant.name -> rows: key */
-    ADMIN_KEY_DESTROY,    /* tenant.name, key.kind, key.index */
-    ADMIN_KEY_UNLOCK,     /* tenant.name, key.index: access code failures = 0 */
-    ADMIN_STATUS,         /* -> one row: status */
-    ADMIN_CARD_TEST,      /* runs the known-answer tests again -> done */
+    ADMIN_TENANT_ADD = 1,   /* tenant (name, owner, limits; 0: default) -> row: tenant as made */
+    ADMIN_TENANT_SET,       /* tenant by name; `mask` says which fields */
+    ADMIN_TENANT_REMOVE,    /* tenant.name */
+    ADMIN_TENANT_LIST,      /* -> rows: tenant + counters */
+    ADMIN_TENANT_SHOW,      /* tenant.name -> one row */
+    ADMIN_KEY_GENERATE,     /* tenant.name, key.kind, key.index, key.bits (KEK), code -> row: key (+ publics for SM2) */
+    ADMIN_KEY_LIST,         /* tenant.name -> rows: key */
+    ADMIN_KEY_DESTROY,      /* tenant.name, key.kind, key.index */
+    ADMIN_KEY_UNLOCK,       /* tenant.name, key.index: access code failures = 0 */
+    ADMIN_STATUS,           /* -> one row: status */
+    ADMIN_CARD_TEST,        /* runs the known-answer tests again -> done */
+    ADMIN_AUDIT_STATE = 40, /* -> one row: audit */
+    ADMIN_AUDIT_READ = 41,  /* audit.segment, audit.offset -> rows: audit.bytes, in order; none at the file's end */
+    ADMIN_AUDIT_CHECKPOINT = 42, /* -> one row: audit.bytes, the checkpoint's line */
+    ADMIN_AUDIT_REFUSED = 43,    /* who asked for what his roles do not allow: `text` says what; to be recorded */
     ADMIN_ROW = 100,
     ADMIN_DONE, /* result, text */
 };
@@ -71,11 +76,30 @@ struct admin_status {
     uint64_t sleeps, passes; /* of the broker thread */
 };
 
+#define ADMIN_AUDIT_BYTES 2048u  /* of a row */
+#define ADMIN_AUDIT_PAGE  16384u /* bytes of one ADMIN_AUDIT_READ's rows together, at most */
+
+struct admin_audit {
+    uint64_t segment, offset; /* a file of the log, and a place in it */
+    struct audit_state state;
+    char vault[AUDIT_VAULT_MAX + 1]; /* "VERSION:DIGEST" now */
+    uint32_t len;
+    char bytes[ADMIN_AUDIT_BYTES];
+};
+
+/* Who asks, as the admin process has it from the kernel. */
+struct admin_actor {
+    uint32_t uid;
+    uint32_t roles;                /* enum role_set */
+    char user[AUDIT_NAME_MAX + 1]; /* as it was called when the admin process started; empty: not known */
+};
+
 struct admin_message {
     uint32_t type;
     uint32_t id;
     uint32_t result; /* ADMIN_DONE: enum vault_result */
     uint32_t mask;
+    struct admin_actor actor;
     struct vault_tenant tenant;
     struct vault_policy policy;     /* of the tenant; with ADMIN_TENANT_SET what the mask names */
     struct admin_names allow, deny; /* changes of what is denied */
@@ -83,6 +107,7 @@ struct admin_message {
     uint8_t sign_public[64], encrypt_public[64];
     struct admin_counters counters;
     struct admin_status status;
+    struct admin_audit audit;
     uint32_t code_len; /* 0: no code */
     uint8_t code[VAULT_CODE_MAX];
     char text[VAULT_ERROR_TEXT]; /* ADMIN_DONE: a sentence for the operator where result is not VAULT_OK */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* see peer.h */
 #include "backend/admin/peer.h"
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -46,6 +47,35 @@ bool peer_look(int socket_fd, const struct peer_rule *rule, struct peer *peer)
     if (peer->uid == 0 || peer->uid == rule->uid)
         peer->roles |= rule->root_roles;
     return true;
+}
+
+static int user_order(const void *a, const void *b)
+{
+    uid_t x = ((const struct peer_user *)a)->uid, y = ((const struct peer_user *)b)->uid;
+    return (x > y) - (x < y);
+}
+
+void peer_names_load(struct peer_rule *rule)
+{
+    rule->user_count = 0;
+    rule->users = calloc(PEER_NAMES, sizeof *rule->users);
+    setpwent();
+    for (struct passwd *user; rule->users && rule->user_count < PEER_NAMES && (user = getpwent());) {
+        struct peer_user *place = &rule->users[rule->user_count++];
+        place->uid = user->pw_uid;
+        snprintf(place->name, sizeof place->name, "%s", user->pw_name);
+    }
+    endpwent();
+    if (rule->users)
+        qsort(rule->users, rule->user_count, sizeof *rule->users, user_order);
+}
+
+const char *peer_name(const struct peer_rule *rule, uid_t uid)
+{
+    struct peer_user wanted = {.uid = uid};
+    const struct peer_user *found =
+        rule->user_count ? bsearch(&wanted, rule->users, rule->user_count, sizeof wanted, user_order) : NULL;
+    return found ? found->name : "";
 }
 
 void peer_refusal(const struct peer *peer, const struct peer_rule *rule, uint32_t needed, char *text, size_t size)

@@ -18,10 +18,19 @@ struct peer_group {
     bool there; /* false: no such group on this machine */
 };
 
+/* Names of users, as they were when the process started: later it sees no /etc. */
+#define PEER_NAMES 4096u
+struct peer_user {
+    uid_t uid;
+    char name[33];
+};
+
 struct peer_rule {
-    uid_t uid;           /* the daemon's own: has root's roles */
+    uid_t uid;           /* who started the daemon: has root's roles */
     uint32_t root_roles; /* [daemon] root-roles */
     struct peer_group groups[ROLES];
+    struct peer_user *users; /* sorted by uid */
+    size_t user_count;
 };
 
 struct peer {
@@ -32,6 +41,8 @@ struct peer {
 
 /* False: the kernel does not say who it is. A peer that is known but has no role is true, with roles 0. */
 bool peer_look(int socket_fd, const struct peer_rule *rule, struct peer *peer);
+void peer_names_load(struct peer_rule *rule);                   /* getpwent; without memory there are none */
+const char *peer_name(const struct peer_rule *rule, uid_t uid); /* "" where it is not known */
 /* A sentence for who has none of the roles needed. */
 void peer_refusal(const struct peer *peer, const struct peer_rule *rule, uint32_t needed, char *text, size_t size);
 

@@ -103,6 +103,28 @@ json_t *render_status(const struct admin_message *row)
                      render_counters(&s->total), "sleeps", number(s->sleeps), "passes", number(s->passes));
 }
 
+json_t *render_audit(const struct admin_message *row)
+{
+    const struct admin_audit *a = &row->audit;
+    const struct audit_state *s = &a->state;
+    return json_pack("{s:o s:o s:o s:o s:o s:o s:o s:o s:b s:o}", "log", hex(s->log, sizeof s->log), "key",
+                     hex(s->key, sizeof s->key), "seq", number(s->seq), "chain", hex(s->head, sizeof s->head),
+                     "first_file", number(s->first_segment), "last_file", number(s->segment), "unsigned",
+                     number(s->unsigned_entries), "missed", number(s->missed), "failing", s->failing, "vault",
+                     text(a->vault));
+}
+
+json_t *render_audit_bytes(const struct admin_message *row)
+{
+    char clean[ADMIN_AUDIT_BYTES];
+    size_t len = row->audit.len < sizeof clean ? row->audit.len : sizeof clean;
+    for (size_t i = 0; i < len; i++) {
+        char c = row->audit.bytes[i];
+        clean[i] = c == '\n' || (c >= ' ' && c < 127) ? c : '?';
+    }
+    return json_stringn(clean, len);
+}
+
 static json_t *bits(uint32_t value, const char *const *names, size_t count)
 {
     json_t *list = json_array();

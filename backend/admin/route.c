@@ -8,6 +8,7 @@
 
 #define EVERY ROLE_ANY
 #define RUN   ROLE_OPERATOR
+#define AUDIT (ROLE_AUDITOR | ROLE_SECURITY)
 
 /* Who may comes first in a row: one that forgets it does not compile. */
 static const struct route routes[] = {
@@ -23,6 +24,9 @@ static const struct route routes[] = {
     {RUN, "DELETE", KEY, BODY_EMPTY, ADMIN_KEY_DESTROY, ANSWER_NONE, 204, true},
     {RUN, "POST", KEY "/unlock", BODY_EMPTY, ADMIN_KEY_UNLOCK, ANSWER_NONE, 204, true},
     {RUN, "POST", "/v1/card/test", BODY_EMPTY, ADMIN_CARD_TEST, ANSWER_NONE, 204, false},
+    {EVERY, "GET", "/v1/audit", BODY_EMPTY, ADMIN_AUDIT_STATE, ANSWER_AUDIT, 200, false},
+    {AUDIT, "GET", "/v1/audit/files/{segment}/{offset}", BODY_EMPTY, ADMIN_AUDIT_READ, ANSWER_AUDIT_BYTES, 200, false},
+    {AUDIT, "POST", "/v1/audit/checkpoint", BODY_EMPTY, ADMIN_AUDIT_CHECKPOINT, ANSWER_AUDIT_BYTES, 200, false},
 };
 
 static bool is_segment(const char *pattern, size_t len, const char *word)
@@ -44,6 +48,17 @@ static uint32_t parse_index(const char *text)
     return value <= VAULT_INDEX_MAX ? value : 0;
 }
 
+/* 0..2^53 - 1 in plain decimal, which JSON can hold. */
+static bool parse_count(const char *text, uint64_t *value)
+{
+    *value = 0;
+    if (text[0] == '0')
+        return !text[1];
+    for (; *text >= '0' && *text <= '9' && *value < UINT64_C(1) << 49; text++)
+        *value = *value * 10 + (uint64_t)(*text - '0');
+    return !*text && *value;
+}
+
 enum match {
     MATCH_NO,
     MATCH_YES,
@@ -63,6 +78,12 @@ static bool take_segment(const char *pattern, size_t plen, const char *word, str
         snprintf(error->message, sizeof error->message, "the kind of key in the path must be sm2 or kek");
         message->key.kind = (enum vault_key_kind)body_key_kind(word);
         return message->key.kind != 0;
+    }
+    if (is_segment(pattern, plen, "{segment}") || is_segment(pattern, plen, "{offset}")) {
+        bool segment = pattern[1] == 's';
+        snprintf(error->message, sizeof error->message, "the path needs a file's number (from 1) and an offset");
+        return parse_count(word, segment ? &message->audit.segment : &message->audit.offset) &&
+               (!segment || message->audit.segment);
     }
     snprintf(error->message, sizeof error->message, "the key index in the path must be from 1 to %u", VAULT_INDEX_MAX);
     message->key.index = parse_index(word);
@@ -120,6 +141,8 @@ const struct route *route_find(const char *method, const char *path, struct admi
         message->type = found.type;
         message->tenant = found.tenant;
         message->key = found.key;
+        message->audit.segment = found.audit.segment;
+        message->audit.offset = found.audit.offset;
         return &routes[i];
     }
     *http_status = allow[0] ? 405 : 404;

@@ -18,6 +18,8 @@ enum route_answer {
     ANSWER_KEYS,       /* {"keys": [...]} */
     ANSWER_STATUS,     /* the row, as an object */
     ANSWER_OPERATIONS, /* {"operations": [...]}, without the broker */
+    ANSWER_AUDIT,      /* the row, as an object */
+    ANSWER_AUDIT_BYTES /* {"text": "..."}: the rows' bytes, one after the other */
 };
 
 struct route {

@@ -53,6 +53,7 @@ struct audit_found {
     uint64_t after; /* the last whole entry then */
     bool damaged;   /* a file does not hold: the log goes on in a new one */
     char why[AUDIT_DETAIL_MAX + 1];
+    char vault[AUDIT_VAULT_MAX + 1]; /* what the last checkpoint in the last file says of the vault; empty: nothing */
 };
 
 enum vault_result audit_open(const struct audit_config *config, struct audit **audit, struct audit_found *found,

@@ -340,6 +340,7 @@ enum vault_result audit_open(const struct audit_config *config, struct audit **o
         return result;
     }
     audit->checkpoint_at = audit->place.checkpoint_seq;
+    memcpy(found->vault, audit->place.vault, sizeof found->vault);
     state_copy(audit);
     if (error)
         error[0] = '\0';

@@ -232,6 +232,7 @@ bool audit_replay_line(struct audit_replay *r, const char *bytes, size_t len)
     if (line.kind == AUDIT_CHECKPOINT) {
         r->checkpoints++;
         r->checkpoint_seq = line.seq;
+        memcpy(r->vault, line.checkpoint.vault, sizeof r->vault);
     }
     if (line.kind == AUDIT_ENTRY)
         card_follow(r, &line.entry);

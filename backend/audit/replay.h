@@ -33,7 +33,8 @@ struct audit_replay {
     size_t tenant_count, tenant_room;
     uint64_t awaited; /* tenant lines still to come */
     uint64_t entries, checkpoints;
-    uint64_t checkpoint_seq; /* of the last one; 0: none */
+    char vault[AUDIT_VAULT_MAX + 1]; /* of the last checkpoint */
+    uint64_t checkpoint_seq;         /* of the last one; 0: none */
     bool card_failed;
     struct audit_line line;       /* the last one taken */
     char error[AUDIT_ERROR_TEXT]; /* a sentence, where a line was refused */

@@ -6,7 +6,7 @@
  * finds the tenant, `work` on a worker's thread does the slow part, `done` on the broker's thread puts the result into
  * the tables and answers. Between begin and done a tenant may go: done looks it up again by its number.
  */
-#include "backend/broker/broker.h"
+#include "backend/broker/act.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,23 +16,11 @@
 
 #define ACTS_MAX 32u /* under way at a time */
 
-struct act {
-    struct task task;
-    struct admin_message message; /* the request, then the answer's row */
-    enum vault_result result;
-    char error[VAULT_ERROR_TEXT];
-    struct keypair pair;
-    struct kek kek;
-    bool loaded;
-    struct vault_key *rows;
-    size_t row_count, row_room;
-};
-
 /* The broker's thread only. */
 static unsigned acts;
 static struct task *waiting_for_doors;
 
-static void answer(struct broker *broker, const struct admin_message *message)
+void answer(struct broker *broker, const struct admin_message *message)
 {
     while (send(broker->admin_fd, message, sizeof *message, MSG_NOSIGNAL) < 0)
         if (errno != EINTR) {
@@ -41,7 +29,7 @@ static void answer(struct broker *broker, const struct admin_message *message)
         }
 }
 
-static void answer_done(struct broker *broker, uint32_t id, enum vault_result result, const char *text)
+void answer_done(struct broker *broker, uint32_t id, enum vault_result result, const char *text)
 {
     struct admin_message message = {.type = ADMIN_DONE, .id = id, .result = (uint32_t)result};
     snprintf(message.text, sizeof message.text, "%s", result == VAULT_OK ? "" : text);
@@ -55,10 +43,11 @@ static void answer_tenant(struct broker *broker, uint32_t id, const struct tenan
     answer(broker, &row);
 }
 
-static void act_free(struct act *act)
+void act_free(struct act *act)
 {
     explicit_bzero(act->message.code, sizeof act->message.code);
     free(act->rows);
+    free(act->bytes);
     free(act);
     acts--;
 }
@@ -191,19 +180,22 @@ static void work_card_test(struct broker *broker, struct task *task)
 
 /* done: on the broker's thread */
 
-static void done_plain(struct broker *broker, struct task *task)
+void done_plain(struct broker *broker, struct task *task)
 {
     struct act *act = (struct act *)task;
-    answer_done(broker, act->message.id, act->result, act->error);
+    if (act->unrecorded[0])
+        answer_done(broker, act->message.id, VAULT_IO, act->unrecorded);
+    else
+        answer_done(broker, act->message.id, act->result, act->error);
     act_free(act);
 }
 
 static void done_card_test(struct broker *broker, struct task *task)
 {
     struct act *act = (struct act *)task;
-    snprintf(broker->card_state, sizeof broker->card_state, "%s", act->result == VAULT_OK ? "ok" : "failed");
-    if (act->result != VAULT_OK)
-        broker_log("card: %s", act->error);
+    /* a test that could not be recorded heals nothing: after a restart nobody would know of it */
+    if (act->begun && (act->result != VAULT_OK || !act->unrecorded[0]))
+        card_tested(broker, act->result == VAULT_OK, act->error);
     done_plain(broker, task);
 }
 
@@ -331,15 +323,20 @@ static void done_key_list(struct broker *broker, struct task *task)
 static const struct {
     void (*work)(struct broker *, struct task *);
     void (*done)(struct broker *, struct task *);
+    int event; /* enum audit_event, or NOT_AUDITED where nothing is changed; 0: forgotten, so it is refused */
 } tasks[] = {
-    [ADMIN_TENANT_ADD] = {work_tenant_add, done_tenant_add},
-    [ADMIN_TENANT_SET] = {work_tenant_set, done_tenant_set},
-    [ADMIN_TENANT_REMOVE] = {work_tenant_remove, done_tenant_remove},
-    [ADMIN_KEY_GENERATE] = {work_key_generate, done_key_generate},
-    [ADMIN_KEY_LIST] = {work_key_list, done_key_list},
-    [ADMIN_KEY_DESTROY] = {work_key_destroy, done_key_destroy},
-    [ADMIN_KEY_UNLOCK] = {work_key_unlock, done_plain},
-    [ADMIN_CARD_TEST] = {work_card_test, done_card_test},
+    [ADMIN_TENANT_ADD] = {work_tenant_add, done_tenant_add, AUDIT_TENANT_ADD},
+    [ADMIN_TENANT_SET] = {work_tenant_set, done_tenant_set, AUDIT_TENANT_SET},
+    [ADMIN_TENANT_REMOVE] = {work_tenant_remove, done_tenant_remove, AUDIT_TENANT_REMOVE},
+    [ADMIN_KEY_GENERATE] = {work_key_generate, done_key_generate, AUDIT_KEY_GENERATE},
+    [ADMIN_KEY_LIST] = {work_key_list, done_key_list, NOT_AUDITED},
+    [ADMIN_KEY_DESTROY] = {work_key_destroy, done_key_destroy, AUDIT_KEY_DESTROY},
+    [ADMIN_KEY_UNLOCK] = {work_key_unlock, done_plain, AUDIT_KEY_UNLOCK},
+    [ADMIN_CARD_TEST] = {work_card_test, done_card_test, AUDIT_CARD_TEST},
+    [ADMIN_AUDIT_STATE] = {work_audit_state, done_audit_row, NOT_AUDITED},
+    [ADMIN_AUDIT_READ] = {work_audit_read, done_audit_read, NOT_AUDITED},
+    [ADMIN_AUDIT_CHECKPOINT] = {work_audit_checkpoint, done_audit_row, NOT_AUDITED},
+    [ADMIN_AUDIT_REFUSED] = {work_audit_refused, done_plain, NOT_AUDITED},
 };
 
 static void merge_policy(struct admin_message *message, const struct vault_policy *old)
@@ -384,9 +381,39 @@ static void merge(struct admin_message *message, const struct vault_tenant *old)
         message->tenant.weight = wanted.weight;
 }
 
+/* On a worker's thread: the work of an act that changes something, between its two entries in the audit log. */
+static void work_recorded(struct broker *broker, struct task *task)
+{
+    struct act *act = (struct act *)task;
+    struct audit_entry entry;
+    char error[VAULT_ERROR_TEXT];
+    admin_audit_entry(&act->message, (enum audit_event)tasks[act->message.type].event, &entry);
+    entry.result = AUDIT_BEGUN;
+    act->result = audit_note(broker->audit, &entry, &act->begun, act->error);
+    if (act->result != VAULT_OK)
+        return;
+    tasks[act->message.type].work(broker, task);
+    entry.of = act->begun;
+    entry.result = act->result == VAULT_OK ? AUDIT_OK : AUDIT_FAILED;
+    entry.tenant_id = act->message.tenant.id; /* that of a new one is known only now */
+    if (act->result != VAULT_OK)
+        audit_text(entry.detail, sizeof entry.detail, act->error);
+    else if (act->detail[0])
+        audit_text(entry.detail, sizeof entry.detail, act->detail);
+    if (audit_note(broker->audit, &entry, NULL, error) != VAULT_OK)
+        snprintf(act->unrecorded, sizeof act->unrecorded, "%s, but that cannot be recorded: %.180s",
+                 act->result == VAULT_OK ? "it was done" : "it was not done", error);
+}
+
 static void begin_task(struct broker *broker, const struct admin_message *message, const struct tenant *tenant)
 {
     struct act *act = acts < ACTS_MAX ? calloc(1, sizeof *act) : NULL;
+    int event = tasks[message->type].event;
+    if (!event) {
+        free(act);
+        answer_done(broker, message->id, VAULT_INVALID, "this act has no place in the audit log: please report it");
+        return;
+    }
     if (!act) {
         answer_done(broker, message->id, VAULT_IO, "too many management requests at a time: try again");
         return;
@@ -402,7 +429,7 @@ static void begin_task(struct broker *broker, const struct admin_message *messag
         merge_policy(&act->message, &tenant->policy);
     } else if (tenant)
         act->message.tenant = tenant->record;
-    act->task.work = tasks[message->type].work;
+    act->task.work = event == NOT_AUDITED ? tasks[message->type].work : work_recorded;
     act->task.done = tasks[message->type].done;
     pool_submit(broker, &act->task);
 }
@@ -429,6 +456,7 @@ static void begin_status(struct broker *broker, uint32_t id)
 static void begin(struct broker *broker, struct admin_message *message)
 {
     message->tenant.name[VAULT_NAME_MAX] = '\0';
+    message->actor.user[AUDIT_NAME_MAX] = '\0';
     struct tenant *tenant = NULL;
     switch (message->type) {
     case ADMIN_STATUS:
@@ -442,6 +470,10 @@ static void begin(struct broker *broker, struct admin_message *message)
         return;
     case ADMIN_TENANT_ADD:
     case ADMIN_CARD_TEST:
+    case ADMIN_AUDIT_STATE:
+    case ADMIN_AUDIT_READ:
+    case ADMIN_AUDIT_CHECKPOINT:
+    case ADMIN_AUDIT_REFUSED:
         begin_task(broker, message, NULL);
         return;
     case ADMIN_TENANT_SHOW:

@@ -33,6 +33,7 @@
 #include <time.h>
 
 #include "backend/admin/message.h"
+#include "backend/audit/audit.h"
 #include "backend/main/broker_entry.h"
 #include "backend/main/handover.h"
 #include "backend/vault/vault.h"
@@ -85,11 +86,12 @@ struct tenant {
     struct region *regions;
     struct channel *active; /* ring of active channels: the one whose turn is next */
     unsigned active_count;
-    struct tenant *next, *previous; /* ring of tenants with active channels */
-    int64_t credit_ns;              /* share of the pass left */
-    unsigned working;               /* slow operations under way */
-    unsigned in_card;               /* jobs that a card with threads has */
-    bool blocks;                    /* made an eventfd that it shares with us block: guard.c */
+    struct tenant *next, *previous;       /* ring of tenants with active channels */
+    int64_t credit_ns;                    /* share of the pass left */
+    unsigned working;                     /* slow operations under way */
+    unsigned in_card;                     /* jobs that a card with threads has */
+    bool blocks;                          /* made an eventfd that it shares with us block: guard.c */
+    uint64_t policy_told, policy_told_ns; /* rejects[CM_GATE_POLICY] that the audit log has, and since when */
     struct admin_counters counters;
 };
 
@@ -205,13 +207,34 @@ struct pool {
     int event_fd;
 };
 
+/* Where the health tests of random numbers stand: card_watch.c. */
+struct random_health {
+    uint8_t last, first;
+    unsigned run;        /* equal bytes up to and with last; 0: none yet */
+    unsigned seen, same; /* of the window: bytes so far, of these like first */
+};
+
+#define SELF_TEST_PARTS 64u /* until a first round has counted them */
+
+struct self_test {
+    unsigned part, parts; /* the next one; how many there are (0: not known yet) */
+    uint64_t next_ns;
+    bool busy;
+};
+
 struct broker {
     const struct daemon_config *config;
     const struct card_driver *driver;
     struct card *card;
     struct card_caps caps;
     char card_state[16];
+    bool card_failed; /* serves nothing until an operator's test was good: card_watch.c */
+    struct random_health random;
+    struct self_test self_test;
     struct vault *vault;
+    struct audit *audit;
+    bool audit_busy;           /* a task of audit_tick is under way */
+    uint64_t audit_checked_ns; /* when the last checkpoint was, at the latest */
     uint64_t generation;
     uint64_t started_ns;
     struct tenant *tenants[TENANTS_MAX];
@@ -335,6 +358,33 @@ struct job *job_take(struct broker *broker);
 void job_complete(struct broker *broker, struct job *job);
 void channel_answer(struct channel *channel, const struct cm_sqe *sqe, uint32_t status); /* without a job */
 void channel_notify(struct broker *broker, struct channel *channel);
+
+/* audit_link.c: the audit log as the broker uses it. audit_* of backend/audit/audit.h block: workers only. */
+bool broker_open_audit(struct broker *broker, const char *state_dir, char *text);
+void broker_end_audit(struct broker *broker);
+void audit_vault(void *broker, char text[AUDIT_VAULT_MAX + 1]); /* the vault's version and digest */
+/* An entry without actor: fill in what it concerns. */
+void audit_entry(struct audit_entry *entry, enum audit_event event, const struct vault_tenant *tenant,
+                 const char *target);
+/* From a worker's thread: a tenant's wrong access code. */
+void audit_code(struct broker *broker, const struct vault_tenant *tenant, uint32_t index, enum vault_result result);
+/* From the broker's thread: hands an entry to the pool; it is told as soon as it can be. */
+void audit_later(struct broker *broker, const struct audit_entry *entry);
+void audit_tick(struct broker *broker); /* about once a second */
+
+/* "sm2/1" */
+void audit_key_target(enum vault_key_kind kind, uint32_t index, char target[AUDIT_TARGET_MAX + 1]);
+
+/* card_watch.c */
+void card_stays_failed(struct broker *broker);                       /* at start: it had failed before */
+void card_fail(struct broker *broker, const char *why);              /* the broker's thread */
+void card_tested(struct broker *broker, bool good, const char *why); /* an operator's test ended */
+void card_void(struct broker *broker, struct job *job);              /* came back from a card that has failed */
+bool random_holds(struct random_health *health, const uint8_t *bytes, size_t len);
+void self_test_tick(struct broker *broker); /* about once a second */
+
+/* admin_audit.c: what a management act says of itself. */
+void admin_audit_entry(const struct admin_message *message, enum audit_event event, struct audit_entry *entry);
 
 /* card_run.c */
 bool card_has_room(const struct broker *broker, const struct tenant *tenant);

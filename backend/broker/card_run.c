@@ -58,6 +58,8 @@ unsigned card_collect(struct broker *broker)
             channel->tenant->in_card--;
             if (last && last != channel)
                 channel_notify(broker, last);
+            if (broker->card_failed)
+                card_void(broker, job);
             job_complete(broker, job);
             last = gone ? NULL : channel;
         }

@@ -28,6 +28,8 @@ static void job_give(struct broker *broker, struct job *job)
         if (job->big)
             explicit_bzero(job->big, job->sqe.data_len);
     }
+    if (job->secret && job->big && job->card.out == job->big)
+        explicit_bzero(job->big, job->card.out_cap);
     free(job->big);
     job->big = NULL;
     job->next = broker->free_jobs;

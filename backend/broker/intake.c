@@ -206,6 +206,12 @@ static uint32_t policy_status(const struct tenant *tenant, const struct cm_op_in
     }
 }
 
+/* What only tidies up: it is done also while the card has failed. */
+static bool needs_no_card(uint16_t op)
+{
+    return op == CM_OP_SESSION_CLOSE || op == CM_OP_KEY_DESTROY || op == CM_OP_RIGHT_RELEASE;
+}
+
 static void admit(struct broker *broker, struct channel *channel, const struct cm_sqe *sqe)
 {
     enum cm_gate reason = cm_gate_check(sqe, channel->busy);
@@ -217,6 +223,11 @@ static void admit(struct broker *broker, struct channel *channel, const struct c
     uint32_t status = policy_status(channel->tenant, info, sqe);
     if (status != SDR_OK) {
         reject(channel, sqe, CM_GATE_POLICY, status);
+        return;
+    }
+    if (__builtin_expect(broker->card_failed, 0) && !needs_no_card(sqe->op)) {
+        channel->tenant->counters.errors++;
+        channel_answer(channel, sqe, SDR_HARDFAIL);
         return;
     }
     struct session *session = NULL;

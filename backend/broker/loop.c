@@ -258,6 +258,8 @@ int broker_loop(struct broker *broker)
             events_at = broker->now;
             if (broker->now - mended_at > MEND_NS) {
                 regions_mend(broker);
+                audit_tick(broker);
+                self_test_tick(broker);
                 mended_at = broker->now;
             }
         }

@@ -45,7 +45,7 @@ bool broker_open_vault(struct broker *broker, const char *state_dir, const uint8
     enum vault_result result = vault_open(&vault, &broker->vault, text);
     if (result == VAULT_NOT_FOUND) /* its own sentence knows only the directory as seen from inside */
         snprintf(text, VAULT_ERROR_TEXT, "there is no vault in %s: run `cardmux init` once", broker->config->state_dir);
-    if (result != VAULT_OK || !tenants_load(broker, text))
+    if (result != VAULT_OK || !tenants_load(broker, text) || !broker_open_audit(broker, state_dir, text))
         return false;
     broker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (broker->epoll_fd >= 0 && pool_start(broker, broker->config->workers) &&
@@ -84,5 +84,6 @@ bool broker_init(struct broker *broker, const struct broker_start *start)
 void broker_end(struct broker *broker)
 {
     pool_stop(broker);
+    broker_end_audit(broker);
     vault_close(broker->vault);
 }

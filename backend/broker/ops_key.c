@@ -80,6 +80,7 @@ static void check_code(struct broker *broker, struct task *task)
     enum vault_result result = vault_code_check(broker->vault, job->channel->tenant->record.id, job->sqe.key,
                                                 job->sqe.param_len ? job->param : NULL, job->sqe.param_len, error);
     explicit_bzero(job->param, sizeof job->param);
+    audit_code(broker, &job->channel->tenant->record, job->sqe.key, result);
     switch (result) {
     case VAULT_OK:
         job->card.status = SDR_OK;
@@ -105,6 +106,8 @@ void job_finish_on_broker(struct broker *broker, struct task *task)
     struct channel *channel = job->channel;
     bool gone = channel->region->gone; /* then the job's end frees it */
     channel->tenant->working--;
+    if (broker->card_failed)
+        card_void(broker, job);
     job_complete(broker, job);
     if (!gone)
         channel_notify(broker, channel);

@@ -22,12 +22,16 @@ struct daemon_config {
     bool vsock;                 /* [daemon] vsock = off: listen for guests whose CID a tenant has */
     const char *card;           /* [card NAME] driver = soft; the first section is the card */
     const char *card_library;
-    const char *card_fault;    /* [card NAME] fault = ...; test knob */
-    uint32_t card_threads;     /* [card NAME] threads = 0 */
-    enum wait_mode wait;       /* [broker] wait = adaptive|sleep|poll */
-    uint32_t deadline_ms;      /* [broker] deadline = 30000 */
-    uint32_t workers;          /* [broker] workers = 2: threads for slow operations */
-    uint32_t code_attempts;    /* [broker] code-attempts = 10 */
+    const char *card_fault;      /* [card NAME] fault = ...; test knob */
+    uint32_t card_threads;       /* [card NAME] threads = 0 */
+    enum wait_mode wait;         /* [broker] wait = adaptive|sleep|poll */
+    uint32_t deadline_ms;        /* [broker] deadline = 30000 */
+    uint32_t workers;            /* [broker] workers = 2: threads for slow operations */
+    uint32_t code_attempts;      /* [broker] code-attempts = 10 */
+    uint32_t self_test_s;        /* [broker] self-test = 3600: seconds for a round of known answers; 0: none */
+    uint32_t audit_segment_kib;  /* [audit] file-size = 4096: KiB */
+    uint32_t audit_checkpoint_s; /* [audit] checkpoint = 3600: seconds, where there is something to sign */
+    const char *digest;          /* SM3 of the file that was read, 64 hexadecimal digits; NULL: none was */
     const char *sandbox_probe; /* [test] sandbox-probe = execve|inet|foreign-file|ptrace|...: tried from inside, result
                                   in READY's text */
 };

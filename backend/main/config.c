@@ -55,10 +55,14 @@ static const struct key keys[] = {
     {"broker", "deadline", KEY_NUMBER, PLACE(deadline_ms), 100, 600000},
     {"broker", "workers", KEY_NUMBER, PLACE(workers), 1, 64},
     {"broker", "code-attempts", KEY_NUMBER, PLACE(code_attempts), 1, 1000},
+    {"broker", "self-test", KEY_NUMBER, PLACE(self_test_s), 0, 604800},
+    {"audit", "file-size", KEY_NUMBER, PLACE(audit_segment_kib), 64, 1048576},
+    {"audit", "checkpoint", KEY_NUMBER, PLACE(audit_checkpoint_s), 10, 604800},
     {"test", "sandbox-probe", KEY_TEXT, PLACE(sandbox_probe), 0, 0},
 };
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
+#define RAW_MAX        (1u << 20)
 #define LINE_MAX_BYTES 198 /* inih's buffer holds 200, with line end and NUL */
 
 struct parse {
@@ -135,7 +139,8 @@ static void heading_check(struct parse *parse, const char *line)
     } else if (strcmp(section, "card") == 0) {
         parse_fail(parse, "a card needs a name; write [card soft]");
     } else if (!section_known(section)) {
-        parse_fail(parse, "unknown section [%.60s]; known are [daemon], [card NAME], [broker], [test]", section);
+        parse_fail(parse, "unknown section [%.60s]; known are [daemon], [card NAME], [broker], [audit], [test]",
+                   section);
     }
 }
 
@@ -256,8 +261,8 @@ static int key_read(void *user, const char *section, const char *name, const cha
         return 0;
     }
     if (!*section) {
-        return parse_fail(parse, "%.40s stands before any section; put it below [daemon], [card NAME] or [broker]",
-                          name);
+        return parse_fail(
+            parse, "%.40s stands before any section; put it below [daemon], [card NAME], [broker] or [audit]", name);
     }
     if (strncmp(section, "card ", 5) == 0) {
         section = "card";
@@ -302,6 +307,9 @@ static int defaults_set(struct config *config)
     daemon->deadline_ms = 30000;
     daemon->workers = 2;
     daemon->code_attempts = 10;
+    daemon->self_test_s = 3600;
+    daemon->audit_segment_kib = 4096;
+    daemon->audit_checkpoint_s = 3600;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         const char **place = (const char **)((char *)daemon + texts[i].offset);
         *place = strdup(texts[i].value);
@@ -380,6 +388,17 @@ int config_read(struct config *config, FILE *file, const char *name, char *text)
     return 0;
 }
 
+static void raw_read(struct config *config, FILE *file)
+{
+    config->raw = malloc(RAW_MAX);
+    if (config->raw && fseek(file, 0, SEEK_SET) == 0) {
+        config->raw_len = fread(config->raw, 1, RAW_MAX, file);
+        return;
+    }
+    free(config->raw);
+    config->raw = NULL;
+}
+
 int config_load(struct config *config, const char *path, char *text)
 {
     const char *name = path ? path : CONFIG_DEFAULT_FILE;
@@ -392,6 +411,7 @@ int config_load(struct config *config, const char *path, char *text)
     }
     int result = config_read(config, file, name, text);
     if (file) {
+        raw_read(config, file);
         fclose(file);
     }
     return result;
@@ -400,12 +420,14 @@ int config_load(struct config *config, const char *path, char *text)
 void config_free(struct config *config)
 {
     struct daemon_config *daemon = &config->daemon;
-    const char **const texts[] = {&daemon->state_dir,      &daemon->run_dir,    &daemon->user,
-                                  &daemon->group,          &daemon->master_key, &daemon->card,
-                                  &daemon->card_library,   &daemon->card_fault, &daemon->sandbox_probe,
-                                  &daemon->security_group, &daemon->audit_group};
+    const char **const texts[] = {&daemon->state_dir,      &daemon->run_dir,     &daemon->user,
+                                  &daemon->group,          &daemon->master_key,  &daemon->card,
+                                  &daemon->card_library,   &daemon->card_fault,  &daemon->sandbox_probe,
+                                  &daemon->security_group, &daemon->audit_group, &daemon->digest};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         free((char *)*texts[i]);
         *texts[i] = NULL;
     }
+    free(config->raw);
+    config->raw = NULL;
 }

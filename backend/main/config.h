@@ -21,6 +21,9 @@
  * error. */
 struct config {
     struct daemon_config daemon; /* every string is heap memory, freed by config_free */
+    char *
+        raw; /* what stood in the file, for its digest; NULL: there was none, or it is not one that can be read twice */
+    size_t raw_len;
     bool user_written, group_written, security_group_written, audit_group_written;
 };
 

@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "backend/audit/chain.h"
 #include "backend/main/config.h"
 #include "backend/main/keeper.h"
 #include "backend/transport/say.h"
@@ -94,6 +95,21 @@ static bool driver_known(const char *file, const char *driver)
     return false;
 }
 
+/* For the audit log: which configuration the daemon was started with. */
+static void digest_take(struct config *config)
+{
+    uint8_t digest[AUDIT_HASH];
+    char *hex = calloc(1, 2 * AUDIT_HASH + 1);
+    if (!hex || !config->raw || !audit_digest(config->raw, config->raw_len, digest)) {
+        free(hex);
+        return;
+    }
+    for (size_t i = 0; i < AUDIT_HASH; i++) {
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    }
+    config->daemon.digest = hex;
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {.ready_fd = -1};
@@ -112,6 +128,7 @@ int main(int argc, char **argv)
         printf("%s: good\n", options.config ? options.config : CONFIG_DEFAULT_FILE);
         result = 0;
     } else {
+        digest_take(&config);
         result = keeper_run(&config, options.ready_fd);
     }
     config_free(&config);

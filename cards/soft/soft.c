@@ -162,6 +162,9 @@ static void faulty_run(struct card *card, struct card_job *job)
         return;
     }
     soft_execute(card, job);
+    if (fault->stuck && job->op == CARD_RANDOM && job->status == SDR_OK &&
+        (atomic_fetch_add(&fault->randoms, 1) + 1) % fault->stuck == 0)
+        memset(job->out, 0x5a, job->out_len);
 }
 
 void soft_run(struct card *card, struct card_job *job)
@@ -191,7 +194,19 @@ static bool fault_read(struct fault *fault, const char *text)
         snprintf(fault->selftest, sizeof(fault->selftest), "%s", text + 9);
         return kat_known(text + 9);
     }
+    if (strncmp(text, "selftest-late:", 14) == 0) {
+        char number[12];
+        size_t len = strcspn(text + 14, ":");
+
+        if (len >= sizeof(number) || text[14 + len] != ':')
+            return false;
+        snprintf(number, sizeof(number), "%.*s", (int)len, text + 14);
+        snprintf(fault->selftest, sizeof(fault->selftest), "%s", text + 14 + len + 1);
+        return number_read(number, &fault->late) && kat_known(fault->selftest);
+    }
     fault->any = true;
+    if (strncmp(text, "random-stuck:", 13) == 0)
+        return number_read(text + 13, &fault->stuck);
     if (strncmp(text, "delay:", 6) == 0)
         return number_read(text + 6, &fault->delay_us);
     if (strncmp(text, "fail:", 5) == 0)
@@ -290,6 +305,12 @@ static uint32_t soft_selftest(struct card *card, char *error)
     return kat_run(card, error);
 }
 
+static uint32_t soft_selftest_part(struct card *card, unsigned part, bool *last, char *error)
+{
+    error[0] = '\0';
+    return kat_part(card, part, last, error);
+}
+
 static size_t soft_submit(struct card *card, struct card_job **jobs, size_t n)
 {
     return card->workers ? workers_submit(card->workers, jobs, n) : done_list_run(&card->done, card, soft_run, jobs, n);
@@ -332,4 +353,5 @@ const struct card_driver soft_card_driver = {
     .key_import = key_import,
     .key_free = soft_key_free,
     .state_free = soft_state_free,
+    .selftest_part = soft_selftest_part,
 };

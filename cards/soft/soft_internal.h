@@ -105,6 +105,10 @@ struct card_key {
 struct fault {
     bool any; /* delay_us or every is set: tested once per job */
     char selftest[32];
+    unsigned late;         /* which computation of `selftest` is broken; 0: all */
+    _Atomic unsigned done; /* computations of it */
+    unsigned stuck;        /* each so many-th CARD_RANDOM; 0: none */
+    _Atomic unsigned randoms;
     unsigned delay_us;
     unsigned every;
     _Atomic unsigned jobs;
@@ -277,6 +281,7 @@ uint32_t random_job(struct card_job *job);
 
 /* kat.c */
 uint32_t kat_run(struct card *card, char *error);
+uint32_t kat_part(struct card *card, unsigned part, bool *last, char *error);
 bool kat_known(const char *name);
 
 /* threads.c */

@@ -242,7 +242,9 @@ struct card_options {
     uint32_t threads;    /* 0: inline if the driver can; else that many threads of its own */
     const char *library; /* vendor cards: path; else NULL */
     const char *fault;   /* test knob, NULL in production: "selftest:NAME" breaks the known answer of that algorithm,
-                            "delay:US" adds a delay to each job, "fail:N" fails each Nth job with SDR_HARDFAIL */
+                            "delay:US" adds a delay to each job, "fail:N" fails each Nth job with SDR_HARDFAIL. At
+                            run time: "selftest-late:N:NAME" breaks the Nth time that this answer is computed,
+                            "random-stuck:N" makes each Nth CARD_RANDOM give one byte over and over */
 };
 
 struct card_driver {
@@ -274,6 +276,10 @@ struct card_driver {
                            struct card_key **key);
     void (*key_free)(struct card *card, struct card_key *key); /* wipes; NULL is allowed */
     void (*state_free)(struct card *card, struct card_state *state);
+
+    /* Optional (NULL): one of the tests that selftest runs, numbered from 0, so that the rounds that the daemon makes by
+       itself are spread. *last: there is none after this one. Same contract as selftest. */
+    uint32_t (*selftest_part)(struct card *card, unsigned part, bool *last, char *error);
 };
 
 /* The drivers built into cardmuxd, ended by NULL; and one by name, NULL where there is none. cards/registry.c */

@@ -31,6 +31,7 @@
 #include "backend/main/broker_entry.h"
 
 static char sandbox_calls[32];
+static struct admin_message refused_seen; /* the last one that the fake broker was told of */
 
 int sandbox_drop(const char *dir, uid_t uid, gid_t gid, char *text)
 {
@@ -100,6 +101,19 @@ static inline bool broker_answer(int fd, const struct admin_message *m)
     strcpy(row.status.card, "soft");
     strcpy(row.status.card_state, "ok");
     row.status.generation = 0xfeedfacecafebeefull;
+    row.audit.state.seq = 77;
+    if (m->type == ADMIN_AUDIT_REFUSED) {
+        refused_seen = *m;
+        return send(fd, &done, sizeof done, MSG_NOSIGNAL) > 0;
+    }
+    for (unsigned i = 0; i < 2 && m->type == ADMIN_AUDIT_READ; i++) {
+        row.audit.len = (uint32_t)snprintf(row.audit.bytes, sizeof row.audit.bytes, "file %u from %u row %u \xff\n",
+                                           (unsigned)m->audit.segment, (unsigned)m->audit.offset, i);
+        if (send(fd, &row, sizeof row, MSG_NOSIGNAL) < 0)
+            return false;
+    }
+    if (m->type == ADMIN_AUDIT_READ)
+        return send(fd, &done, sizeof done, MSG_NOSIGNAL) > 0;
     unsigned rows = m->type == ADMIN_TENANT_LIST ? 50 : m->type == ADMIN_KEY_LIST ? 2 : 1;
     for (unsigned i = 0; i < rows && done.result == VAULT_OK; i++)
         if (send(fd, &row, sizeof row, MSG_NOSIGNAL) < 0)

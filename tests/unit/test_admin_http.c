@@ -17,11 +17,14 @@ static void every_route_answers(void **state)
     expect(f, "DELETE", "/v1/tenants/a/keys/sm2/1", "", 204, NULL);
     expect(f, "POST", "/v1/tenants/a/keys/sm2/1/unlock", "", 204, NULL);
     expect(f, "POST", "/v1/card/test", "", 204, NULL);
+    expect(f, "GET", "/v1/audit", "", 200, NULL);
+    expect(f, "GET", "/v1/audit/files/1/0", "", 200, NULL);
+    expect(f, "POST", "/v1/audit/checkpoint", "", 200, NULL);
     expect(f, "GET", "/v1/tenants/wrong", "", 200, NULL);
     unsigned rows = 0;
     while (route_row(rows))
         rows++;
-    assert_int_equal(rows, 12); /* a new route: ask it above, and refuse it below */
+    assert_int_equal(rows, 15); /* a new route: ask it above, and refuse it below */
     assert_string_equal(sandbox_calls, "drop filter");
 }
 
@@ -33,10 +36,12 @@ static void every_route_refuses(void **state)
         const struct route *route = route_row(i);
         char url[128] = "";
         for (const char *p = route->pattern; *p; p++) {
-            const char *word = strncmp(p, "{name}", 6) == 0    ? "absent"
-                               : strncmp(p, "{kind}", 6) == 0  ? "sm2"
-                               : strncmp(p, "{index}", 7) == 0 ? "1"
-                                                               : NULL;
+            const char *word = strncmp(p, "{name}", 6) == 0      ? "absent"
+                               : strncmp(p, "{kind}", 6) == 0    ? "sm2"
+                               : strncmp(p, "{index}", 7) == 0   ? "1"
+                               : strncmp(p, "{segment}", 9) == 0 ? "1"
+                               : strncmp(p, "{offset}", 8) == 0  ? "0"
+                                                                 : NULL;
             char one[2] = {*p, 0};
             strcat(url, word ? word : one);
             p = word ? strchr(p, '}') : p;
@@ -57,6 +62,9 @@ static void every_route_refuses(void **state)
     expect(f, "GET", "/v2/status", "", 404, "no-such-path");
     expect(f, "GET", "/v1/tenants/a%2fb", "", 404, "no-such-path");
     expect(f, "GET", "/v1/tenants/UPPER", "", 400, "out-of-range");
+    expect(f, "GET", "/v1/audit/files/0/0", "", 400, "out-of-range");
+    expect(f, "GET", "/v1/audit/files/1/01", "", 400, "out-of-range");
+    expect(f, "GET", "/v1/audit/files/1/99999999999999999999", "", 400, "out-of-range");
 }
 
 static void answers_hold_what_the_broker_said(void **state)
@@ -86,6 +94,21 @@ static void answers_hold_what_the_broker_said(void **state)
     json_decref(r.json);
     r = ask(f, "PUT", "/v1/tenants/a", "");
     assert_non_null(strstr(r.head, "Allow: GET, PATCH, DELETE"));
+    json_decref(r.json);
+}
+
+/* Pieces of the log come in rows; together they are one text, and bytes that a log never holds are not passed on. */
+static void the_log_comes_whole(void **state)
+{
+    struct fixture *f = *state;
+    struct reply r = ask(f, "GET", "/v1/audit/files/7/2048", "");
+    const char *text = json_string_value(json_object_get(r.json, "text"));
+    assert_non_null(text);
+    assert_string_equal(text, "file 7 from 2048 row 0 ?\nfile 7 from 2048 row 1 ?\n");
+    json_decref(r.json);
+    r = ask(f, "GET", "/v1/audit", "");
+    assert_int_equal(json_integer_value(json_object_get(r.json, "seq")), 77);
+    assert_int_equal(strlen(json_string_value(json_object_get(r.json, "key"))), 2 * AUDIT_POINT);
     json_decref(r.json);
 }
 
@@ -215,6 +238,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_route_answers, set_up_with_broker, tear_down),
         cmocka_unit_test_setup_teardown(every_route_refuses, set_up_with_broker, tear_down),
         cmocka_unit_test_setup_teardown(answers_hold_what_the_broker_said, set_up_with_broker, tear_down),
+        cmocka_unit_test_setup_teardown(the_log_comes_whole, set_up_with_broker, tear_down),
         cmocka_unit_test_setup_teardown(long_bodies, set_up_with_broker, tear_down),
         cmocka_unit_test_setup_teardown(garbage_costs_one_connection, set_up_with_broker, tear_down),
         cmocka_unit_test_setup_teardown(many_at_once, set_up_with_broker, tear_down),

@@ -69,6 +69,11 @@ static void roles_come_from_groups(void **state)
     /* a role does not bring the others */
     expect_as(f, 65534, 65534, officers, "POST", "/v1/tenants", "{\"name\": \"a\"}", 403,
               "this needs the role operator (group games); user 65534 has the roles: security-officer");
+    /* which the broker has been told by then, to record it */
+    assert_int_equal(refused_seen.actor.uid, 65534);
+    assert_string_equal(refused_seen.actor.user, "nobody");
+    assert_int_equal(refused_seen.actor.roles, ROLE_SECURITY);
+    assert_string_equal(refused_seen.text, "POST /v1/tenants");
     expect_as(f, 65534, 65534, operators, "POST", "/v1/tenants", "{\"name\": \"a\"}", 201, NULL);
     expect_as(f, 65534, officers, operators, "POST", "/v1/tenants", "{\"name\": \"a\"}", 201, NULL);
     expect_as(f, 0, 0, 0, "GET", "/v1/operations", "", 200, NULL);

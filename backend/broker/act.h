@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * act.h: one request of the admin process that is worked on (admin_link.c), shared with the files that hold acts of
+ * their own.
+ *
+ * An act is a row of the table in admin_link.c: what a worker does, what the broker's thread does after it, and its
+ * event in the audit log. A row with an event is recorded before its work begins (and refused where that is not
+ * possible) and after it; a row that changes nothing says NOT_AUDITED. A row that says neither is refused always.
+ */
+#ifndef CARDMUX_ACT_H
+#define CARDMUX_ACT_H
+
+#include "backend/broker/broker.h"
+
+#define NOT_AUDITED AUDIT_EVENTS
+
+struct act {
+    struct task task;
+    struct admin_message message; /* the request, then the answer's row */
+    enum vault_result result;
+    char error[VAULT_ERROR_TEXT];
+    uint64_t begun;                    /* its first entry in the audit log */
+    char unrecorded[VAULT_ERROR_TEXT]; /* it was done, but its end could not be recorded: why */
+    char detail[AUDIT_DETAIL_MAX + 1]; /* for the entry at its end, in place of that of the beginning; work fills it */
+    struct keypair pair;
+    struct kek kek;
+    bool loaded;
+    struct vault_key *rows;
+    size_t row_count, row_room;
+    char *bytes; /* freed with the act */
+    size_t len;
+};
+
+/* To the admin process; the broker's thread only. */
+void answer(struct broker *broker, const struct admin_message *message);
+void answer_done(struct broker *broker, uint32_t id, enum vault_result result, const char *text);
+void act_free(struct act *act);
+
+typedef void act_step(struct broker *broker, struct task *task);
+act_step done_plain; /* answers with the result, frees the act */
+
+/* admin_audit.c */
+act_step work_audit_state, work_audit_read, work_audit_checkpoint, work_audit_refused, done_audit_row, done_audit_read;
+
+#endif
