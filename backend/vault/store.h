@@ -15,7 +15,8 @@
  * the log (its failure does no harm). So it may be opened in a chroot and used under seccomp. System calls after
  * opening, libcrypto and locked memory included:
  *     pread64 pwrite64 fdatasync fsync ftruncate lseek fstat newfstatat fcntl getpid futex getrandom
- *     mmap munmap mprotect madvise mlock brk clock_gettime (mostly vDSO); at close also close, unlink(at), (f)access(at)
+ *     mmap munmap mprotect madvise mlock brk clock_gettime (mostly vDSO); at close also close, unlink(at),
+ * (f)access(at)
  */
 #ifndef CARDMUX_VAULT_STORE_H
 #define CARDMUX_VAULT_STORE_H
@@ -55,6 +56,8 @@ struct vault_store_ops {
     /* inserts or replaces by id */
     enum vault_result (*tenant_put)(struct vault_store *store, const struct store_row *row, char *error);
     enum vault_result (*tenant_remove)(struct vault_store *store, uint32_t id, char *error); /* with its keys */
+    /* the first one with a greater id; VAULT_NOT_FOUND: none */
+    enum vault_result (*tenant_next)(struct vault_store *store, uint32_t id, struct store_row *row, char *error);
     enum vault_result (*tenant_each)(struct vault_store *store, store_visit *visit, void *arg, char *error);
 
     enum vault_result (*key_get)(struct vault_store *store, uint32_t id, uint32_t kind, uint32_t index,

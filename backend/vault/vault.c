@@ -145,9 +145,8 @@ enum vault_result change_end(struct vault *vault, struct root_state *root, struc
     return result == VAULT_OK ? vault_ok(error) : result;
 }
 
-/* A vault with its keys, not yet looked at. */
-static enum vault_result vault_new(const struct vault_config *config, struct vault_store *store, struct vault **out,
-                                   char *error)
+enum vault_result vault_new(const struct vault_config *config, struct vault_store *store, struct vault **out,
+                            char *error)
 {
     struct vault *vault = calloc(1, sizeof *vault);
 
@@ -235,11 +234,16 @@ enum vault_result vault_open_store(const struct vault_config *config, struct vau
     return vault_ok(error);
 }
 
+bool root_seal(struct vault *vault, struct root_state *root, const uint8_t secret[32])
+{
+    return seal_close(vault->keys, &root->record, PART_KEY, 0, 0, check_value, sizeof check_value) &&
+           seal_close(vault->keys, &root->record, PART_ENCRYPT, 0, 0, secret, 32);
+}
+
 bool root_secret_make(struct vault *vault, struct root_state *root)
 {
     struct vault_secret *secret = vault_secret_new();
-    bool ok = secret && seal_random(secret->bytes, 32) &&
-              seal_close(vault->keys, &root->record, PART_ENCRYPT, 0, 0, secret->bytes, 32);
+    bool ok = secret && seal_random(secret->bytes, 32) && root_seal(vault, root, secret->bytes);
 
     vault_secret_free(secret);
     return ok;
@@ -262,10 +266,7 @@ enum vault_result vault_create_store(const struct vault_config *config, struct v
         else if (result == VAULT_NOT_FOUND)
             result = VAULT_OK;
     }
-    if (result == VAULT_OK &&
-        (!seal_random(root.record.uid, RECORD_UID) ||
-         !seal_close(vault->keys, &root.record, PART_KEY, 0, 0, check_value, sizeof check_value) ||
-         !root_secret_make(vault, &root)))
+    if (result == VAULT_OK && (!seal_random(root.record.uid, RECORD_UID) || !root_secret_make(vault, &root)))
         result = vault_fail(error, VAULT_IO, "libcrypto failed to seal a record");
     if (result == VAULT_OK)
         result = root_save(vault, &root, error);

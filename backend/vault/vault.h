@@ -191,6 +191,38 @@ enum vault_result vault_code_reset(struct vault *vault, uint32_t tenant, uint32_
 #define VAULT_DIGEST 32u
 enum vault_result vault_root(struct vault *vault, uint64_t *version, uint8_t digest[VAULT_DIGEST], char *error);
 
+/* To another master key while the vault is in use: vault_rekey at once, then vault_rekey_step (rows of a tenant at a
+ * time, in a transaction of its own) until *done, also after a restart where vault_rekey_pending says so. What each
+ * guarantees stands in rekey.c. */
+struct vault_rekey_state {
+    bool pending;
+    uint64_t done, total; /* records, by whole tenants */
+};
+enum vault_result vault_rekey(struct vault *vault, const uint8_t *master, char *error);
+enum vault_result vault_rekey_step(struct vault *vault, unsigned rows, bool *done, char *error);
+enum vault_result vault_rekey_pending(struct vault *vault, struct vault_rekey_state *state, char *error);
+
+/*
+ * Backups, and tenants on their way to another host: sealed files (sealed.h, archive.h). A recipient is a public key of
+ * VAULT_HOST_KEY bytes, a secret its other half; fd stays the caller's. A backup is of one moment, while the vault is
+ * in use. vault_backup_verify is a whole restore into nothing: each record is opened. vault_restore makes a store in a
+ * state directory that has none, under the master key of config. vault_tenant_import opens what was exported to this
+ * store's own key, and gives the tenant a new id; name NULL: it keeps its own.
+ */
+#define VAULT_HOST_KEY 32u
+struct vault_archive_info {
+    uint8_t sender[VAULT_HOST_KEY]; /* key of the host that made it: compare */
+    uint64_t tenants, records;
+};
+enum vault_result vault_host_key(struct vault *vault, uint8_t key[VAULT_HOST_KEY], char *error);
+enum vault_result vault_backup(struct vault *vault, int fd, const uint8_t *recipient, char *error);
+enum vault_result vault_backup_verify(int fd, const uint8_t *secret, struct vault_archive_info *info, char *error);
+enum vault_result vault_restore(const struct vault_config *config, int fd, const uint8_t *secret,
+                                struct vault_archive_info *info, char *error);
+enum vault_result vault_tenant_export(struct vault *vault, uint32_t id, int fd, const uint8_t *recipient, char *error);
+enum vault_result vault_tenant_import(struct vault *vault, int fd, const char *name, struct vault_tenant *tenant,
+                                      struct vault_archive_info *info, char *error);
+
 /* A secret of this store alone, one for each label (at most 32 characters), the same for as long as the store lives,
  * also after a rekey. For keys that the daemon itself needs. out has 32 bytes. */
 enum vault_result vault_own_secret(struct vault *vault, const char *label, struct vault_secret *out, char *error);

@@ -71,6 +71,12 @@ enum vault_result vault_fail(char *error, enum vault_result result, const char *
     __attribute__((format(printf, 3, 4)));
 enum vault_result vault_ok(char *error); /* empties error */
 
+/* A vault with its keys, not yet looked at. Takes over the store, also on failure. */
+enum vault_result vault_new(const struct vault_config *config, struct vault_store *store, struct vault **out,
+                            char *error);
+enum vault_result vault_restore_store(const struct vault_config *config, struct vault_store *store, int fd,
+                                      const uint8_t *secret, struct vault_archive_info *info, char *error);
+
 /* Takes over the store, also on failure. vault_create and vault_open use these; so do tests, with stores of theirs. */
 enum vault_result vault_open_store(const struct vault_config *config, struct vault_store *store, struct vault **vault,
                                    char *error);
@@ -94,6 +100,8 @@ void tenant_forget(struct vault *vault, uint32_t id);
 
 enum vault_result root_load(struct vault *vault, struct root_state *root, char *error);
 enum vault_result root_save(struct vault *vault, struct root_state *root, char *error);
+/* Seals what a root has beside its META: that the master key is right, and the store's secret (given, or a new one). */
+bool root_seal(struct vault *vault, struct root_state *root, const uint8_t secret[32]);
 bool root_secret_make(struct vault *vault, struct root_state *root);
 /* Whether the rows of tenants are those that the root tells of. */
 enum vault_result root_check(struct vault *vault, const struct root_state *root, char *error);
@@ -143,6 +151,9 @@ enum vault_result policy_save(struct vault *vault, struct tenant_state *tenant, 
                               char *error);
 
 bool key_place_ok(enum vault_key_kind kind, uint32_t index);
+/* rekey.c: of a row in the store's table of keys, by its kind. */
+enum record_type row_type(uint32_t kind);
+
 /* Puts or removes a row of keys or data with the tenant's sum and count; old: as stored, or NULL. */
 enum vault_result row_put(struct vault *vault, struct tenant_state *tenant, const struct store_row *row,
                           const struct store_row *old, char *error);

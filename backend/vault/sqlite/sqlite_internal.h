@@ -17,6 +17,7 @@ enum sqlite_statement {
     SQL_TENANT_PUT,
     SQL_TENANT_REMOVE,
     SQL_TENANT_EACH,
+    SQL_TENANT_NEXT,
     SQL_KEY_GET,
     SQL_KEY_PUT,
     SQL_KEY_REMOVE,

@@ -19,6 +19,7 @@ static const char *const statement_sql[SQL_STATEMENTS] = {
                        "ON CONFLICT(id) DO UPDATE SET record = ?3",
     [SQL_TENANT_REMOVE] = "DELETE FROM tenant WHERE id = ?1",
     [SQL_TENANT_EACH] = "SELECT record, id, name FROM tenant ORDER BY id",
+    [SQL_TENANT_NEXT] = "SELECT record, id, name FROM tenant WHERE id > ?1 ORDER BY id LIMIT 1",
     [SQL_KEY_GET] = "SELECT record, tenant, kind, place FROM key WHERE tenant = ?1 AND kind = ?2 AND place = ?3",
     [SQL_KEY_PUT] = "INSERT INTO key(tenant, kind, place, record) VALUES(?1, ?2, ?3, ?4) "
                     "ON CONFLICT(tenant, kind, place) DO UPDATE SET record = ?4",
@@ -255,6 +256,12 @@ static enum vault_result store_tenant_each(struct vault_store *store, store_visi
     return statement_each(store, SQL_TENANT_EACH, true, visit, arg, error);
 }
 
+static enum vault_result store_tenant_next(struct vault_store *store, uint32_t id, struct store_row *row, char *error)
+{
+    sqlite3_bind_int64(statement_of(store, SQL_TENANT_NEXT), 1, id);
+    return statement_get(store, SQL_TENANT_NEXT, true, row, error);
+}
+
 static void key_bind(sqlite3_stmt *statement, uint32_t id, uint32_t kind, uint32_t index)
 {
     sqlite3_bind_int64(statement, 1, id);
@@ -345,6 +352,7 @@ const struct vault_store_ops sqlite_store_ops = {
     .tenant_put = store_tenant_put,
     .tenant_remove = store_tenant_remove,
     .tenant_each = store_tenant_each,
+    .tenant_next = store_tenant_next,
     .key_get = store_key_get,
     .key_put = store_key_put,
     .key_remove = store_key_remove,
