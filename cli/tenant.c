@@ -22,6 +22,7 @@ static const char help[] = "usage: cardmux tenant add NAME [LIMITS]     make a t
                            "  --max-sessions N     sessions per connection or queue pair\n"
                            "  --max-handles N      key handles, all sessions together\n"
                            "  --weight N           share of the card, 1 to 1000\n"
+                           "  --cid N              guest whose vsock connections are its; 0: none\n"
                            "  --deny NAME[,NAME]   functions and algorithms that it may not use\n"
                            "  --allow NAME[,NAME]  that it may use; all but debug are allowed at first\n"
                            "  --access-codes WHICH key indexes without an access code: optional, new-keys (none any\n"
@@ -129,6 +130,8 @@ static bool take_option(const struct cli *cli, int opt, struct tenant_options *o
         return take_number(cli, "--max-handles", "max_handles", 1, 1048576, body);
     case 'w':
         return take_number(cli, "--weight", "weight", 1, 1000, body);
+    case 'V':
+        return take_number(cli, "--cid", "cid", 0, 0xfffffffeu, body);
     case 'F':
         return take_number(cli, "--max-files", "max_files", 0, VAULT_FILES_MAX, body);
     case 'B':
@@ -190,6 +193,7 @@ static void print_tenant(json_t *tenant, bool json)
         {"sessions at most", "max_sessions"},
         {"handles at most", "max_handles"},
         {"weight", "weight"},
+        {"vsock cid", "cid"},
         {"denied", "denied_text"},
         {"access codes", "access_codes"},
         {"files at most", "max_files"},
@@ -289,6 +293,7 @@ static enum cli_status run(struct cli *cli, int argc, char **argv)
         {"max-sessions", required_argument, NULL, 's'},
         {"max-handles", required_argument, NULL, 'k'},
         {"weight", required_argument, NULL, 'w'},
+        {"cid", required_argument, NULL, 'V'},
         {"allow", required_argument, NULL, 'A'},
         {"deny", required_argument, NULL, 'D'},
         {"access-codes", required_argument, NULL, 'C'},

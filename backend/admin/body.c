@@ -40,6 +40,7 @@ struct field {
         {"max_sessions", FIELD_UINT, AT(tenant.max_sessions), 1, 65535, ADMIN_SET_SESSIONS, false},                      \
         {"max_handles", FIELD_UINT, AT(tenant.max_handles), 1, 1048576, ADMIN_SET_HANDLES, false},                       \
         {"weight", FIELD_UINT, AT(tenant.weight), 1, 1000, ADMIN_SET_WEIGHT, false},                                     \
+        {"cid", FIELD_UINT, AT(tenant.cid), 0, ID_MAX, ADMIN_SET_CID, false},                                            \
         {"allow", FIELD_NAMES, AT(allow), 0, 0, ADMIN_SET_POLICY, false},                                                \
         {"deny", FIELD_NAMES, AT(deny), 0, 0, ADMIN_SET_POLICY, false},                                                  \
         {"access_codes", FIELD_CODES, 0, 0, 0, ADMIN_SET_CODES, false},                                                  \

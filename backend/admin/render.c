@@ -68,13 +68,13 @@ static json_t *render_denied(const struct admin_message *row)
 json_t *render_tenant(const struct admin_message *row)
 {
     const struct vault_tenant *t = &row->tenant;
-    return json_pack("{s:o s:I s:o s:b s:I s:I s:I s:I s:I s:I s:o s:s s:I s:I s:o}", "name", text(t->name), "id",
+    return json_pack("{s:o s:I s:o s:b s:I s:I s:I s:I s:I s:I s:o s:s s:I s:I s:I s:o}", "name", text(t->name), "id",
                      (json_int_t)t->id, "serial", text(t->serial), "disabled", (t->flags & VAULT_TENANT_DISABLED) != 0,
                      "owner_uid", (json_int_t)t->owner_uid, "owner_gid", (json_int_t)t->owner_gid, "max_connections",
                      (json_int_t)t->max_connections, "max_sessions", (json_int_t)t->max_sessions, "max_handles",
                      (json_int_t)t->max_handles, "weight", (json_int_t)t->weight, "denied", render_denied(row),
                      "access_codes", body_codes_word(row->policy.codes), "max_files", (json_int_t)row->policy.max_files,
-                     "max_file_bytes", (json_int_t)row->policy.max_file_bytes, "counters",
+                     "max_file_bytes", (json_int_t)row->policy.max_file_bytes, "cid", (json_int_t)t->cid, "counters",
                      render_counters(&row->counters));
 }
 

@@ -379,6 +379,22 @@ static void merge(struct admin_message *message, const struct vault_tenant *old)
         message->tenant.max_handles = wanted.max_handles;
     if (message->mask & ADMIN_SET_WEIGHT)
         message->tenant.weight = wanted.weight;
+    if (message->mask & ADMIN_SET_CID)
+        message->tenant.cid = wanted.cid;
+}
+
+/* A CID is one tenant's. Where two get one at the same moment the keeper refuses both. */
+static const struct tenant *cid_owner(const struct broker *broker, const struct admin_message *message)
+{
+    bool sets = message->type == ADMIN_TENANT_ADD || message->type == ADMIN_TENANT_SET;
+    for (unsigned i = 0; sets && message->mask & ADMIN_SET_CID && message->tenant.cid && i < broker->tenant_count;
+         i++) {
+        const struct tenant *other = broker->tenants[i];
+        if (!other->gone && other->record.cid == message->tenant.cid &&
+            strcmp(other->record.name, message->tenant.name) != 0)
+            return other;
+    }
+    return NULL;
 }
 
 /* On a worker's thread: the work of an act that changes something, between its two entries in the audit log. */
@@ -458,6 +474,14 @@ static void begin(struct broker *broker, struct admin_message *message)
     message->tenant.name[VAULT_NAME_MAX] = '\0';
     message->actor.user[AUDIT_NAME_MAX] = '\0';
     struct tenant *tenant = NULL;
+    const struct tenant *other = cid_owner(broker, message);
+    if (other) {
+        char text[VAULT_ERROR_TEXT];
+        snprintf(text, sizeof text, "CID %u is tenant %s's: a CID is one tenant's", message->tenant.cid,
+                 other->record.name);
+        answer_done(broker, message->id, VAULT_EXISTS, text);
+        return;
+    }
     switch (message->type) {
     case ADMIN_STATUS:
         begin_status(broker, message->id);

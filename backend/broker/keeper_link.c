@@ -29,7 +29,8 @@ void keeper_door(struct broker *broker, struct tenant *tenant)
                                .tenant = record->id,
                                .owner_uid = record->owner_uid,
                                .owner_gid = record->owner_gid,
-                               .max_connections = record->max_connections};
+                               .max_connections = record->max_connections,
+                               .cid = record->cid};
     memcpy(message.name, record->name, sizeof message.name);
     if (closed)
         tenant->shut = true;

@@ -253,7 +253,7 @@ static void listener_ready(struct watch *watch, uint32_t events)
         if (listener->transport == TRANSPORT_UNIX) {
             unix_connection(door, fd);
         } else if (listener->transport == TRANSPORT_STREAM) {
-            stream_connection(door, fd);
+            stream_connection(door, fd, 0);
         } else {
             ivshmem_connection(door, fd);
         }
@@ -362,6 +362,20 @@ static void door_confirm(struct door *door)
     }
 }
 
+/* Who came from another CID is this tenant no more. */
+static void cid_set(struct door *door, uint32_t cid)
+{
+    struct door_region *region, *next;
+    door->cid = cid;
+    for (region = TAILQ_FIRST(&door->regions); region; region = next) {
+        next = TAILQ_NEXT(region, in_door);
+        if (region->state == REGION_LIVE && region->cid && region->cid != cid) {
+            shutdown(region->connection.fd, SHUT_RDWR);
+            door_region_end(region);
+        }
+    }
+}
+
 int doors_open(struct doors *doors, const struct handover *message, char *text)
 {
     text[0] = 0;
@@ -396,7 +410,7 @@ int doors_open(struct doors *doors, const struct handover *message, char *text)
     }
     door->max_connections =
         message->max_connections < DOOR_CONNECTIONS_MAX ? message->max_connections : DOOR_CONNECTIONS_MAX;
-    door->cid = message->cid;
+    cid_set(door, message->cid);
     door_confirm(door);
     return result;
 }

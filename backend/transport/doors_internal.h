@@ -96,8 +96,8 @@ void ivshmem_connection(struct door *door, int fd); /* takes fd over */
 void ivshmem_retry(struct door *door);              /* goes on with handshakes that are not finished */
 
 /* vsock/stream_door.c, vsock/vsock_door.c */
-void stream_connection(struct door *door, int fd); /* takes fd over */
-void stream_refuse(int fd, const char *sentence);  /* says so and closes */
+void stream_connection(struct door *door, int fd, uint32_t cid); /* takes fd over */
+void stream_refuse(int fd, const char *sentence);                /* says so and closes */
 void vsock_connection(struct doors *doors, int fd, uint32_t cid);
 void vsock_retry(struct doors *doors);
 

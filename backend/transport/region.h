@@ -39,6 +39,7 @@ struct door_region {
     bool parked;             /* ivshmem: nobody will serve it */
     unsigned handshake_sent; /* ivshmem: messages that QEMU was sent */
     uint32_t peer_pid;
+    uint32_t cid; /* it came by vsock, from there; 0: through a socket of its door's */
     uint32_t qp_count;
     uint64_t size;
     int memory;                 /* sealed memfd */

@@ -205,6 +205,7 @@ bool tenant_meta_parse(const uint8_t *bytes, size_t len, struct tenant_meta *met
         meta->rotating = bytes[121] & 1;
         meta->cursor_kind = get32(bytes + 124);
         meta->cursor_index = get32(bytes + 128);
+        t->cid = get32(bytes + 132);
         if (bytes[121] > 1 || get16(bytes + 122) != 0 || (!meta->rotating && (meta->cursor_kind || meta->cursor_index)))
             return false;
     }
@@ -239,6 +240,7 @@ size_t tenant_meta_build(const struct tenant_meta *meta, uint8_t bytes[TENANT_ME
     bytes[121] = meta->rotating ? 1 : 0;
     put32(bytes + 124, meta->cursor_kind);
     put32(bytes + 128, meta->cursor_index);
+    put32(bytes + 132, t->cid);
     return TENANT_META_LEN;
 }
 

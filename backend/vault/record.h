@@ -79,7 +79,7 @@ size_t record_build(const struct record *record, uint8_t bytes[RECORD_MAX]);
 
 #define ROOT_META_LEN   56u
 #define ROOT_META_1     40u /* of schema 1 */
-#define TENANT_META_LEN 132u
+#define TENANT_META_LEN 136u
 #define TENANT_META_1   120u
 #define KEY_META_LEN    24u
 #define CODE_LEN        52u

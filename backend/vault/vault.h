@@ -63,6 +63,7 @@ struct vault_tenant {
     uint32_t max_sessions;         /* per connection or queue pair */
     uint32_t max_handles;          /* key handles, all sessions of the tenant together */
     uint32_t weight;               /* share of the card, 1..1000 */
+    uint32_t cid;                  /* whose vsock connections are its; 0: nobody's */
 };
 
 /* Which access codes a tenant's key indexes have. */

@@ -134,6 +134,9 @@ static void taken_bodies(void **state)
     assert_int_equal(m.policy.max_files, 0);
     assert_int_equal(m.policy.max_file_bytes, VAULT_FILE_BYTES_MAX);
 
+    assert_true(parse(BODY_TENANT_SET, "{\"cid\": 42}", &m, &error));
+    assert_int_equal(m.mask, ADMIN_SET_CID);
+    assert_int_equal(m.tenant.cid, 42);
     assert_true(parse(BODY_TENANT_SET, "{\"disabled\": false, \"weight\": 7}", &m, &error));
     assert_int_equal(m.mask, ADMIN_SET_FLAGS | ADMIN_SET_WEIGHT);
     assert_int_equal(m.tenant.flags, 0);

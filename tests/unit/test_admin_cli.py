@@ -117,6 +117,8 @@ def requests_that_are_sent(folder):
           'PATCH /v1/tenants/vm1', {'deny': ['rsa', 'files', 'sm9'], 'allow': ['debug'], 'access_codes': 'always',
                                     'max_files': 0, 'max_file_bytes': 9})
     sends('tenant set vm1 --enable', 'PATCH /v1/tenants/vm1', {'disabled': False})
+    sends('tenant set vm1 --cid 42', 'PATCH /v1/tenants/vm1', {'cid': 42})
+    sends('tenant set vm1 --cid 0', 'PATCH /v1/tenants/vm1', {'cid': 0})
     sends('tenant remove vm1', 'DELETE /v1/tenants/vm1')
     sends('key generate vm1 --type kek --index 2 --bits 192'.replace('vm1', 'vm1'), 'POST /v1/tenants/vm1/keys',
           {'kind': 'kek', 'index': 2, 'bits': 192})

@@ -152,11 +152,15 @@ static void test_cids(void **state)
     int fd = arrive(&env, 42);
     assert_true(told(&env, &message, fds, &count));
     assert_int_equal(message.tenant, 2);
-    close(fd);
     refused_with(arrive(&env, 43), "CID 43");
     refused_with(arrive(&env, 0), "CID 0");
     assert_int_equal(door_open_cid(&env, 1, "one", 43), 0); /* set while running */
-    assert_int_equal(door_open_cid(&env, 2, "two", 0), 0);
+    assert_int_equal(door_open_cid(&env, 2, "two", 42), 0); /* no change */
+    char byte;
+    assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
+    assert_int_equal(door_open_cid(&env, 2, "two", 0), 0); /* who came as it is it no more */
+    assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), 0);
+    close(fd);
     fd = arrive(&env, 43);
     env_pump(&env);
     do {
@@ -165,6 +169,8 @@ static void test_cids(void **state)
     assert_int_equal(message.tenant, 1);
     close(fd);
     refused_with(arrive(&env, 42), "CID 42");
+    assert_int_equal(door_open_cid(&env, 2, "two", 43), 0);
+    refused_with(arrive(&env, 43), "two tenants");
     env_close(&env);
 }
 

@@ -338,10 +338,33 @@ static void wrong_peer_is_recognised(void **state)
     }
 }
 
+static enum vault_result cid_set(const char *name, uint32_t cid, struct admin_message *message)
+{
+    *message = (struct admin_message){.type = ADMIN_TENANT_SET, .mask = ADMIN_SET_CID, .tenant.cid = cid};
+    snprintf(message->tenant.name, sizeof message->tenant.name, "%s", name);
+    return wire_admin(wire, message);
+}
+
+static void cid_is_one_tenants(void **state)
+{
+    struct admin_message message;
+    (void)state;
+    assert_int_equal(cid_set("t0", 42, &message), VAULT_OK);
+    assert_int_equal(message.tenant.cid, 42);
+    assert_int_equal(cid_set("t1", 42, &message), VAULT_EXISTS);
+    assert_non_null(strstr(message.text, "t0"));
+    assert_int_equal(cid_set("t0", 42, &message), VAULT_OK);
+    assert_int_equal(cid_set("t0", 0, &message), VAULT_OK);
+    assert_int_equal(cid_set("t1", 42, &message), VAULT_OK);
+    wire_broker_stop(wire);
+    wire_broker_start(wire);
+    assert_int_equal(cid_set("t0", 42, &message), VAULT_EXISTS); /* it was kept */
+}
+
 static int set_up(void **state)
 {
     (void)state;
-    wire = wire_start(&(struct wire_options){.deadline_ms = DEADLINE_MS});
+    wire = wire_start(&(struct wire_options){.tenants = 2, .deadline_ms = DEADLINE_MS});
     snprintf(between, sizeof between, "/tmp/cardmux-cut-%d.sock", (int)getpid());
     setenv("CARDMUX_SOCKET", between, 1);
     setenv("CARDMUX_REACH", "stream", 1);
@@ -364,6 +387,7 @@ int main(void)
         cmocka_unit_test(async_client_goes_on),
         cmocka_unit_test(no_call_outlives_its_deadline),
         cmocka_unit_test(wrong_peer_is_recognised),
+        cmocka_unit_test(cid_is_one_tenants),
     };
     return cmocka_run_group_tests_name("stream_cut", tests, set_up, tear_down);
 }

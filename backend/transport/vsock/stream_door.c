@@ -27,7 +27,7 @@ void stream_refuse(int fd, const char *sentence)
     close(fd);
 }
 
-void stream_connection(struct door *door, int fd)
+void stream_connection(struct door *door, int fd, uint32_t cid)
 {
     const char *refusal = door_full(door, TRANSPORT_STREAM);
     struct door_region *region = refusal ? NULL : door_region_new(TRANSPORT_STREAM);
@@ -43,6 +43,7 @@ void stream_connection(struct door *door, int fd)
     }
     region->door = door;
     region->connection.fd = fd;
+    region->cid = cid;
     if (door_region_watch(region)) {
         say("tenant %s: a connection cannot be watched: %s", door->name, strerror(errno));
         door_region_close(region);

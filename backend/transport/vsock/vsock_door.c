@@ -44,21 +44,25 @@ static void vsock_ready(struct watch *watch, uint32_t events)
 
 void vsock_connection(struct doors *doors, int fd, uint32_t cid)
 {
-    struct door *door;
+    struct door *door, *found = NULL;
+    unsigned count = 0;
     TAILQ_FOREACH(door, &doors->list, in_doors)
     {
         if (cid && door->cid == cid) {
-            stream_connection(door, fd);
-            return;
+            found = door;
+            count++;
         }
     }
-    if (say_allowed(&doors->vsock.refused)) {
-        say("vsock: a connection from CID %u was refused: no tenant has it; cardmux tenant set NAME --cid %u", cid,
-            cid);
+    if (count == 1) { /* of two nobody can tell which it is */
+        stream_connection(found, fd, cid);
+        return;
     }
-    char sentence[80];
-    snprintf(sentence, sizeof(sentence), "no tenant has CID %u: on the host, cardmux tenant set NAME --cid %u", cid,
-             cid);
+    char sentence[100];
+    snprintf(sentence, sizeof(sentence), "%s CID %u: on the host, cardmux tenant set NAME --cid %u",
+             count ? "two tenants have" : "no tenant has", cid, cid);
+    if (say_allowed(&doors->vsock.refused)) {
+        say("vsock: a connection was refused: %s", sentence);
+    }
     stream_refuse(fd, sentence);
 }
 
