@@ -123,9 +123,18 @@ void stream_reach_ring(struct reach *reach)
 
 /* ---- states; under rx ---- */
 
-static void say_generation(struct stream_reach *stream, uint64_t generation)
+/* Never given twice in a process: equality is all that counts. */
+static uint64_t generation_new(void)
 {
-    shm_store64(stream->reach.header, offsetof(struct cm_header, generation), generation);
+    static _Atomic uint64_t last;
+    return atomic_fetch_add(&last, 1) + 1;
+}
+
+/* served: by the broker at the other end. Else the number says only that the last one is gone; 0 in the control page
+   would say that this memory is, with results in it that have come and were not taken yet. */
+static void say_generation(struct stream_reach *stream, uint64_t generation, bool served)
+{
+    shm_store64(stream->reach.header, offsetof(struct cm_header, generation), served ? generation : 0);
     shm_store64(stream->reach.qp, offsetof(struct cm_control, generation), generation);
 }
 
@@ -133,7 +142,7 @@ static void die(struct stream_reach *stream, uint32_t code, const char *why)
 {
     stream->code = code;
     reach_fail(stream->why, code, "%.120s: %.100s", stream->address.text, why);
-    say_generation(stream, 0);
+    say_generation(stream, generation_new(), false);
     state_set(stream, STREAM_DEAD);
 }
 
@@ -142,7 +151,7 @@ static void lose(struct stream_reach *stream)
 {
     if (stream->socket >= 0)
         shutdown(stream->socket, SHUT_RDWR);
-    say_generation(stream, 0);
+    say_generation(stream, generation_new(), false);
     stream->retry_ms = stream->retry_ms ? stream->retry_ms * 2 : RETRY_MIN_MS;
     if (stream->retry_ms > RETRY_MAX_MS)
         stream->retry_ms = RETRY_MAX_MS;
@@ -171,13 +180,6 @@ static void settle_epoch(struct stream_reach *stream)
     shm_store32(stream->reach.qp, offsetof(struct cm_control, epoch), wanted);
 }
 
-/* Never given twice in a process: equality is all that counts. */
-static uint64_t generation_new(void)
-{
-    static _Atomic uint64_t last;
-    return atomic_fetch_add(&last, 1) + 1;
-}
-
 static void greeted(struct stream_reach *stream)
 {
     const struct cm_stream_hello *hello = &stream->hello;
@@ -201,7 +203,7 @@ static void greeted(struct stream_reach *stream)
     shm_store32(qp, offsetof(struct cm_control, epoch), stream->wire.epoch);
     shm_store32(qp, offsetof(struct cm_control, crowded), 0);
     shm_store32(qp, offsetof(struct cm_control, broker_sleeps), 1); /* so that each burst is rung, and sent */
-    say_generation(stream, generation);
+    say_generation(stream, generation, true);
     stream->retry_ms = 0;
     state_set(stream, STREAM_OPEN);
     pthread_mutex_unlock(&stream->tx);

@@ -12,8 +12,9 @@
  *                is this process's own, a new one for each connection)
  *   DEAD         not alive: the client closes it and opens anew, maybe another way
  *
- * In every state but OPEN the generation in memory is 0, so a lost connection is to the client what a lost broker is:
- * it sends again what may be sent again, and sessions that held something are lost.
+ * In every state but OPEN the header says that nobody serves this memory, and a new generation in the control page that
+ * the last one is gone. So a lost connection is to the client what a lost broker is: it sends again what may be sent
+ * again, and sessions that held something are lost.
  *
  * Locks: rx (receiving, states), then tx (sending). Both are held where the connection or its epoch changes. Who
  * receives looks at the completion ring before it sleeps, or a completion would lie there while its owner sleeps:
