@@ -34,6 +34,7 @@
 
 #include "backend/admin/message.h"
 #include "backend/audit/audit.h"
+#include "backend/broker/numbers.h"
 #include "backend/main/broker_entry.h"
 #include "backend/main/handover.h"
 #include "backend/vault/vault.h"
@@ -99,11 +100,7 @@ struct session {
     uint32_t id; /* 0: closed */
     unsigned refs;
     struct channel *channel;
-    struct handle {
-        uint32_t id; /* 0: free */
-        struct key *key;
-    } * handles;
-    uint32_t handle_room, handle_used, handle_serial;
+    struct numbers keys;                 /* struct key */
     uint32_t rights[SESSION_RIGHTS_MAX]; /* key indexes; the same may stand more than once */
     unsigned right_count;
     struct card_state *hash, *mac;
@@ -133,8 +130,7 @@ struct channel {
     uint32_t looks_empty; /* passes */
     uint64_t idle_since;
     struct channel *next, *previous; /* ring of the tenant's active channels */
-    struct session **sessions;
-    uint32_t session_room, session_count, session_serial;
+    struct numbers sessions;         /* struct session */
     struct cm_sqe stalled;
     int doorbell_fd, wake_fd;
 };

@@ -105,12 +105,10 @@ static void wipe_slots(struct channel *channel)
 
 static void end_sessions(struct broker *broker, struct channel *channel)
 {
-    for (uint32_t i = 0; i < channel->session_room; i++)
-        if (channel->sessions[i])
-            session_end(broker, channel->sessions[i]);
-    free(channel->sessions);
-    channel->sessions = NULL;
-    channel->session_room = channel->session_count = 0;
+    uint32_t at = 0, number;
+    for (struct session *session; (session = numbers_left(&channel->sessions, &at, &number));)
+        session_end(broker, session);
+    numbers_free(&channel->sessions);
 }
 
 void channel_reset(struct broker *broker, struct channel *channel)

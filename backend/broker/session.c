@@ -2,9 +2,8 @@
 /*
  * session.c: sessions of a channel, their key handles and private-key rights.
  *
- * Numbers that a tenant holds are looked up, never followed: a session's number is its place in the channel's table and
- * a serial, so a dead number does not meet its successor for 65,535 turns of the same place; handles likewise (12 bits
- * of place, 20 of serial).
+ * What a tenant holds of them are numbers (numbers.h), which are looked up in the table of the channel or session that
+ * gave them, never followed. Another session's number, or one that was closed, is in no table.
  */
 #include "backend/broker/broker.h"
 
@@ -12,46 +11,25 @@
 
 struct session *session_find(struct channel *channel, uint32_t id)
 {
-    uint32_t place = id & 0xffff;
-    if (!id || place >= channel->session_room)
-        return NULL;
-    struct session *session = channel->sessions[place];
-    return session && session->id == id ? session : NULL;
-}
-
-static bool sessions_grow(struct channel *channel)
-{
-    uint32_t room = channel->session_room ? channel->session_room * 2 : 4;
-    if (room > CHANNEL_SESSIONS_MAX)
-        return false;
-    struct session **grown = realloc(channel->sessions, room * sizeof *grown);
-    if (!grown)
-        return false;
-    memset(grown + channel->session_room, 0, (room - channel->session_room) * sizeof *grown);
-    channel->sessions = grown;
-    channel->session_room = room;
-    return true;
+    return numbers_find(&channel->sessions, id);
 }
 
 uint32_t session_make(struct broker *broker, struct channel *channel, uint32_t *id)
 {
+    uint32_t most = channel->tenant->record.max_sessions;
     (void)broker;
-    if (channel->session_count >= channel->tenant->record.max_sessions)
-        return SDR_OPENSESSION;
-    uint32_t place = 0;
-    while (place < channel->session_room && channel->sessions[place])
-        place++;
-    if (place == channel->session_room && !sessions_grow(channel))
+    if (channel->sessions.used >= most || channel->sessions.used >= CHANNEL_SESSIONS_MAX)
         return SDR_OPENSESSION;
     struct session *session = calloc(1, sizeof *session);
     if (!session)
         return SDR_NOBUFFER;
-    channel->session_serial = channel->session_serial % 0xffff + 1;
-    session->id = channel->session_serial << 16 | place;
+    session->id = numbers_add(&channel->sessions, session, CHANNEL_SESSIONS_MAX);
+    if (!session->id) {
+        free(session);
+        return SDR_NOBUFFER;
+    }
     session->channel = channel;
     session->refs = 1;
-    channel->sessions[place] = session;
-    channel->session_count++;
     channel->tenant->counters.sessions++;
     *id = session->id;
     return SDR_OK;
@@ -61,8 +39,7 @@ uint32_t session_make(struct broker *broker, struct channel *channel, uint32_t *
 void session_end(struct broker *broker, struct session *session)
 {
     struct channel *channel = session->channel;
-    channel->sessions[session->id & 0xffff] = NULL;
-    channel->session_count--;
+    numbers_drop(&channel->sessions, session->id);
     channel->tenant->counters.sessions--;
     session->id = 0;
     session_release(broker, session);
@@ -73,12 +50,13 @@ void session_release(struct broker *broker, struct session *session)
     if (--session->refs)
         return;
     struct tenant *tenant = session->channel->tenant;
-    for (uint32_t i = 0; i < session->handle_room; i++)
-        if (session->handles[i].id) {
-            key_release(broker, session->handles[i].key);
-            tenant->counters.handles--;
-        }
-    free(session->handles);
+    uint32_t at = 0, number;
+    for (struct key *key; (key = numbers_left(&session->keys, &at, &number));) {
+        numbers_drop(&session->keys, number);
+        key_release(broker, key);
+        tenant->counters.handles--;
+    }
+    numbers_free(&session->keys);
     session_states_free(broker, session);
     if (session->hash)
         broker->driver->state_free(broker->card, session->hash);
@@ -95,64 +73,36 @@ bool session_has_right(const struct session *session, uint32_t index)
     return false;
 }
 
-static struct handle *handle_find(struct session *session, uint32_t id)
-{
-    uint32_t place = id & (SESSION_HANDLES_MAX - 1);
-    if (!id || place >= session->handle_room || session->handles[place].id != id)
-        return NULL;
-    return &session->handles[place];
-}
-
 struct key *session_key(struct session *session, uint32_t id)
 {
-    struct handle *handle = handle_find(session, id);
-    return handle ? handle->key : NULL;
-}
-
-static struct handle *handle_place(struct session *session)
-{
-    for (uint32_t i = 0; i < session->handle_room; i++)
-        if (!session->handles[i].id)
-            return &session->handles[i];
-    uint32_t room = session->handle_room ? session->handle_room * 2 : 4;
-    if (room > SESSION_HANDLES_MAX)
-        return NULL;
-    struct handle *grown = realloc(session->handles, room * sizeof *grown);
-    if (!grown)
-        return NULL;
-    memset(grown + session->handle_room, 0, (room - session->handle_room) * sizeof *grown);
-    struct handle *place = &grown[session->handle_room];
-    session->handles = grown;
-    session->handle_room = room;
-    return place;
+    return numbers_find(&session->keys, id);
 }
 
 uint32_t session_add_key(struct broker *broker, struct session *session, struct card_key *card, uint32_t *id)
 {
     struct tenant *tenant = session->channel->tenant;
-    struct handle *handle = NULL;
     struct key *key = NULL;
-    if (session->id && tenant->counters.handles < tenant->record.max_handles && (handle = handle_place(session)))
+    if (session->id && tenant->counters.handles < tenant->record.max_handles)
         key = key_new(card);
     if (!key) {
         broker->driver->key_free(broker->card, card);
         return SDR_NOBUFFER;
     }
-    session->handle_serial = session->handle_serial % 0xfffff + 1;
-    handle->key = key;
-    handle->id = session->handle_serial << 12 | (uint32_t)(handle - session->handles);
+    *id = numbers_add(&session->keys, key, SESSION_HANDLES_MAX);
+    if (!*id) {
+        key_release(broker, key);
+        return SDR_NOBUFFER;
+    }
     tenant->counters.handles++;
-    *id = handle->id;
     return SDR_OK;
 }
 
 bool session_drop_key(struct broker *broker, struct session *session, uint32_t id)
 {
-    struct handle *handle = handle_find(session, id);
-    if (!handle)
+    struct key *key = numbers_drop(&session->keys, id);
+    if (!key)
         return false;
-    key_release(broker, handle->key);
-    *handle = (struct handle){0};
+    key_release(broker, key);
     session->channel->tenant->counters.handles--;
     return true;
 }
