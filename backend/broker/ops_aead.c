@@ -101,7 +101,7 @@ enum step op_tenant_info(struct broker *broker, struct job *job)
     const struct tenant *tenant = job->channel->tenant;
     struct cm_info info = {
         .max_sessions = tenant->record.max_sessions,
-        .sessions = job->channel->session_count,
+        .sessions = job->channel->sessions.used,
         .max_handles = tenant->record.max_handles,
         .handles = tenant->counters.handles,
         .weight = tenant->record.weight,
