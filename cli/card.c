@@ -9,7 +9,8 @@
 static const char help[] = "usage: cardmux card test [--json]\n"
                            "\n"
                            "Runs the card's known-answer tests of every algorithm once more. A card that fails one\n"
-                           "serves nothing from then on.\n"
+                           "serves nothing from then on, until this command succeeds; nothing else, not even a\n"
+                           "restart, lets it serve again.\n"
                            "\n"
                            "options:\n"
                            "  --json  print JSON\n";

@@ -183,6 +183,28 @@ static void check_doors(struct doctor *doctor, const char *run_dir)
     json_decref(reply);
 }
 
+static void check_audit(struct doctor *doctor)
+{
+    json_t *reply;
+    char text[API_TEXT];
+    if (!api_try(doctor->cli, "GET", "/v1/audit", NULL, &reply, text)) {
+        doctor_note(doctor, "audit", FINDING_FAIL, "look at the daemon's log", "%s", text);
+        return;
+    }
+    json_int_t missed = json_integer_value(json_object_get(reply, "missed"));
+    if (json_is_true(json_object_get(reply, "failing")))
+        doctor_note(doctor, "audit", FINDING_FAIL,
+                    "make room on the disk of the state directory, then try the act again",
+                    "the audit log could not be written: acts of management are refused (%lld entries wait)",
+                    (long long)missed);
+    else if (missed)
+        doctor_note(doctor, "audit", FINDING_WARN, "make room on the disk of the state directory",
+                    "%lld entries of the audit log could not be written yet", (long long)missed);
+    else
+        doctor_note(doctor, "audit", FINDING_OK, NULL, "the audit log is written; cardmux audit verify looks at it");
+    json_decref(reply);
+}
+
 /* The broker's pid, 0 where the daemon cannot be asked. */
 static long long check_daemon(struct doctor *doctor, const char *run_dir)
 {
@@ -201,9 +223,13 @@ static long long check_daemon(struct doctor *doctor, const char *run_dir)
     if (state && strcmp(state, "ok") == 0)
         doctor_note(doctor, "card", FINDING_OK, NULL, "card %s gave all known answers", name ? name : "?");
     else
-        doctor_note(doctor, "card", FINDING_FAIL, "cardmux card test; the daemon's log names the algorithm",
+        doctor_note(doctor, "card", FINDING_FAIL,
+                    "look into the daemon's log or cardmux audit show --event card-failed for the reason; mend it; "
+                    "then cardmux "
+                    "card test: only a good one lets it serve again",
                     "card %s is %s and serves nothing", name ? name : "?", state ? state : "in no known state");
     json_decref(reply);
+    check_audit(doctor);
     check_doors(doctor, run_dir);
     return pid;
 }

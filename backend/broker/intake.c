@@ -209,7 +209,7 @@ static uint32_t policy_status(const struct tenant *tenant, const struct cm_op_in
 /* What only tidies up: it is done also while the card has failed. */
 static bool needs_no_card(uint16_t op)
 {
-    return op == CM_OP_SESSION_CLOSE || op == CM_OP_KEY_DESTROY || op == CM_OP_RIGHT_RELEASE;
+    return op == CM_OP_SESSION_CLOSE || op == CM_OP_KEY_DESTROY || op == CM_OP_RIGHT_RELEASE || op == CM_OP_STATE_FREE;
 }
 
 static void admit(struct broker *broker, struct channel *channel, const struct cm_sqe *sqe)

@@ -35,6 +35,11 @@ ANSWERS = {
     'DELETE /v1/tenants/vm1/keys/sm2/1': (204, None),
     'POST /v1/tenants/vm1/keys/sm2/1/unlock': (204, None),
     'POST /v1/card/test': (204, None),
+    'GET /v1/audit': (200, {'log': '00' * 16, 'key': 'ab' * 64, 'seq': 1, 'chain': '00' * 32, 'first_file': 1, 'last_file': 1,
+                            'unsigned': 1, 'missed': 0, 'failing': False, 'vault': ''}),
+    'GET /v1/audit/files/1/0': (200, {'text': 'not a line\n'}),
+    'GET /v1/audit/files/1/11': (200, {'text': ''}),
+    'POST /v1/audit/checkpoint': (200, {'text': 'a checkpoint\n'}),
 }
 
 
@@ -162,7 +167,7 @@ def what_is_printed():
           commands[1]['arguments']['bus'] == 'rp0')
     check('qemu-args --hotplug hmp', run('qemu-args vm1 --hotplug hmp').stdout.splitlines()[1].startswith('device_add ivshmem-doorbell,'))
     check('--help of every command', all(run(f'{name} --help').stdout.startswith('usage: cardmux ' + name) for name in
-          ('init', 'tenant', 'key', 'qemu-args', 'card', 'status', 'doctor')))
+          ('init', 'tenant', 'key', 'qemu-args', 'card', 'audit', 'status', 'doctor')))
     check('--version', run('--version').stdout.startswith('cardmux '))
 
 
@@ -177,9 +182,18 @@ def what_goes_wrong(folder):
                  'key destroy vm1 --type sm2 --index 1 --bits 128', 'key list vm1 --index 1', 'key list', 'key list vm1 vm2',
                  'key unlock vm1 --index 1 --type kek', 'card', 'card frob', 'status now', 'qemu-args', 'qemu-args vm1 vm2',
                  'qemu-args vm1 --via pigeon', 'qemu-args vm1 --hotplug xml', 'qemu-args vm1 --bus "a b"', 'init --state relative',
-                 'init now', 'doctor --host --guest', 'doctor now', 'status --help=1'):
+                 'audit', 'audit frob', 'audit show --key 1', 'audit verify a b', 'audit verify a --state b', 'audit key --json',
+                 'audit show --since soon', 'audit show --last 0', 'audit checkpoint --tenant vm1', 'init now', 'doctor --host --guest', 'doctor now', 'status --help=1'):
         usage(line)
     fails('tenant show other', 'there is no such thing')
+    fails('audit verify', 'NOT GOOD: audit-00000001.log, line 1')
+    fails('audit show', 'not lines of an audit log')
+    fails(f'audit verify {folder}/none', 'No such file')
+    fails(f'audit verify --state {folder}', 'there is no audit log')
+    fails(f'audit verify --checkpoint {PROGRAM}', 'holds no checkpoint')
+    fails('audit verify --key /dev/null', 'hexadecimal digits')
+    check('audit key: the digits', run('audit key').stdout == 'ab' * 64 + '\n')
+    check('audit checkpoint: the line', run('audit checkpoint').stdout == 'a checkpoint\n')
     fails('qemu-args other', 'there is no such thing')
     for way in ('vsock', 'virtio-crypto'):
         fails(f'qemu-args vm1 --via {way}', 'not in this release')
