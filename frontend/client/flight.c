@@ -248,11 +248,13 @@ static void take_result(struct link *link, unsigned slot, struct call *call)
         call->status = SDR_COMMFAIL;
 }
 
-/* Access codes do not stay in the region. */
+/* Access codes and keys in clear do not stay in the region. */
 static void wipe_param(struct link *link, unsigned slot, const struct call *call)
 {
     if (call->op == CM_OP_RIGHT_GET && call->param_len)
         explicit_bzero(shm_bytes(link->queue.qp, cm_param_offset(slot), CM_PARAM_SIZE), CM_PARAM_SIZE);
+    if (call->op == CM_OP_KEY_IMPORT || call->op == CM_OP_KEY_IMPORT_DEBUG)
+        explicit_bzero(shm_bytes(link->queue.qp, cm_slot_offset(slot), call->data_len), call->data_len);
 }
 
 /* Takes what has landed of `mine`; what is lost (maybe seen by another thread first) becomes CALL_LOST and sets *stale.

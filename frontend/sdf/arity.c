@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * arity.c: the two functions that are not in the standard, and for which the headers in the field disagree.
+ * arity.c: three functions for which the headers in the field disagree. Two that are not in the standard:
  *
  *   six arguments    (session, index, algorithm, data...)    most vendors, and our sdf.h
  *   five arguments   (session, index, data...)               others, among them a provider that many programs use
@@ -11,13 +11,21 @@
  * are compared with identifiers: the convention leaves the upper half of a 32-bit argument undefined. Where the third
  * looks like an identifier but is as large as an address and the fourth cannot be an address, it is the shorter form
  * with a pointer that happens to look so. A pointer argument below the first page is SDR_INARGERR.
+ *
+ * And SDF_AuthDec, whose printed text has a pointer for the length of the tag where it means a number: a value as small
+ * as a tag's length (16 at most; below the first page it is no address in any case) is the length itself.
  */
+#define SDF_AuthDec             header_says_pointer
 #define SDF_InternalEncrypt_ECC header_says_six_encrypt
 #define SDF_InternalDecrypt_ECC header_says_six_decrypt
+#include "frontend/sdf/aead.h"
 #include "frontend/sdf/asym.h"
 #include "frontend/sdf/form.h"
+#undef SDF_AuthDec
 #undef SDF_InternalEncrypt_ECC
 #undef SDF_InternalDecrypt_ECC
+
+#include <string.h>
 
 #define FIRST_DATA 0x400000u
 #define FIRST_PAGE 4096u
@@ -62,4 +70,27 @@ int SDF_InternalDecrypt_ECC(void *session, unsigned int index, uintptr_t a3, uin
     if (form == FORM_FIVE)
         return asym_decrypt_internal(session, index, true, address(a3), address(a4), address(a5));
     return asym_decrypt_internal(session, index, form == FORM_SIX, address(a4), address(a5), address(a6));
+}
+
+SDF_API int SDF_AuthDec(void *session, void *key, unsigned int alg, unsigned char *nonce, unsigned int nonce_len,
+                        unsigned char *aad, unsigned int aad_len, unsigned char *tag, uintptr_t tag_len,
+                        unsigned char *in, unsigned int in_len, unsigned char *out, unsigned int *out_len);
+
+int SDF_AuthDec(void *session, void *key, unsigned int alg, unsigned char *nonce, unsigned int nonce_len,
+                unsigned char *aad, unsigned int aad_len, unsigned char *tag, uintptr_t tag_len, unsigned char *in,
+                unsigned int in_len, unsigned char *out, unsigned int *out_len)
+{
+    uint32_t length = (uint32_t)tag_len;
+    if (tag_len >= FIRST_DATA && length >= FIRST_PAGE)
+        memcpy(&length, (const void *)tag_len, sizeof length);
+    struct aead_args a = {.decrypt = true,
+                          .alg = alg,
+                          .nonce = nonce,
+                          .nonce_len = nonce_len,
+                          .aad = aad,
+                          .aad_len = aad_len,
+                          .tag = tag,
+                          .tag_len = length,
+                          .data_len = in_len};
+    return aead_open(session, key, &a, in, out, out_len);
 }

@@ -121,9 +121,11 @@ uint32_t alg_hash(uint32_t alg, uint32_t *digest_len)
     static const struct {
         uint32_t alg, wire, len;
     } hashes[] = {
-        {SGD_SM3, SGD_SM3, 32},         {SGD_SHA1, SGD_SHA1, 20},       {SGD_SHA256, SGD_SHA256, 32},
-        {SGD_SHA512, SGD_SHA512, 64},   {SGD_SHA384, SGD_SHA384, 48},   {SGD_SHA224, SGD_SHA224, 28},
-        {SGD_SHA512_B, SGD_SHA512, 64}, {SGD_SHA384_B, SGD_SHA384, 48}, {SGD_SHA224_B, SGD_SHA224, 28},
+        {SGD_SM3, SGD_SM3, 32},           {SGD_SHA1, SGD_SHA1, 20},         {SGD_SHA256, SGD_SHA256, 32},
+        {SGD_SHA512, SGD_SHA512, 64},     {SGD_SHA384, SGD_SHA384, 48},     {SGD_SHA224, SGD_SHA224, 28},
+        {SGD_SHA512_B, SGD_SHA512, 64},   {SGD_SHA384_B, SGD_SHA384, 48},   {SGD_SHA224_B, SGD_SHA224, 28},
+        {SGD_SHA3_256, SGD_SHA3_256, 32}, {SGD_SHA3_512, SGD_SHA3_512, 64}, {SGD_SHA3_384, SGD_SHA3_384, 48},
+        {SGD_SHA3_224, SGD_SHA3_224, 28},
     };
     for (size_t i = 0; i < sizeof hashes / sizeof hashes[0]; i++)
         if (hashes[i].alg == alg) {

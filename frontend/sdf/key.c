@@ -8,15 +8,14 @@
  */
 #include <string.h>
 #include "frontend/sdf/form.h"
-#include "frontend/sdf/session.h"
+#include "frontend/sdf/key.h"
 
 static bool key_bits_ok(uint32_t bits)
 {
     return bits == 128 || bits == 192 || bits == 256;
 }
 
-/* Runs a call that makes a key and puts the key behind a new handle. */
-static uint32_t key_make(struct sdf_session *session, struct call *call, void **handle)
+uint32_t key_make(struct sdf_session *session, struct call *call, void **handle)
 {
     struct handle_key *key;
     void *made = handle_key_make(session->handle, &session->first_key, &key);

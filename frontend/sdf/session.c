@@ -43,7 +43,13 @@ static void session_destroy(struct sdf_session *session)
     session_unlist(session);
     pthread_mutex_unlock(&device->lock);
     handle_key_drop_all(session->handle, &session->first_key);
-    hash_release(&session->hash);
+    run_release(&session->hash);
+    run_release(&session->mac);
+    run_release(&session->hmac);
+    for (int decrypt = 0; decrypt < 2; decrypt++) {
+        cipher_run_drop(NULL, &session->cipher[decrypt]);
+        aead_run_drop(NULL, &session->aead[decrypt]);
+    }
     if (session->wire)
         session_close(session->wire);
     pthread_mutex_destroy(&session->lock);

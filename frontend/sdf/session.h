@@ -3,7 +3,7 @@
  * session.h: devices and sessions of this process, and how every SDF function enters and leaves one.
  *
  * A device handle is one count on the process's link and owns the sessions opened through it. A session is a mutex
- * around one session of the client (frontend/client/call.h), its key handles and its running hash.
+ * around one session of the client (frontend/client/call.h), its key handles and what runs over several calls.
  * Lock order: session lock, then device lock, then the handle table's. No lock but the session's is held over a call
  * to the back end.
  *
@@ -23,21 +23,35 @@
 #include "cardmux/sdf.h"
 #include "frontend/client/call.h"
 #include "frontend/sdf/handle.h"
+#include "frontend/sdf/run.h"
 
 struct sdf_device;
 
-enum hash_state {
-    HASH_NONE,     /* no HashInit, or it ended */
-    HASH_BUFFERED, /* the back end knows nothing of it yet: survives a restart */
-    HASH_RUNNING   /* HASH_INIT was sent */
+/* A key from outside, imported for one operation; number 0: none. */
+struct external_key {
+    uint32_t number, incarnation;
 };
 
-struct hash_run {
-    enum hash_state state;
-    uint32_t alg; /* the wire's numbering */
-    uint32_t incarnation;
+/* Encryption or decryption in several calls (multi.c). */
+struct cipher_run {
+    bool active, decrypt;
+    uint32_t key, alg, incarnation;
+    uint8_t iv[16];
+    uint32_t block;    /* XTS */
+    uint8_t carry[32]; /* what does not fill a block yet; XTS: and a block */
     size_t fill;
-    uint8_t *buffer; /* CM_SLOT_SIZE bytes, made with the first update, wiped when a hash ends */
+    struct external_key external;
+};
+
+/* Authenticated encryption or decryption in several calls (aead_multi.c). */
+struct aead_run {
+    bool active, counted,
+        ended; /* counted: the length was said; ended: the tag held, the back end has no state of it */
+    uint32_t number, incarnation, tag_len;
+    uint8_t tag[16];
+    uint64_t total, taken, given; /* bytes */
+    uint8_t *plain;               /* [taken], decrypting */
+    size_t plain_cap;
 };
 
 struct sdf_session {
@@ -46,7 +60,10 @@ struct sdf_session {
     void *handle;
     uint32_t first_key;      /* see handle.h */
     uint32_t loss_collected; /* incarnation in which session_loss has asked; 0: none */
-    struct hash_run hash;
+    struct digest_run hash, mac, hmac;
+    struct external_key hmac_external; /* hmac's, if it is one */
+    struct cipher_run cipher[2];       /* [decrypt] */
+    struct aead_run aead[2];           /* [decrypt] */
     struct sdf_device *device;
     struct sdf_session *next, *prev; /* in its device, under the device's lock */
     bool listed;
@@ -70,8 +87,19 @@ uint32_t session_loss(struct sdf_session *session, uint32_t otherwise);
    says (else SDR_KEYNOTEXIST) where the key was lost with an earlier incarnation. */
 uint32_t session_key(struct sdf_session *session, void *handle, uint32_t *number);
 
-/* hash.c: ends the running hash, wipes; release also frees the buffer. */
-void hash_drop(struct hash_run *hash);
-void hash_release(struct hash_run *hash);
+/* hash.c: begin a run; what ran before ends. */
+uint32_t hash_begin(struct sdf_session *session, struct digest_run *run, uint32_t alg, const ECCrefPublicKey *key,
+                    const uint8_t *id, uint32_t id_len);
+uint32_t hmac_begin(struct sdf_session *session, struct digest_run *run, void *key, uint32_t alg);
+
+/* multi.c. With session NULL the back end is not told: the session ends. */
+void cipher_run_drop(struct sdf_session *session, struct cipher_run *run);
+/* Makes run active, or says what is wrong with the algorithm or the IV. */
+uint32_t cipher_begin(struct sdf_session *session, struct cipher_run *run, uint32_t key, bool decrypt, uint32_t alg,
+                      const uint8_t *iv, uint32_t iv_len);
+/* aead_multi.c, likewise. */
+void aead_run_drop(struct sdf_session *session, struct aead_run *run);
+/* external.c: destroys it in the back end; nothing where there is none. */
+void session_forget_external(struct sdf_session *session, struct external_key *key);
 
 #endif

@@ -1,31 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sym.c: SDF_Encrypt and SDF_Decrypt, for any length in one call.
+ * sym.c: SDF_Encrypt and SDF_Decrypt, for any length in one call. (XTS: one data unit in one call.)
  *
  * Input longer than a slot is cut into slots. ECB, CTR, CBC decryption and CFB decryption need nothing of the slot
  * before but an initial value that is known beforehand (the last cipher block of the input, or the counter plus
  * blocks): up to BATCH of them are in flight together. Their initial values are taken from the input before the first
- * is sent, because the output may replace the input. CBC and CFB encryption and OFB go slot after slot, each with the
+ * is sent, because the output may replace the input. XTS needs the slot's place in the data unit, and its last two
+ * blocks in one slot. CBC and CFB encryption and OFB go slot after slot, each with the
  * IV that came back from the one before.
  *
  * A failure in the middle leaves IV and length as they were; output already written stays written (in place: the
  * beginning of the input is lost, as with a card that fails half-way).
  */
 #include <string.h>
+#include "frontend/sdf/alg.h"
 #include "frontend/sdf/form.h"
-#include "frontend/sdf/session.h"
+#include "frontend/sdf/transform.h"
 
 #define BATCH 32u
-#define BLOCK 16u
-
-struct transform {
-    uint16_t op;
-    uint32_t key, alg;
-    uint8_t iv[BLOCK]; /* of the next slot */
-    const uint8_t *in;
-    uint8_t *out;
-    size_t len;
-};
 
 static void counter_add(uint8_t counter[BLOCK], uint64_t blocks)
 {
@@ -39,16 +31,26 @@ static void counter_add(uint8_t counter[BLOCK], uint64_t blocks)
 static bool transform_parallel(const struct transform *t)
 {
     uint32_t mode = t->alg & 0xff;
-    return mode == SGD_ECB || mode == SGD_CTR || (t->op == CM_OP_DECRYPT && (mode == SGD_CBC || mode == SGD_CFB));
+    return mode == SGD_ECB || mode == SGD_CTR || alg_is_xts(t->alg) ||
+           (t->decrypt && (mode == SGD_CBC || mode == SGD_CFB));
 }
 
 /* Fills the next call and moves on; len of it is returned. */
 static size_t transform_cut(struct transform *t, struct call *call)
 {
     size_t part = t->len < CM_SLOT_SIZE ? t->len : CM_SLOT_SIZE;
+    uint16_t op = t->decrypt ? CM_OP_DECRYPT : CM_OP_ENCRYPT;
+    if (alg_is_xts(t->alg)) {
+        op = t->decrypt ? CM_OP_SECTOR_DECRYPT : CM_OP_SECTOR_ENCRYPT;
+        if (t->len > part && t->len - part < BLOCK) /* a tail needs the block before it */
+            part -= BLOCK;
+    }
     *call = (struct call){
-        .op = t->op, .key = t->key, .alg = t->alg, .data = t->in, .data_len = part, .out = t->out, .out_cap = part};
+        .op = op, .key = t->key, .alg = t->alg, .data = t->in, .data_len = part, .out = t->out, .out_cap = part};
+    call->arg = t->block;
     memcpy(call->iv, t->iv, BLOCK);
+    if (alg_is_xts(t->alg))
+        t->block += (uint32_t)(part / BLOCK);
     t->in += part;
     t->out += part;
     t->len -= part;
@@ -59,6 +61,8 @@ static size_t transform_cut(struct transform *t, struct call *call)
 static void transform_skip(struct transform *t, size_t part)
 {
     uint32_t mode = t->alg & 0xff;
+    if (alg_is_xts(t->alg))
+        return;
     if (mode == SGD_CTR)
         counter_add(t->iv, part / BLOCK);
     else if (mode != SGD_ECB)
@@ -92,7 +96,7 @@ static uint32_t transform_one(struct sdf_session *session, struct transform *t)
     return status;
 }
 
-static uint32_t transform_run(struct sdf_session *session, struct transform *t)
+uint32_t transform_run(struct sdf_session *session, struct transform *t)
 {
     bool parallel = t->len > CM_SLOT_SIZE && transform_parallel(t);
     uint32_t status = SDR_OK;
@@ -103,14 +107,14 @@ static uint32_t transform_run(struct sdf_session *session, struct transform *t)
 
 static uint32_t cipher(struct sdf_session *session, struct transform *t, void *key, uint8_t *iv, uint32_t *out_len)
 {
-    uint32_t mode = t->alg & 0xff, len = (uint32_t)t->len;
     uint32_t status = session_key(session, key, &t->key);
+    if (status == SDR_OK)
+        status = alg_cipher(&t->alg);
     if (status != SDR_OK)
         return status;
-    status = alg_check(t->alg, ALG_USE_CIPHER);
-    if (status != SDR_OK)
-        return status;
-    if ((!t->in && len > 0) || (!iv && mode != SGD_ECB) || ((mode == SGD_ECB || mode == SGD_CBC) && len % BLOCK != 0))
+    uint32_t mode = t->alg & 0xff, len = (uint32_t)t->len;
+    if ((!t->in && len > 0) || (!iv && mode != SGD_ECB) || ((mode == SGD_ECB || mode == SGD_CBC) && len % BLOCK != 0) ||
+        (alg_is_xts(t->alg) && len > 0 && (len < BLOCK || len > XTS_MAX)))
         return SDR_INARGERR;
     if (!out_len)
         return SDR_OUTARGERR;
@@ -135,7 +139,7 @@ int SDF_Encrypt(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, un
     struct sdf_session *session = session_enter(hSessionHandle);
     if (!session)
         return SDR_INARGERR;
-    struct transform t = {.op = CM_OP_ENCRYPT, .alg = uiAlgID, .in = pucData, .out = pucEncData, .len = uiDataLength};
+    struct transform t = {.alg = uiAlgID, .in = pucData, .out = pucEncData, .len = uiDataLength};
     return session_leave(session, cipher(session, &t, hKeyHandle, pucIV, puiEncDataLength));
 }
 
@@ -146,7 +150,6 @@ int SDF_Decrypt(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, un
     struct sdf_session *session = session_enter(hSessionHandle);
     if (!session)
         return SDR_INARGERR;
-    struct transform t = {
-        .op = CM_OP_DECRYPT, .alg = uiAlgID, .in = pucEncData, .out = pucData, .len = uiEncDataLength};
+    struct transform t = {.decrypt = true, .alg = uiAlgID, .in = pucEncData, .out = pucData, .len = uiEncDataLength};
     return session_leave(session, cipher(session, &t, hKeyHandle, pucIV, puiDataLength));
 }

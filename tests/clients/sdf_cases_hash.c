@@ -32,14 +32,15 @@ void case_hash(struct sdf_env *env)
         unsigned alg;
         const char *name;
     } hashes[] = {
-        {SGD_SM3, "SM3"},         {SGD_SHA1, "SHA1"},       {SGD_SHA256, "SHA256"},
-        {SGD_SHA224, "SHA224"},   {SGD_SHA384, "SHA384"},   {SGD_SHA512, "SHA512"},
-        {SGD_SHA224_B, "SHA224"}, {SGD_SHA384_B, "SHA384"}, {SGD_SHA512_B, "SHA512"},
+        {SGD_SM3, "SM3"},           {SGD_SHA1, "SHA1"},         {SGD_SHA256, "SHA256"},     {SGD_SHA224, "SHA224"},
+        {SGD_SHA384, "SHA384"},     {SGD_SHA512, "SHA512"},     {SGD_SHA224_B, "SHA224"},   {SGD_SHA384_B, "SHA384"},
+        {SGD_SHA512_B, "SHA512"},   {SGD_SHA3_224, "SHA3-224"}, {SGD_SHA3_256, "SHA3-256"}, {SGD_SHA3_384, "SHA3-384"},
+        {SGD_SHA3_512, "SHA3-512"},
     };
     static const size_t sizes[] = {0, 1, 64, 16383, 16384, 16385, 32768, 32769, 200000};
     static const size_t steps[] = {200000, 4096, 16384, 16385, 7001};
     text_fill();
-    for (size_t h = 0; h < 9; h++)
+    for (size_t h = 0; h < sizeof hashes / sizeof hashes[0]; h++)
         for (size_t i = 0; i < 9; i++)
             for (size_t j = 0; j < (h == 0 ? 5 : 1); j++)
                 one_hash(env, hashes[h].alg, hashes[h].name, sizes[i], steps[j]);

@@ -9,6 +9,8 @@
 #include "tests/clients/sm2_raw.h"
 #include "tests/unit/fake_file.h"
 #include "tests/unit/fake_link.h"
+#include "tests/unit/fake_digest.h"
+#include "tests/unit/fake_sym.h"
 
 #define KEYS  64
 #define INDEX 3
@@ -20,7 +22,7 @@ struct link {
 struct fake_key {
     uint32_t number;
     size_t len; /* 0: free */
-    uint8_t bytes[32];
+    uint8_t bytes[256];
 };
 
 struct session {
@@ -29,8 +31,8 @@ struct session {
     bool holds, lost;
     struct fake_key keys[KEYS];
     int rights[INDEX];
-    EVP_MD_CTX *hash;
-    EVP_MAC_CTX *mac;
+    struct fake_digest digest;
+    struct fake_sym sym;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -48,6 +50,13 @@ static struct {
 } pairs[INDEX][2]; /* [index][sign, encrypt]; index 0 is not there */
 static uint8_t kek[16];
 static const char *const codes[INDEX] = {NULL, NULL, "12345678"};
+
+static bool debug = true;
+
+void fake_debug(bool allowed)
+{
+    debug = allowed;
+}
 
 void fake_restart(void)
 {
@@ -139,10 +148,8 @@ static void session_forget(struct session *session)
             key_count--;
         }
     memset(session->rights, 0, sizeof session->rights);
-    EVP_MD_CTX_free(session->hash);
-    EVP_MAC_CTX_free(session->mac);
-    session->hash = NULL;
-    session->mac = NULL;
+    fake_digest_forget(&session->digest);
+    fake_sym_forget(&session->sym);
 }
 
 void session_close(struct session *session)
@@ -169,7 +176,8 @@ static struct fake_key *key_find(struct session *session, uint32_t number)
 
 static uint32_t key_add(struct session *session, struct call *call, const uint8_t *bytes, size_t len)
 {
-    if (len != 16 && len != 24 && len != 32)
+    bool any = call->op == CM_OP_KEY_IMPORT || call->op == CM_OP_KEY_IMPORT_DEBUG;
+    if (!any && len != 16 && len != 24 && len != 32)
         return SDR_KEYERR;
     for (int i = 0; i < KEYS; i++)
         if (!session->keys[i].len) {
@@ -246,37 +254,13 @@ static uint32_t run_cipher(struct session *session, struct call *call, bool encr
     return status;
 }
 
-static EVP_MAC_CTX *hmac_new(const struct fake_key *key)
-{
-    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(mac);
-    char name[] = "SM3";
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string("digest", name, 0), OSSL_PARAM_construct_end()};
-    EVP_MAC_init(ctx, key->bytes, key->len, params);
-    EVP_MAC_free(mac);
-    return ctx;
-}
-
-static void hmac_give(struct call *call, EVP_MAC_CTX *ctx)
-{
-    uint8_t out[32];
-    size_t n;
-    EVP_MAC_final(ctx, out, &n, sizeof out);
-    give_param(call, out, n);
-    EVP_MAC_CTX_free(ctx);
-}
-
 static uint32_t run_mac(struct session *session, struct call *call)
 {
     struct fake_key *key = key_find(session, call->key);
     if (!key)
         return SDR_KEYNOTEXIST;
-    if (call->alg == SGD_SM3) {
-        EVP_MAC_CTX *ctx = hmac_new(key);
-        EVP_MAC_update(ctx, call->data, call->data_len);
-        hmac_give(call, ctx);
+    if (fake_hmac(call, key->bytes, key->len))
         return SDR_OK;
-    }
     uint8_t *copy = malloc(call->data_len);
     uint32_t status = cipher_run(key, call->alg, true, call->iv, call->data, call->data_len, copy);
     free(copy);
@@ -286,74 +270,10 @@ static uint32_t run_mac(struct session *session, struct call *call)
 
 static uint32_t run_mac_step(struct session *session, struct call *call)
 {
-    if (call->op == CM_OP_MAC_INIT) {
-        struct fake_key *key = key_find(session, call->key);
-        if (!key)
-            return SDR_KEYNOTEXIST;
-        EVP_MAC_CTX_free(session->mac);
-        session->mac = hmac_new(key);
-        return SDR_OK;
-    }
-    if (!session->mac)
-        return SDR_STEPERR;
-    if (call->op == CM_OP_MAC_UPDATE) {
-        EVP_MAC_update(session->mac, call->data, call->data_len);
-        return SDR_OK;
-    }
-    hmac_give(call, session->mac);
-    session->mac = NULL;
-    return SDR_OK;
-}
-
-static const EVP_MD *hash_of(uint32_t alg)
-{
-    static const struct {
-        uint32_t alg;
-        const EVP_MD *(*md)(void);
-    } hashes[] = {{SGD_SM3, EVP_sm3},       {SGD_SHA1, EVP_sha1},     {SGD_SHA256, EVP_sha256},
-                  {SGD_SHA224, EVP_sha224}, {SGD_SHA384, EVP_sha384}, {SGD_SHA512, EVP_sha512}};
-    for (size_t i = 0; i < sizeof hashes / sizeof hashes[0]; i++)
-        if (hashes[i].alg == alg)
-            return hashes[i].md();
-    return NULL;
-}
-
-static uint32_t run_hash(struct session *session, struct call *call)
-{
-    uint8_t out[64];
-    unsigned n;
-    if (call->op == CM_OP_HASH) {
-        if (!hash_of(call->alg))
-            return SDR_ALGNOTSUPPORT;
-        EVP_Digest(call->data, call->data_len, out, &n, hash_of(call->alg), NULL);
-        give_param(call, out, n);
-        return SDR_OK;
-    }
-    if (call->op == CM_OP_HASH_INIT) {
-        if (!hash_of(call->alg))
-            return SDR_ALGNOTSUPPORT;
-        if (call->param_len && !sm2_raw_on_curve(call->param))
-            return SDR_KEYERR;
-        EVP_MD_CTX_free(session->hash);
-        session->hash = EVP_MD_CTX_new();
-        EVP_DigestInit_ex(session->hash, hash_of(call->alg), NULL);
-        if (call->param_len) {
-            sm2_raw_z(call->param, call->data, call->data_len, out);
-            EVP_DigestUpdate(session->hash, out, 32);
-        }
-        return SDR_OK;
-    }
-    if (!session->hash)
-        return SDR_STEPERR;
-    if (call->op == CM_OP_HASH_UPDATE) {
-        EVP_DigestUpdate(session->hash, call->data, call->data_len);
-        return SDR_OK;
-    }
-    EVP_DigestFinal_ex(session->hash, out, &n);
-    give_param(call, out, n);
-    EVP_MD_CTX_free(session->hash);
-    session->hash = NULL;
-    return SDR_OK;
+    struct fake_key *key = call->op == CM_OP_MAC_INIT ? key_find(session, call->key) : NULL;
+    if (call->op == CM_OP_MAC_INIT && !key)
+        return SDR_KEYNOTEXIST;
+    return fake_mac_step(&session->digest, call, key ? key->bytes : NULL, key ? key->len : 0);
 }
 
 static bool index_ok(uint32_t index)
@@ -478,9 +398,42 @@ static uint32_t run_info(struct call *call)
     return SDR_OK;
 }
 
+static uint32_t run_sym(struct session *session, struct call *call)
+{
+    struct fake_key *key = NULL;
+    if (cm_op_info(call->op)->fields & F_KEY && !(key = key_find(session, call->key)))
+        return SDR_KEYNOTEXIST;
+    return fake_sym_run(&session->sym, call, key ? key->bytes : NULL, key ? key->len : 0);
+}
+
+static uint32_t run_tenant_info(struct call *call)
+{
+    struct cm_info info = {.tenant = "fake",
+                           .card = "fake",
+                           .issuer = "cardmux",
+                           .max_sessions = 1000,
+                           .sessions = (uint32_t)session_count,
+                           .max_handles = KEYS,
+                           .handles = (uint32_t)key_count,
+                           .weight = 100,
+                           .flags = debug ? CM_INFO_DEBUG : 0};
+    give_param(call, (const uint8_t *)&info, sizeof info);
+    return SDR_OK;
+}
+
 static uint32_t run(struct session *session, struct call *call)
 {
+    if (fake_sym_has(call->op))
+        return run_sym(session, call);
     switch (call->op) {
+    case CM_OP_TENANT_INFO:
+        return run_tenant_info(call);
+    case CM_OP_KEY_IMPORT_DEBUG:
+        if (!debug)
+            return SDR_NOTSUPPORT;
+        return key_add(session, call, call->data, call->data_len);
+    case CM_OP_KEY_IMPORT:
+        return key_add(session, call, call->data, call->data_len);
     case CM_OP_DEVICE_INFO:
         return run_info(call);
     case CM_OP_RANDOM:
@@ -516,7 +469,7 @@ static uint32_t run(struct session *session, struct call *call)
     case CM_OP_HASH_INIT:
     case CM_OP_HASH_UPDATE:
     case CM_OP_HASH_FINAL:
-        return run_hash(session, call);
+        return fake_hash(&session->digest, call);
     case CM_OP_FILE_CREATE:
     case CM_OP_FILE_READ:
     case CM_OP_FILE_WRITE:
@@ -585,12 +538,13 @@ uint32_t session_run(struct session *session, struct call *calls, size_t n)
 {
     uint32_t first = SDR_OK;
     pthread_mutex_lock(&lock);
-    for (size_t i = 0; i < n && first == SDR_OK; i++) {
+    for (size_t i = 0; i < n; i++) {
         if (attach_again(session, cm_op_info(calls[i].op)->traits))
             calls[i].status = run_one(session, &calls[i]);
         else
             calls[i].status = SDR_COMMFAIL;
-        first = calls[i].status;
+        if (first == SDR_OK)
+            first = calls[i].status;
     }
     pthread_mutex_unlock(&lock);
     return first;

@@ -13,7 +13,9 @@
 void fake_restart(void);                                /* the back end is replaced: what sessions held is lost */
 void fake_fail(uint16_t op, uint32_t status, int skip); /* the next call of op after `skip` of them fails; once */
 uint64_t fake_count(uint16_t op);                       /* calls of op that reached the back end */
-int fake_links(void);                                   /* link_get minus link_put */
+/* Are keys in clear allowed to the tenant? At first they are. */
+void fake_debug(bool allowed);
+int fake_links(void); /* link_get minus link_put */
 int fake_sessions(void);
 int fake_keys(void);
 

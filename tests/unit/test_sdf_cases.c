@@ -6,8 +6,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdlib.h>
+#include <string.h>
 #include "tests/clients/sdf_cases.h"
 #include "tests/unit/fake_link.h"
+#include "tests/unit/fake_sym.h"
 
 static struct sdf_env env;
 
@@ -17,7 +19,20 @@ static void run_case(void **state)
     /* nothing is left behind in the back end */
     assert_int_equal(fake_sessions(), 0);
     assert_int_equal(fake_keys(), 0);
+    assert_int_equal(fake_states(), 0);
     assert_int_equal(fake_links(), 1);
+}
+
+/* The same table where the host does not allow keys in clear. */
+static void debug_refused(void **state)
+{
+    (void)state;
+    for (const struct sdf_case *c = sdf_cases; c->name; c++)
+        if (strcmp(c->name, "debug") == 0) {
+            fake_debug(false);
+            assert_true(sdf_case_run(c, &env));
+            fake_debug(true);
+        }
 }
 
 static void table_is_complete(void **state)
@@ -46,6 +61,7 @@ int main(void)
     size_t n = 0;
     for (const struct sdf_case *c = sdf_cases; c->name; c++)
         tests[n++] = (struct CMUnitTest){.name = c->name, .test_func = run_case, .initial_state = (void *)(uintptr_t)c};
+    tests[n++] = (struct CMUnitTest){.name = "debug_refused", .test_func = debug_refused};
     tests[n++] = (struct CMUnitTest){.name = "table_is_complete", .test_func = table_is_complete};
     return _cmocka_run_group_tests("sdf_cases", tests, n, open_device, close_device);
 }

@@ -166,7 +166,7 @@ static void failed_hash_ends(void **state)
     unsigned n;
     (void)state;
     assert_int_equal(SDF_HashInit(session, SGD_SM3, NULL, NULL, 0), SDR_OK);
-    fake_fail(CM_OP_HASH_UPDATE, SDR_HARDFAIL, 1);
+    fake_fail(CM_OP_STATE_UPDATE, SDR_HARDFAIL, 1);
     assert_int_equal(SDF_HashUpdate(session, text, sizeof text), SDR_HARDFAIL);
     assert_int_equal(digest(&n), SDR_STEPERR);
     assert_int_equal(SDF_HashInit(session, SGD_SM3, NULL, NULL, 0), SDR_OK);
@@ -188,20 +188,20 @@ static void crossings_of_a_hash(void **state)
 {
     unsigned n;
     (void)state;
-    uint64_t whole = fake_count(CM_OP_HASH), init = fake_count(CM_OP_HASH_INIT), update = fake_count(CM_OP_HASH_UPDATE);
+    uint64_t whole = fake_count(CM_OP_HASH), init = fake_count(CM_OP_STATE_HASH), update = fake_count(CM_OP_STATE_UPDATE);
     SDF_HashInit(session, SGD_SM3, NULL, NULL, 0);
     for (int i = 0; i < 4; i++)
         SDF_HashUpdate(session, text, 4096);
     digest(&n);
     assert_int_equal(fake_count(CM_OP_HASH) - whole, 1);
-    assert_int_equal(fake_count(CM_OP_HASH_INIT) - init, 0);
+    assert_int_equal(fake_count(CM_OP_STATE_HASH) - init, 0);
     SDF_HashInit(session, SGD_SM3, NULL, NULL, 0);
     SDF_HashUpdate(session, text, 100);
     SDF_HashUpdate(session, text, 65536);
     digest(&n);
     assert_int_equal(fake_count(CM_OP_HASH) - whole, 1);
-    assert_int_equal(fake_count(CM_OP_HASH_INIT) - init, 1);
-    assert_int_equal(fake_count(CM_OP_HASH_UPDATE) - update, 5); /* 4 full slots and 100 bytes */
+    assert_int_equal(fake_count(CM_OP_STATE_HASH) - init, 1);
+    assert_int_equal(fake_count(CM_OP_STATE_UPDATE) - update, 5); /* 4 full slots and 100 bytes */
 }
 
 int main(void)
