@@ -7,6 +7,7 @@
 #include "cli/doctor.h"
 #include "frontend/reach/conf.h"
 #include "frontend/reach/ivshmem/pci.h"
+#include "frontend/reach/vsock/vsock.h"
 #include "proto/layout.h"
 #include <dirent.h>
 #include <dlfcn.h>
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -43,7 +45,8 @@ static void check_conf(struct doctor *doctor)
     }
     const char *wrong = n > (int)CONF_SIZE ? "the file is too long" : conf_parse(bytes, (size_t)n, &conf, &line);
     if (wrong)
-        doctor_note(doctor, "client.conf", FINDING_FAIL, "lines are: socket = PATH, reach = NAME, # remark",
+        doctor_note(doctor, "client.conf", FINDING_FAIL,
+                    "lines are: socket = PATH, reach = NAME, vsock = CID:PORT or off, # remark",
                     CONF_FILE ", line %u: %s", line, wrong);
     else
         doctor_note(doctor, "client.conf", FINDING_OK, NULL, CONF_FILE " is valid");
@@ -130,6 +133,62 @@ static bool check_socket(struct doctor *doctor)
     return true;
 }
 
+/* Asks the host, where the library would: true when a daemon answers there. */
+static bool try_vsock(struct doctor *doctor, const char *place)
+{
+    struct reach *reach;
+    char text[REACH_TEXT] = "";
+    if (reach_vsock.open(*place ? place : NULL, &reach, text) == 0) {
+        doctor_note(doctor, "vsock", FINDING_OK, NULL, "the host's daemon answers by vsock");
+        reach->driver->close(reach);
+        return true;
+    }
+    doctor_note(
+        doctor, "vsock", FINDING_WARN,
+        "on the host: vsock = on and cardmux tenant set NAME --cid N; or give the VM the daemon's own vsock device",
+        "vsock: %s", text);
+    return false;
+}
+
+/* True: there may be a host behind it. alone: there is no other way, so the host is asked. */
+static bool check_vsock(struct doctor *doctor, bool alone)
+{
+    char place[CONF_VALUE] = "", text[1024] = "";
+    const char *reach = getenv("CARDMUX_REACH");
+    uint32_t cid;
+    if (conf_vsock(place, text) != 0) {
+        doctor_note(doctor, "vsock", FINDING_FAIL, "mend CARDMUX_VSOCK or " CONF_FILE, "%s", text);
+        return false;
+    }
+    if (strcmp(place, "off") == 0) {
+        doctor_note(doctor, "vsock", FINDING_OK, NULL, "vsock is switched off");
+        return false;
+    }
+    enum vsock_kernel kernel = vsock_kernel(&cid);
+    if (alone || *place || (reach && strcmp(reach, "vsock") == 0)) {
+        if (kernel == VSOCK_GUEST || *place || (reach && strcmp(reach, "vsock") == 0))
+            return try_vsock(doctor, place);
+    }
+    if (kernel == VSOCK_GUEST)
+        doctor_note(doctor, "vsock", FINDING_OK, NULL, "this is guest %u on its host's vsock", cid);
+    else if (kernel == VSOCK_NO_HOST)
+        doctor_note(doctor, "vsock", FINDING_OK, NULL,
+                    "this kernel has vsock, but no host behind it: CID 2 would be nobody, or this machine itself");
+    else if (kernel == VSOCK_ABSENT)
+        doctor_note(doctor, "vsock", FINDING_OK, NULL,
+                    "no vsock device here: a VM gets one by cardmux qemu-args --via vsock on the host");
+    else
+        doctor_note(doctor, "vsock", FINDING_OK, NULL, "/dev/vsock cannot be asked: %s", strerror(errno));
+    return kernel == VSOCK_GUEST;
+}
+
+static int domain_of(int fd)
+{
+    int domain = 0;
+    socklen_t len = sizeof domain;
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) ? 0 : domain;
+}
+
 /* In the child: what the open descriptors and mappings tell. */
 static const char *reach_used(void)
 {
@@ -145,15 +204,21 @@ static const char *reach_used(void)
             return "ivshmem-module";
         if (strncmp(target, "/dev/vfio/", 10) == 0)
             return "ivshmem-vfio";
-        socket_seen |= strncmp(target, "socket:", 7) == 0;
+        if (strncmp(target, "socket:", 7) != 0)
+            continue;
+        if (domain_of(fd) == AF_VSOCK)
+            return "vsock";
+        socket_seen = true;
     }
     FILE *maps = fopen("/proc/self/maps", "re");
-    bool polled = false;
-    while (maps && fgets(line, sizeof line, maps))
+    bool polled = false, region = false;
+    while (maps && fgets(line, sizeof line, maps)) {
         polled |= strstr(line, "/resource2") != NULL;
+        region |= strstr(line, "memfd:") != NULL;
+    }
     if (maps)
         fclose(maps);
-    return polled ? "ivshmem-poll" : socket_seen ? "unix" : "unknown";
+    return polled ? "ivshmem-poll" : !socket_seen ? "unknown" : region ? "unix" : "stream";
 }
 
 struct outcome {
@@ -226,11 +291,12 @@ void doctor_guest(struct doctor *doctor)
 {
     check_conf(doctor);
     bool socket = check_socket(doctor), device = check_device(doctor);
-    if (!socket && !device)
+    bool vsock = check_vsock(doctor, !socket && !device);
+    if (!socket && !device && !vsock)
         doctor_note(
             doctor, "reach", FINDING_FAIL,
             "VM: start it with what cardmux qemu-args prints; container: mount the tenant's unix.sock on " CONF_SOCKET
             " or name it in CARDMUX_SOCKET",
-            "there is no way to a host from here: neither socket nor device");
+            "there is no way to a host from here: neither socket nor device, and nobody by vsock");
     check_library(doctor);
 }

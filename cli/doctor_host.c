@@ -5,6 +5,7 @@
 #include "backend/main/config.h"
 #include "backend/main/role.h"
 #include "backend/vault/vault.h"
+#include "proto/layout.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -151,7 +152,7 @@ static void check_door(struct doctor *doctor, const char *run_dir, const char *n
 {
     char path[4096];
     struct stat st;
-    snprintf(path, sizeof path, "%s/tenant/%s/%s.sock", run_dir, name, door);
+    snprintf(path, sizeof path, "%s/tenant/%s/%s", run_dir, name, door);
     if (stat(path, &st) == 0 && S_ISSOCK(st.st_mode))
         doctor_note(doctor, "door", FINDING_OK, NULL, "%s is there", path);
     else
@@ -160,8 +161,29 @@ static void check_door(struct doctor *doctor, const char *run_dir, const char *n
                     path, strerror(errno));
 }
 
-static void check_doors(struct doctor *doctor, const char *run_dir)
+static void check_vsock(struct doctor *doctor, bool on, unsigned with_cid)
 {
+    bool kernel = access("/dev/vsock", F_OK) == 0, carrier = access("/dev/vhost-vsock", F_OK) == 0;
+    if (on && !kernel)
+        doctor_note(doctor, "vsock", FINDING_FAIL, "modprobe vhost_vsock, or [daemon] vsock = off",
+                    "vsock = on, but this kernel has no vsock");
+    else if (on && !carrier)
+        doctor_note(doctor, "vsock", FINDING_WARN, "modprobe vhost_vsock",
+                    "vsock = on, but no guest can have a vhost-vsock device: there is no /dev/vhost-vsock");
+    else if (on && !with_cid)
+        doctor_note(doctor, "vsock", FINDING_WARN, "cardmux tenant set NAME --cid N, the guest-cid of its VM",
+                    "vsock = on, and no tenant has a CID: every guest is refused");
+    else if (!on && with_cid)
+        doctor_note(doctor, "vsock", FINDING_WARN, "[daemon] vsock = on, and start the daemon anew",
+                    "%u tenant(s) have a CID, but the daemon does not listen on vsock", with_cid);
+    else
+        doctor_note(doctor, "vsock", FINDING_OK, NULL, "%s; tenants with a CID: %u",
+                    on ? "the daemon listens on vsock" : "the kernel's vsock is not used", with_cid);
+}
+
+static void check_doors(struct doctor *doctor, const char *run_dir, bool vsock)
+{
+    unsigned with_cid = 0;
     json_t *reply, *tenant;
     char text[API_TEXT];
     size_t i;
@@ -177,9 +199,12 @@ static void check_doors(struct doctor *doctor, const char *run_dir)
         const char *name = json_string_value(json_object_get(tenant, "name"));
         if (!name || json_is_true(json_object_get(tenant, "disabled")))
             continue;
-        check_door(doctor, run_dir, name, "unix");
-        check_door(doctor, run_dir, name, "ivshmem");
+        check_door(doctor, run_dir, name, "unix.sock");
+        check_door(doctor, run_dir, name, "ivshmem.sock");
+        check_door(doctor, run_dir, name, "stream.sock_" CM_VSOCK_PORT_TEXT);
+        with_cid += json_integer_value(json_object_get(tenant, "cid")) != 0;
     }
+    check_vsock(doctor, vsock, with_cid);
     json_decref(reply);
 }
 
@@ -206,7 +231,7 @@ static void check_audit(struct doctor *doctor)
 }
 
 /* The broker's pid, 0 where the daemon cannot be asked. */
-static long long check_daemon(struct doctor *doctor, const char *run_dir)
+static long long check_daemon(struct doctor *doctor, const struct daemon_config *config)
 {
     json_t *reply;
     char text[API_TEXT];
@@ -230,7 +255,7 @@ static long long check_daemon(struct doctor *doctor, const char *run_dir)
                     "card %s is %s and serves nothing", name ? name : "?", state ? state : "in no known state");
     json_decref(reply);
     check_audit(doctor);
-    check_doors(doctor, run_dir);
+    check_doors(doctor, config->run_dir, config->vsock);
     return pid;
 }
 
@@ -303,7 +328,7 @@ void doctor_host(struct doctor *doctor)
         check_user(doctor, &config);
         check_state(doctor, config.daemon.state_dir);
         check_master_key(doctor, config.daemon.master_key);
-        check_limits(doctor, check_daemon(doctor, config.daemon.run_dir));
+        check_limits(doctor, check_daemon(doctor, &config.daemon));
     }
     config_free(&config);
     check_kernel(doctor);

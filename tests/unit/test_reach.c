@@ -18,6 +18,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "cardmux/sdf.h"
+#include "frontend/reach/vsock/vsock.h"
 #include "frontend/reach/conf.h"
 #include "frontend/reach/reach.h"
 #include "proto/layout.h"
@@ -398,6 +399,8 @@ static void conf_files(void **state)
         {"# a comment\n\n  socket = /a/b \r\n", NULL, 0, "/a/b", ""},
         {"reach=ivshmem\nsocket=/x", NULL, 0, "/x", "ivshmem"},
         {"socket = relative", "begins with /", 1, "", ""},
+        {"vsock = off\nvsock = 2:3", "twice", 2, "", ""},
+        {"vsock = 2:3", NULL, 0, "", ""},
         {"\nsocket = /a\nsocket = /b\n", "twice", 3, "", ""},
         {"sockets = /a", "unknown", 1, "", ""},
         {"socket", "word = value", 1, "", ""},
@@ -425,6 +428,48 @@ static void conf_files(void **state)
     assert_non_null(conf_parse("reach = a\0b", 11, &conf, &line));
 }
 
+static void places_of_vsock(void **state)
+{
+    static const struct {
+        const char *where;
+        bool fine;
+        uint32_t cid, port;
+    } cases[] = {
+        {NULL, true, 2, 21316},       {"", true, 2, 21316},
+        {"3", true, 3, 21316},        {"1:99", true, 1, 99},
+        {":5", true, 2, 5},           {"4294967294", true, 4294967294u, 21316},
+        {"4294967295", false, 0, 0},  {"1:4294967295", false, 0, 0},
+        {"-1", false, 0, 0},          {"1:", false, 0, 0},
+        {"x", false, 0, 0},           {"1:2:3", false, 0, 0},
+        {"99999999999", false, 0, 0}, {"1:99999999999", false, 0, 0},
+        {" 1", false, 0, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint32_t cid = 0, port = 0;
+        assert_int_equal(vsock_place(cases[i].where, &cid, &port), cases[i].fine);
+        if (cases[i].fine) {
+            assert_int_equal(cid, cases[i].cid);
+            assert_int_equal(port, cases[i].port);
+        }
+    }
+}
+
+/* Switched off, vsock is not even asked for; a place that is none is said. */
+static void vsock_can_be_off(void **state)
+{
+    struct reach *reach;
+    char text[REACH_TEXT];
+    (void)state;
+    setenv("CARDMUX_VSOCK", "off", 1);
+    assert_int_equal(reach_open("vsock", NULL, &reach, text), SDR_OPENDEVICE);
+    assert_non_null(strstr(text, "off"));
+    setenv("CARDMUX_VSOCK", "next door", 1);
+    assert_int_equal(reach_open("vsock", NULL, &reach, text), SDR_OPENDEVICE);
+    assert_non_null(strstr(text, "next door"));
+    setenv("CARDMUX_VSOCK", "off", 1);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -446,9 +491,10 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(unix_works),   cmocka_unit_test(unix_refusals), cmocka_unit_test(unix_descriptors),
-        cmocka_unit_test(unix_regions), cmocka_unit_test(peer_works),    cmocka_unit_test(peer_refusals),
-        cmocka_unit_test(nobody_there), cmocka_unit_test(conf_files),
+        cmocka_unit_test(unix_works),       cmocka_unit_test(unix_refusals), cmocka_unit_test(unix_descriptors),
+        cmocka_unit_test(unix_regions),     cmocka_unit_test(peer_works),    cmocka_unit_test(peer_refusals),
+        cmocka_unit_test(nobody_there),     cmocka_unit_test(conf_files),    cmocka_unit_test(places_of_vsock),
+        cmocka_unit_test(vsock_can_be_off),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
