@@ -36,6 +36,9 @@ void answer(struct broker *broker, const struct admin_message *message);
 void answer_done(struct broker *broker, uint32_t id, enum vault_result result, const char *text);
 void act_free(struct act *act);
 
+/* The event of the act in the table: enum audit_event, NOT_AUDITED; 0: there is none. For tests. */
+int act_event(uint32_t type);
+
 typedef void act_step(struct broker *broker, struct task *task);
 act_step done_plain; /* answers with the result, frees the act */
 

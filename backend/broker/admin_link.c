@@ -339,6 +339,11 @@ static const struct {
     [ADMIN_AUDIT_REFUSED] = {work_audit_refused, done_plain, NOT_AUDITED},
 };
 
+int act_event(uint32_t type)
+{
+    return type < sizeof tasks / sizeof *tasks ? tasks[type].event : 0;
+}
+
 static void merge_policy(struct admin_message *message, const struct vault_policy *old)
 {
     struct vault_policy wanted = message->policy, *policy = &message->policy;
@@ -424,7 +429,7 @@ static void work_recorded(struct broker *broker, struct task *task)
 static void begin_task(struct broker *broker, const struct admin_message *message, const struct tenant *tenant)
 {
     struct act *act = acts < ACTS_MAX ? calloc(1, sizeof *act) : NULL;
-    int event = tasks[message->type].event;
+    int event = act_event(message->type);
     if (!event) {
         free(act);
         answer_done(broker, message->id, VAULT_INVALID, "this act has no place in the audit log: please report it");

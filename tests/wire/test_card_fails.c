@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A card that fails while many callers use it: every call that begins after one was told of it is told so too, nothing
+ * that comes back from the card is believed or leaked, and an operator's good test lets it serve again. And the table
+ * of management acts: nothing that changes something has been left out of the audit log.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/admin/route.h"
+#include "backend/broker/act.h"
+#include "cardmux/sdf.h"
+#include "tests/wire/harness.h"
+
+#define CALLERS 6u
+
+static struct wire *wire;
+static void *device;
+static _Atomic bool told, stopping;
+static _Atomic unsigned wrong;
+
+struct caller {
+    unsigned number, served, refused;
+};
+
+static int one_call(void *session, unsigned which)
+{
+    static const unsigned char text[3000] = "abc";
+    unsigned char out[4096];
+    unsigned len = sizeof out;
+    void *key;
+    int status;
+    switch (which % 4) {
+    case 0:
+        return SDF_GenerateRandom(session, 600, out);
+    case 1:
+        status = SDF_HashInit(session, SGD_SM3, NULL, NULL, 0);
+        status = status ? status : SDF_HashUpdate(session, (unsigned char *)text, sizeof text);
+        return status ? status : SDF_HashFinal(session, out, &len);
+    case 2:
+        status = SDF_GenerateKeyWithKEK(session, 128, SGD_SM4_ECB, 1, out, &len, &key);
+        if (status == SDR_OK)
+            SDF_DestroyKey(session, key);
+        return status;
+    default:
+        return SDF_InternalSign_ECC(session, 1, (unsigned char *)text, 32, (ECCSignature *)(void *)out);
+    }
+}
+
+static void *caller_run(void *arg)
+{
+    struct caller *caller = arg;
+    void *session = NULL;
+    if (SDF_OpenSession(device, &session) != SDR_OK || SDF_GetPrivateKeyAccessRight(session, 1, NULL, 0) != SDR_OK) {
+        wrong++;
+        return NULL;
+    }
+    for (unsigned i = caller->number; !stopping; i++) {
+        bool was_told = told;
+        int status = one_call(session, i);
+        if (status == SDR_OK) {
+            caller->served++;
+            wrong += was_told; /* it had failed before this call began */
+        } else if (status == SDR_HARDFAIL) {
+            caller->refused++;
+            told = true;
+        } else if (status != SDR_STEPERR || !told) { /* a running hash may have been lost with the card */
+            fprintf(stderr, "caller %u: 0x%08x\n", caller->number, (unsigned)status);
+            wrong++;
+        }
+        if (caller->refused > 50)
+            break;
+    }
+    wrong += SDF_CloseSession(session) != SDR_OK; /* tidying up works */
+    return NULL;
+}
+
+static void fails_under_load(uint32_t threads)
+{
+    struct wire_options options = {.card = "soft", .fault = "random-stuck:150", .card_threads = threads};
+    struct caller callers[CALLERS];
+    pthread_t ids[CALLERS];
+    void *session;
+    told = stopping = false;
+    wrong = 0;
+    wire = wire_start(&options);
+    wire_use(wire, 0);
+    assert_int_equal(SDF_OpenDevice(&device), SDR_OK);
+    for (unsigned i = 0; i < CALLERS; i++) {
+        callers[i] = (struct caller){.number = i};
+        assert_int_equal(pthread_create(&ids[i], NULL, caller_run, &callers[i]), 0);
+    }
+    for (unsigned i = 0; i < CALLERS; i++)
+        pthread_join(ids[i], NULL);
+    assert_int_equal(wrong, 0);
+    for (unsigned i = 0; i < CALLERS; i++)
+        assert_true(callers[i].refused > 50);
+    assert_int_equal(SDF_OpenSession(device, &session), SDR_HARDFAIL);
+    struct admin_message status = {.type = ADMIN_STATUS};
+    assert_int_equal(wire_admin(wire, &status), VAULT_OK);
+    assert_string_equal(status.status.card_state, "failed");
+    struct admin_message test = {.type = ADMIN_CARD_TEST};
+    assert_int_equal(wire_admin(wire, &test), VAULT_OK);
+    assert_int_equal(SDF_OpenSession(device, &session), SDR_OK);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(one_call(session, i), SDR_OK);
+    SDF_CloseDevice(device);
+    wire_stop(wire);
+}
+
+static void an_inline_card_fails(void **state)
+{
+    (void)state;
+    fails_under_load(0);
+}
+
+static void a_card_with_threads_fails(void **state)
+{
+    (void)state;
+    fails_under_load(3);
+}
+
+/* Every byte value once in 256 is what good random numbers look like; what is not, is found, wherever pieces end. */
+static void random_numbers_are_judged(void **state)
+{
+    (void)state;
+    static uint8_t bytes[65536];
+    uint64_t x = 88172645463325252u;
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+        bytes[i] = (uint8_t)(x >> 32);
+    }
+    for (size_t piece = 1; piece < 3000; piece = piece * 3 / 2 + 1) {
+        struct random_health health = {0};
+        for (size_t at = 0; at + piece <= sizeof bytes; at += piece)
+            assert_true(random_holds(&health, bytes + at, piece));
+        for (size_t start = 1000; start < 1064; start += 7) { /* a run of 16 at any place, one of 15 not */
+            uint8_t kept[16];
+            bool held = true;
+            memcpy(kept, bytes + start, 16);
+            uint8_t stuck = (uint8_t)(bytes[start - 1] + 1);
+            for (unsigned len = 15; len <= 16; len++) {
+                memset(bytes + start, stuck, len);
+                if (len == 15 && bytes[start + 15] == stuck)
+                    continue;
+                health = (struct random_health){0};
+                held = true;
+                for (size_t at = 0; at + piece <= 4096 && held; at += piece)
+                    held = random_holds(&health, bytes + at, piece);
+                assert_int_equal(held, len == 15);
+            }
+            memcpy(bytes + start, kept, 16);
+        }
+    }
+    struct random_health health = {0}; /* no run, but one value far too often */
+    for (size_t i = 0; i < sizeof bytes; i += 8)
+        bytes[i] = 0x42;
+    assert_false(random_holds(&health, bytes, 4096));
+    bool held = true;
+    health = (struct random_health){0};
+    for (size_t at = 0; at < 4096 && held; at += 24)
+        held = random_holds(&health, bytes + at, 24);
+    assert_false(held);
+}
+
+static void no_act_is_left_out_of_the_audit_log(void **state)
+{
+    (void)state;
+    const struct route *route;
+    for (unsigned i = 0; (route = route_row(i)); i++) {
+        int event = act_event(route->type);
+        if (route->change && (event <= 0 || event >= NOT_AUDITED))
+            fail_msg("%s %s has no event in the table of backend/broker/admin_link.c", route->method, route->pattern);
+        assert_true(event <= NOT_AUDITED);
+    }
+    assert_int_equal(act_event(9999), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_inline_card_fails),
+        cmocka_unit_test(a_card_with_threads_fails),
+        cmocka_unit_test(random_numbers_are_judged),
+        cmocka_unit_test(no_act_is_left_out_of_the_audit_log),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
