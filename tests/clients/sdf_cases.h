@@ -101,4 +101,13 @@ void case_threads(struct sdf_env *env);
 void case_close_race(struct sdf_env *env);
 void case_fork(struct sdf_env *env);
 
+/* Rows of wrong arguments: sdf_wrong.h. */
+void case_wrong_device(struct sdf_env *env);
+void case_wrong_key(struct sdf_env *env);
+void case_wrong_wrapped(struct sdf_env *env);
+void case_wrong_sm2(struct sdf_env *env);
+void case_wrong_data(struct sdf_env *env);
+void case_wrong_hash(struct sdf_env *env);
+void case_wrong_file(struct sdf_env *env);
+
 #endif

@@ -2,10 +2,12 @@
 /*
  * sdf_run: runs the cases of sdf_cases.h against the libsdf.so it is linked with (CARDMUX_SOCKET, CARDMUX_REACH choose
  * the door). With names, only those; --except=NAME leaves one out. Prints one line for each case; with --table at the
- * end function, code, case. Exits 1 where a case failed or, with --complete, where a function lacks a test.
+ * end function, code, case. Exits 1 where a case failed or, with --complete, where a function lacks a test; with
+ * --wrong=FILE where one lacks a row of wrong arguments (sdf_wrong.h).
  */
 #include <string.h>
 #include "tests/clients/sdf_cases.h"
+#include "tests/clients/sdf_wrong.h"
 
 static bool wanted(const char *name, int argc, char **argv)
 {
@@ -54,6 +56,9 @@ int main(int argc, char **argv)
         sdf_calls_print(stdout);
     if (option("--complete", argc, argv))
         failed += sdf_calls_missing(stderr);
+    for (int i = 1; i < argc; i++)
+        if (strncmp(argv[i], "--wrong=", 8) == 0)
+            failed += sdf_wrong_missing(stderr, argv[i] + 8);
     printf("%d cases, %d failed\n", ran, failed);
     return failed || !ran;
 }

@@ -292,6 +292,8 @@ static uint32_t run_right(struct session *session, struct call *call)
         return SDR_OK;
     }
     const char *code = codes[call->key];
+    if (!code && call->param_len)
+        return SDR_PRKRERR;
     if (code && (call->param_len != strlen(code) || memcmp(call->param, code, strlen(code)) != 0))
         return SDR_PRKRERR;
     session->rights[call->key]++;
