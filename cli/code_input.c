@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
@@ -30,9 +31,14 @@ static bool read_all(const struct cli *cli, int fd, const char *name, bool one_l
     } else if (n < 0)
         cli_say(cli, "cannot read %s: %s", name, strerror(error));
     else
-        cli_say(cli, "%s must hold an access code of 1 to %u bytes of UTF-8", name, CODE_INPUT_MAX);
+        cli_say(cli, "%s must hold 1 to %u bytes of UTF-8", name, CODE_INPUT_MAX);
     explicit_bzero(buffer, sizeof buffer);
     return ok;
+}
+
+bool secret_random(void *bytes, size_t len)
+{
+    return getrandom(bytes, len, 0) == (ssize_t)len;
 }
 
 static bool ask(const struct cli *cli, const char *prompt, char *code)
@@ -44,7 +50,7 @@ static bool ask(const struct cli *cli, const char *prompt, char *code)
     }
     quiet = old;
     quiet.c_lflag &= ~(tcflag_t)ECHO;
-    fprintf(stderr, "%s", prompt);
+    fprintf(stderr, "%s: ", prompt);
     if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) < 0) {
         cli_say(cli, "cannot switch the terminal's echo off: %s", strerror(errno));
         return false;
@@ -55,10 +61,10 @@ static bool ask(const struct cli *cli, const char *prompt, char *code)
     return ok;
 }
 
-static bool ask_twice(const struct cli *cli, char *code)
+static bool ask_twice(const struct cli *cli, const char *prompt, char *code)
 {
     char again[CODE_INPUT_MAX + 1];
-    bool ok = ask(cli, "Access code: ", code) && ask(cli, "Once more: ", again);
+    bool ok = ask(cli, prompt, code) && ask(cli, "Once more", again);
     if (ok && strcmp(code, again) != 0) {
         cli_say(cli, "the two are not the same");
         ok = false;
@@ -69,9 +75,17 @@ static bool ask_twice(const struct cli *cli, char *code)
 
 bool code_read(const struct cli *cli, const char *file, char *code)
 {
+    return secret_read(cli, "Access code", file, true, code);
+}
+
+bool secret_read(const struct cli *cli, const char *prompt, const char *file, bool twice, char *code)
+{
     struct stat st;
-    if (strcmp(file, "-") == 0)
-        return isatty(STDIN_FILENO) ? ask_twice(cli, code) : read_all(cli, STDIN_FILENO, "standard input", false, code);
+    if (strcmp(file, "-") == 0) {
+        if (!isatty(STDIN_FILENO))
+            return read_all(cli, STDIN_FILENO, "standard input", false, code);
+        return twice ? ask_twice(cli, prompt, code) : ask(cli, prompt, code);
+    }
     int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) {
         cli_say(cli, "cannot open %s: %s", file, strerror(errno));

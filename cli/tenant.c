@@ -3,6 +3,7 @@
 #include "cli/api.h"
 #include "cli/command.h"
 #include "cli/table.h"
+#include "cli/transfer.h"
 #include "backend/admin/body.h"
 #include <grp.h>
 #include <pwd.h>
@@ -15,6 +16,8 @@ static const char help[] = "usage: cardmux tenant add NAME [LIMITS]     make a t
                            "       cardmux tenant show NAME             one tenant, with counters\n"
                            "       cardmux tenant set NAME LIMITS       change one, at once\n"
                            "       cardmux tenant remove NAME           remove one, with its keys\n"
+                           "       cardmux tenant export NAME --to KEY --out FILE   for the host of that key alone\n"
+                           "       cardmux tenant import FILE [--name NAME]         what was exported to this host\n"
                            "\n"
                            "limits:\n"
                            "  --owner UID[:GID]    user (number or name) who may use its sockets\n"
@@ -34,6 +37,10 @@ static const char help[] = "usage: cardmux tenant add NAME [LIMITS]     make a t
                            "\n"
                            "options:\n"
                            "  --json               print JSON\n"
+                           "  --to KEY             host key of the other host (`cardmux vault status` there)\n"
+                           "  --out FILE           what is written; it must not be there\n"
+                           "  --name NAME          another name for it here\n"
+                           "  --config FILE, --state DIR   export and import: where the daemon's files are\n"
                            "  --help-policy        list the names for --allow and --deny\n"
                            "\n"
                            "A name is 1 to 32 of a-z 0-9 - _ . and starts with a letter or digit.\n";
@@ -264,12 +271,12 @@ static enum cli_status check_and_act(const struct cli *cli, int argc, char **arg
     static const char *const verbs[] = {"add", "show", "set", "remove"};
     bool has_limits = json_object_size(options->body) > 0;
     if (!verb)
-        return cli_usage(cli, "say what to do: add, list, show, set or remove");
+        return cli_usage(cli, "say what to do: add, list, show, set, remove, export or import");
     bool is_list = strcmp(verb, "list") == 0, known = is_list;
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         known |= strcmp(verb, verbs[i]) == 0;
     if (!known)
-        return cli_usage(cli, "\"%.40s\" is not one of add, list, show, set, remove", verb);
+        return cli_usage(cli, "\"%.40s\" is not one of add, list, show, set, remove, export, import", verb);
     if (argc - optind > (is_list ? 1 : 2))
         return cli_usage(cli, "\"%.40s\" is one word too many", argv[optind + (is_list ? 1 : 2)]);
     if (has_limits && strcmp(verb, "add") != 0 && strcmp(verb, "set") != 0)
@@ -287,6 +294,10 @@ static enum cli_status check_and_act(const struct cli *cli, int argc, char **arg
 
 static enum cli_status run(struct cli *cli, int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "export") == 0)
+        return tenant_export(cli, argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "import") == 0)
+        return tenant_import(cli, argc - 1, argv + 1);
     static const struct option table[] = {
         {"owner", required_argument, NULL, 'o'},
         {"max-connections", required_argument, NULL, 'c'},

@@ -18,6 +18,8 @@ enum field_type {
     FIELD_KIND,
     FIELD_CODE,
     FIELD_NAMES,
+    FIELD_PUBLIC, /* 64 hexadecimal digits */
+    FIELD_FILE,
     FIELD_CODES,
 };
 
@@ -62,6 +64,15 @@ static const struct field key_generate[] = {
     {"code", FIELD_CODE, 0, 0, 0, 0, false},
 };
 
+static const struct field backup[] = {
+    {"recipient", FIELD_PUBLIC, 0, 0, 0, 0, true},
+    {"file", FIELD_FILE, 0, 0, 0, 0, true},
+};
+static const struct field import[] = {
+    {"file", FIELD_FILE, 0, 0, 0, 0, true},
+    {"name", FIELD_NAME, 0, 0, 0, 0, false},
+};
+
 static const struct {
     const struct field *fields;
     size_t count;
@@ -70,6 +81,8 @@ static const struct {
     [BODY_TENANT_ADD] = {tenant_add, sizeof tenant_add / sizeof *tenant_add},
     [BODY_TENANT_SET] = {tenant_set, sizeof tenant_set / sizeof *tenant_set},
     [BODY_KEY_GENERATE] = {key_generate, sizeof key_generate / sizeof *key_generate},
+    [BODY_BACKUP] = {backup, sizeof backup / sizeof *backup},
+    [BODY_IMPORT] = {import, sizeof import / sizeof *import},
 };
 _Static_assert(sizeof tenant_add / sizeof *tenant_add <= SEEN_MAX, "seen[]");
 
@@ -178,6 +191,36 @@ static bool take_codes(const struct field *field, json_t *value, struct admin_me
                   "field \"%s\" must be \"optional\", \"new-keys\" or \"always\"", field->name);
 }
 
+static bool take_public(const struct field *field, json_t *value, struct admin_message *message,
+                        struct body_error *error)
+{
+    const char *text = json_is_string(value) ? json_string_value(value) : NULL;
+    uint8_t *key = message->vault.key;
+    if (!text)
+        return refuse(error, "wrong-type", "field \"%s\" must be a string", field->name);
+    if (strlen(text) != 2 * sizeof message->vault.key || strspn(text, "0123456789abcdef") != strlen(text))
+        return refuse(error, "out-of-range", "field \"%s\" must be %zu hexadecimal digits", field->name,
+                      2 * sizeof message->vault.key);
+    for (size_t i = 0; text[i]; i++) {
+        unsigned digit = (unsigned)(text[i] <= '9' ? text[i] - '0' : text[i] - 'a' + 10);
+        key[i / 2] = (uint8_t)(i % 2 ? key[i / 2] | digit : digit << 4);
+    }
+    return true;
+}
+
+static bool take_file(const struct field *field, json_t *value, struct admin_message *message, struct body_error *error)
+{
+    const char *text = json_is_string(value) ? json_string_value(value) : NULL;
+    size_t len = text ? strlen(text) : 0;
+    if (!text)
+        return refuse(error, "wrong-type", "field \"%s\" must be a string", field->name);
+    if (len == 0 || len >= sizeof message->vault.file || strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789") != len)
+        return refuse(error, "out-of-range", "field \"%s\" must be 1 to %zu characters of a-z 0-9", field->name,
+                      sizeof message->vault.file - 1);
+    memcpy(message->vault.file, text, len + 1);
+    return true;
+}
+
 static bool take(const struct field *field, json_t *value, struct admin_message *message, struct body_error *error)
 {
     message->mask |= field->mask;
@@ -186,6 +229,10 @@ static bool take(const struct field *field, json_t *value, struct admin_message 
         return take_name(field, value, message, error);
     case FIELD_UINT:
         return take_uint(field, value, message, error);
+    case FIELD_PUBLIC:
+        return take_public(field, value, message, error);
+    case FIELD_FILE:
+        return take_file(field, value, message, error);
     case FIELD_CODE:
         return take_code(field, value, message, error);
     case FIELD_NAMES:

@@ -131,6 +131,7 @@ static void accept_rows(struct exchange *ex)
     case ANSWER_KEY:
     case ANSWER_STATUS:
     case ANSWER_AUDIT:
+    case ANSWER_VAULT:
         ex->answer = json_incref(json_array_get(ex->rows, 0));
         if (!ex->answer)
             refuse(ex, 500, "failed", "the broker's answer is incomplete; the request itself was done");
@@ -163,6 +164,9 @@ static void on_row(struct link_request *request, const struct admin_message *row
         break;
     case ANSWER_STATUS:
         json = render_status(row);
+        break;
+    case ANSWER_VAULT:
+        json = render_vault(row);
         break;
     case ANSWER_AUDIT:
         json = render_audit(row);

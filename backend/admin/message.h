@@ -25,8 +25,13 @@ enum admin_type {
     ADMIN_KEY_UNLOCK,       /* tenant.name, key.index: access code failures = 0 */
     ADMIN_STATUS,           /* -> one row: status */
     ADMIN_CARD_TEST,        /* runs the known-answer tests again -> done */
-    ADMIN_AUDIT_STATE = 40, /* -> one row: audit */
-    ADMIN_AUDIT_READ = 41,  /* audit.segment, audit.offset -> rows: audit.bytes, in order; none at the file's end */
+    ADMIN_VAULT_STATE = 20, /* -> one row: vault */
+    ADMIN_VAULT_REKEY = 21, /* to a new master key; what follows goes on after the answer */
+    ADMIN_BACKUP = 22,      /* vault.key (recipient), vault.file */
+    ADMIN_TENANT_EXPORT = 23, /* tenant.name, vault.key (recipient), vault.file */
+    ADMIN_TENANT_IMPORT = 24, /* vault.file, tenant.name (empty: as in the file) -> row: tenant, vault.key (sender) */
+    ADMIN_AUDIT_STATE = 40,   /* -> one row: audit */
+    ADMIN_AUDIT_READ = 41,    /* audit.segment, audit.offset -> rows: audit.bytes, in order; none at the file's end */
     ADMIN_AUDIT_CHECKPOINT = 42, /* -> one row: audit.bytes, the checkpoint's line */
     ADMIN_AUDIT_REFUSED = 43,    /* who asked for what his roles do not allow: `text` says what; to be recorded */
     ADMIN_ROW = 100,
@@ -88,6 +93,16 @@ struct admin_audit {
     char bytes[ADMIN_AUDIT_BYTES];
 };
 
+/* The vault as a whole, and sealed files in the state directory: transfer-FILE. */
+struct admin_vault {
+    uint64_t version;
+    uint8_t digest[VAULT_DIGEST];
+    uint8_t key[VAULT_HOST_KEY]; /* of a recipient, a sender, or this host */
+    uint32_t rekey_pending;
+    uint64_t rekey_done, rekey_total;
+    char file[33];
+};
+
 /* Who asks, as the admin process has it from the kernel. */
 struct admin_actor {
     uint32_t uid;
@@ -109,6 +124,7 @@ struct admin_message {
     struct admin_counters counters;
     struct admin_status status;
     struct admin_audit audit;
+    struct admin_vault vault;
     uint32_t code_len; /* 0: no code */
     uint8_t code[VAULT_CODE_MAX];
     char text[VAULT_ERROR_TEXT]; /* ADMIN_DONE: a sentence for the operator where result is not VAULT_OK */

@@ -103,6 +103,14 @@ json_t *render_status(const struct admin_message *row)
                      render_counters(&s->total), "sleeps", number(s->sleeps), "passes", number(s->passes));
 }
 
+json_t *render_vault(const struct admin_message *row)
+{
+    const struct admin_vault *v = &row->vault;
+    return json_pack("{s:o s:o s:o s:{s:b s:o s:o}}", "version", number(v->version), "digest",
+                     hex(v->digest, sizeof v->digest), "host_key", hex(v->key, sizeof v->key), "rekey", "pending",
+                     v->rekey_pending != 0, "done", number(v->rekey_done), "total", number(v->rekey_total));
+}
+
 json_t *render_audit(const struct admin_message *row)
 {
     const struct admin_audit *a = &row->audit;

@@ -10,6 +10,7 @@ json_t *render_tenant(const struct admin_message *row);
 json_t *render_key(const struct admin_message *row);
 json_t *render_status(const struct admin_message *row);
 json_t *render_operations(void);
+json_t *render_vault(const struct admin_message *row);
 json_t *render_audit(const struct admin_message *row);
 /* Bytes of the log as text; what is not ASCII, which a log never holds, becomes '?'. */
 json_t *render_audit_bytes(const struct admin_message *row);

@@ -9,6 +9,7 @@
 #define EVERY ROLE_ANY
 #define RUN   ROLE_OPERATOR
 #define AUDIT (ROLE_AUDITOR | ROLE_SECURITY)
+#define KEYS  ROLE_SECURITY
 
 /* Who may comes first in a row: one that forgets it does not compile. */
 static const struct route routes[] = {
@@ -24,6 +25,11 @@ static const struct route routes[] = {
     {RUN, "DELETE", KEY, BODY_EMPTY, ADMIN_KEY_DESTROY, ANSWER_NONE, 204, true},
     {RUN, "POST", KEY "/unlock", BODY_EMPTY, ADMIN_KEY_UNLOCK, ANSWER_NONE, 204, true},
     {RUN, "POST", "/v1/card/test", BODY_EMPTY, ADMIN_CARD_TEST, ANSWER_NONE, 204, false},
+    {EVERY, "GET", "/v1/vault", BODY_EMPTY, ADMIN_VAULT_STATE, ANSWER_VAULT, 200, false},
+    {KEYS, "POST", "/v1/vault/rekey", BODY_EMPTY, ADMIN_VAULT_REKEY, ANSWER_NONE, 204, true},
+    {KEYS, "POST", "/v1/vault/backup", BODY_BACKUP, ADMIN_BACKUP, ANSWER_NONE, 204, true},
+    {KEYS, "POST", "/v1/tenants/{name}/export", BODY_BACKUP, ADMIN_TENANT_EXPORT, ANSWER_NONE, 204, true},
+    {KEYS, "POST", "/v1/imports", BODY_IMPORT, ADMIN_TENANT_IMPORT, ANSWER_TENANT, 201, true},
     {EVERY, "GET", "/v1/audit", BODY_EMPTY, ADMIN_AUDIT_STATE, ANSWER_AUDIT, 200, false},
     {AUDIT, "GET", "/v1/audit/files/{segment}/{offset}", BODY_EMPTY, ADMIN_AUDIT_READ, ANSWER_AUDIT_BYTES, 200, false},
     {AUDIT, "POST", "/v1/audit/checkpoint", BODY_EMPTY, ADMIN_AUDIT_CHECKPOINT, ANSWER_AUDIT_BYTES, 200, false},

@@ -19,6 +19,7 @@ enum route_answer {
     ANSWER_STATUS,     /* the row, as an object */
     ANSWER_OPERATIONS, /* {"operations": [...]}, without the broker */
     ANSWER_AUDIT,      /* the row, as an object */
+    ANSWER_VAULT,      /* the row, as an object */
     ANSWER_AUDIT_BYTES /* {"text": "..."}: the rows' bytes, one after the other */
 };
 

@@ -42,6 +42,10 @@ int act_event(uint32_t type);
 typedef void act_step(struct broker *broker, struct task *task);
 act_step done_plain; /* answers with the result, frees the act */
 
+/* admin_vault.c */
+act_step work_vault_state, work_rekey, work_backup, work_tenant_export, work_tenant_import, done_vault_state,
+    done_rekey;
+
 /* admin_audit.c */
 act_step work_audit_state, work_audit_read, work_audit_checkpoint, work_audit_refused, done_audit_row, done_audit_read;
 

@@ -333,6 +333,11 @@ static const struct {
     [ADMIN_KEY_DESTROY] = {work_key_destroy, done_key_destroy, AUDIT_KEY_DESTROY},
     [ADMIN_KEY_UNLOCK] = {work_key_unlock, done_plain, AUDIT_KEY_UNLOCK},
     [ADMIN_CARD_TEST] = {work_card_test, done_card_test, AUDIT_CARD_TEST},
+    [ADMIN_VAULT_STATE] = {work_vault_state, done_vault_state, NOT_AUDITED},
+    [ADMIN_VAULT_REKEY] = {work_rekey, done_rekey, AUDIT_VAULT_REKEY},
+    [ADMIN_BACKUP] = {work_backup, done_plain, AUDIT_BACKUP_CREATE},
+    [ADMIN_TENANT_EXPORT] = {work_tenant_export, done_plain, AUDIT_TENANT_EXPORT},
+    [ADMIN_TENANT_IMPORT] = {work_tenant_import, done_tenant_add, AUDIT_TENANT_IMPORT},
     [ADMIN_AUDIT_STATE] = {work_audit_state, done_audit_row, NOT_AUDITED},
     [ADMIN_AUDIT_READ] = {work_audit_read, done_audit_read, NOT_AUDITED},
     [ADMIN_AUDIT_CHECKPOINT] = {work_audit_checkpoint, done_audit_row, NOT_AUDITED},
@@ -503,6 +508,10 @@ static void begin(struct broker *broker, struct admin_message *message)
     case ADMIN_AUDIT_READ:
     case ADMIN_AUDIT_CHECKPOINT:
     case ADMIN_AUDIT_REFUSED:
+    case ADMIN_VAULT_STATE:
+    case ADMIN_VAULT_REKEY:
+    case ADMIN_BACKUP:
+    case ADMIN_TENANT_IMPORT:
         begin_task(broker, message, NULL);
         return;
     case ADMIN_TENANT_SHOW:
@@ -512,6 +521,7 @@ static void begin(struct broker *broker, struct admin_message *message)
     case ADMIN_KEY_LIST:
     case ADMIN_KEY_DESTROY:
     case ADMIN_KEY_UNLOCK:
+    case ADMIN_TENANT_EXPORT:
         tenant = tenant_by_name(broker, message->tenant.name);
         break;
     default:

@@ -218,6 +218,23 @@ struct self_test {
     bool busy;
 };
 
+/* A change of the master key, between a worker and the broker's thread: admin_vault.c. */
+struct rekey {
+    pthread_mutex_t lock; /* everything below */
+    pthread_cond_t changed;
+    enum rekey_state {
+        REKEY_IDLE = 0,
+        REKEY_ASKED, /* the keeper, for the new key */
+        REKEY_GIVEN, /* by the keeper */
+        REKEY_TOLD,  /* the keeper, that the vault has it */
+        REKEY_FINISHED,
+        REKEY_FAILED
+    } state;
+    bool stopping;
+    uint8_t key[VAULT_MASTER_KEY];
+    char text[VAULT_ERROR_TEXT]; /* the keeper's, where something failed */
+};
+
 struct broker {
     const struct daemon_config *config;
     const struct card_driver *driver;
@@ -252,6 +269,10 @@ struct broker {
     uint64_t now;       /* as last read, ns */
     unsigned clock_due; /* read again at CLOCK_DUE */
     int epoll_fd, keeper_fd, admin_fd;
+    bool rekey_left, rekey_done; /* found at start: a rekey was interrupted; the new master key was the one */
+    bool stepping;               /* tenants' keys are being replaced */
+    struct rekey rekey;
+    const char *state_dir; /* as seen from here */
     bool ending;
 };
 
@@ -397,8 +418,15 @@ unsigned pool_collect(struct broker *broker);
 bool keeper_read(struct broker *broker);
 void keeper_send(struct broker *broker, const struct handover *message);
 void keeper_door(struct broker *broker, struct tenant *tenant);
+void keeper_rekeyed(struct broker *broker, bool done);
 bool admin_read(struct broker *broker);
 void admin_door_result(struct broker *broker, const struct handover *message); /* to whoever added the tenant */
+
+/* admin_vault.c */
+void rekey_start(struct broker *broker);
+void rekey_stop(struct broker *broker); /* before the pool is stopped */
+void rekey_go_on(struct broker *broker);
+void rekey_heard(struct broker *broker, const struct handover *message);
 
 /* open.c: what broker_main does, step by step, for tests that have broker and front end in one process. text has 256
  * bytes. */

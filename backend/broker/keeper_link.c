@@ -54,6 +54,12 @@ static void on_door_result(struct broker *broker, const struct handover *message
     admin_door_result(broker, message);
 }
 
+void keeper_rekeyed(struct broker *broker, bool done)
+{
+    struct handover message = {.type = HANDOVER_REKEYED, .status = done ? 0 : 1};
+    keeper_send(broker, &message);
+}
+
 static void close_all(const int *fds, unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
@@ -82,6 +88,11 @@ static void on_message(struct broker *broker, struct handover *message, int *fds
         break;
     case HANDOVER_DOOR_RESULT:
         on_door_result(broker, message);
+        break;
+    case HANDOVER_MASTER:
+    case HANDOVER_REKEY_END:
+        rekey_heard(broker, message);
+        explicit_bzero(message, sizeof *message);
         break;
     default:
         broker_log("keeper: message %u is not understood", message->type);

@@ -17,12 +17,32 @@ static void fail(struct broker *broker, const char *text)
     broker_log("%s", text);
 }
 
+static void wipe(const struct broker_start *start)
+{
+    explicit_bzero(start->master, VAULT_MASTER_KEY);
+    if (start->next)
+        explicit_bzero(start->next, VAULT_MASTER_KEY);
+}
+
+/* After a rekey that was interrupted: is the new master key the one by now? */
+static bool opens(const char *dir, const uint8_t *master)
+{
+    struct vault_config config = {.state_dir = dir, .master = master};
+    struct vault *vault = NULL;
+    bool ok = vault_open(&config, &vault, NULL) == VAULT_OK;
+    vault_close(vault);
+    return ok;
+}
+
 static bool enter(struct broker *broker, const struct broker_start *start, char *text)
 {
     if (sandbox_drop(broker->config->state_dir, start->uid, start->gid, text))
         return false;
-    bool open = broker_open_vault(broker, start->uid ? "/" : broker->config->state_dir, start->master, text);
-    explicit_bzero(start->master, VAULT_MASTER_KEY);
+    const char *dir = start->uid ? "/" : broker->config->state_dir;
+    broker->rekey_left = start->next != NULL;
+    broker->rekey_done = start->next && opens(dir, start->next);
+    bool open = broker_open_vault(broker, dir, broker->rekey_done ? start->next : start->master, text);
+    wipe(start);
     return open && !sandbox_filter(SANDBOX_BROKER, text);
 }
 
@@ -37,7 +57,7 @@ int broker_main(const struct broker_start *start)
         broker_log("the broker's priority cannot be raised: %m");
     if (!broker_init(&broker, start) || !broker_open_card(&broker, text) || !enter(&broker, start, text)) {
         fail(&broker, text[0] ? text : "the broker cannot start");
-        explicit_bzero(start->master, VAULT_MASTER_KEY);
+        wipe(start);
         return 1;
     }
     if (broker.config->sandbox_probe) {
@@ -47,6 +67,8 @@ int broker_main(const struct broker_start *start)
         broker_log("sandbox probe: %s", text);
     }
     broker_open_doors(&broker, text);
+    if (broker.rekey_left)
+        keeper_rekeyed(&broker, broker.rekey_done);
     int status = broker_loop(&broker);
     broker_end(&broker);
     return status;

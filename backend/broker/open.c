@@ -40,9 +40,12 @@ static bool watch(struct broker *broker, int fd, void *what)
 
 bool broker_open_vault(struct broker *broker, const char *state_dir, const uint8_t *master, char *text)
 {
+    struct vault_rekey_state rekey = {0};
     struct vault_config vault = {
         .state_dir = state_dir, .master = master, .code_attempts = broker->config->code_attempts};
     enum vault_result result = vault_open(&vault, &broker->vault, text);
+    broker->state_dir = state_dir;
+    rekey_start(broker);
     if (result == VAULT_NOT_FOUND) /* its own sentence knows only the directory as seen from inside */
         snprintf(text, VAULT_ERROR_TEXT, "there is no vault in %s: run `cardmux init` once", broker->config->state_dir);
     if (result != VAULT_OK || !tenants_load(broker, text) || !broker_open_audit(broker, state_dir, text))
@@ -50,8 +53,11 @@ bool broker_open_vault(struct broker *broker, const char *state_dir, const uint8
     broker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (broker->epoll_fd >= 0 && pool_start(broker, broker->config->workers) &&
         watch(broker, broker->pool.event_fd, &broker->pool) && watch(broker, broker->keeper_fd, &broker->keeper_fd) &&
-        watch(broker, broker->admin_fd, &broker->admin_fd) && watch(broker, broker->card_fd, &broker->card_fd))
+        watch(broker, broker->admin_fd, &broker->admin_fd) && watch(broker, broker->card_fd, &broker->card_fd)) {
+        if (vault_rekey_pending(broker->vault, &rekey, NULL) == VAULT_OK && rekey.pending)
+            rekey_go_on(broker);
         return true;
+    }
     snprintf(text, VAULT_ERROR_TEXT, "the broker cannot start its threads: %m");
     return false;
 }
@@ -83,6 +89,7 @@ bool broker_init(struct broker *broker, const struct broker_start *start)
 
 void broker_end(struct broker *broker)
 {
+    rekey_stop(broker);
     pool_stop(broker);
     broker_end_audit(broker);
     vault_close(broker->vault);

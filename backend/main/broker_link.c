@@ -50,6 +50,17 @@ static void broker_link_answer(struct broker_link *link, const struct handover *
     link->answer_count++;
 }
 
+static int packet_send(int fd, const struct handover *message, const int *fds, unsigned fd_count);
+
+/* The answer may hold a key: it never waits in a queue. A broker that leaves no room for it gets none. */
+static void broker_link_rekey(struct broker_link *link, const struct handover *message)
+{
+    struct handover answer = {.type = message->type == HANDOVER_REKEY ? HANDOVER_MASTER : HANDOVER_REKEY_END};
+    link->on_rekey(link, message, &answer);
+    link->rejected += packet_send(link->watch.fd, &answer, NULL, 0) != 0;
+    explicit_bzero(&answer, sizeof(answer));
+}
+
 static void broker_link_packet(struct broker_link *link, struct handover *message)
 {
     char text[sizeof(message->text)] = "";
@@ -65,6 +76,14 @@ static void broker_link_packet(struct broker_link *link, struct handover *messag
         break;
     case HANDOVER_DROPPED:
         link->rejected += !doors_dropped(link->doors, message->region);
+        break;
+    case HANDOVER_REKEY:
+    case HANDOVER_REKEYED:
+        if (link->on_rekey) {
+            broker_link_rekey(link, message);
+        } else {
+            link->rejected++;
+        }
         break;
     case HANDOVER_READY:
         text_clean(message->text, sizeof(message->text));

@@ -24,6 +24,8 @@ struct broker_link {
     struct doors *doors;
     /* The broker said READY; message->text is printable and ends. */
     void (*on_ready)(struct broker_link *link, const struct handover *message);
+    /* REKEY and REKEYED; fills the answer, which is sent at once and wiped. */
+    void (*on_rekey)(struct broker_link *link, const struct handover *message, struct handover *answer);
     /* The broker has closed its end; the link is closed already. */
     void (*on_end)(struct broker_link *link);
     void *owner;

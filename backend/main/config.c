@@ -46,6 +46,7 @@ static const struct key keys[] = {
     {"daemon", "audit-group", KEY_TEXT, PLACE(audit_group), 0, 0},
     {"daemon", "root-roles", KEY_ROLES, PLACE(root_roles), 0, 0},
     {"daemon", "master-key", KEY_PATH, PLACE(master_key), 0, 0},
+    {"daemon", "passphrase-file", KEY_PATH, PLACE(passphrase_file), 0, 0},
     {"daemon", "vsock", KEY_SWITCH, PLACE(vsock), 0, 0},
     {"card", "driver", KEY_TEXT, PLACE(card), 0, 0},
     {"card", "library", KEY_PATH, PLACE(card_library), 0, 0},
@@ -423,7 +424,8 @@ void config_free(struct config *config)
     const char **const texts[] = {&daemon->state_dir,      &daemon->run_dir,     &daemon->user,
                                   &daemon->group,          &daemon->master_key,  &daemon->card,
                                   &daemon->card_library,   &daemon->card_fault,  &daemon->sandbox_probe,
-                                  &daemon->security_group, &daemon->audit_group, &daemon->digest};
+                                  &daemon->security_group, &daemon->audit_group, &daemon->digest,
+                                  &daemon->passphrase_file};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         free((char *)*texts[i]);
         *texts[i] = NULL;

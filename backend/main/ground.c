@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -20,11 +19,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "backend/transport/say.h"
-#include "backend/vault/master_key.h"
 
 #define FDS_WANTED     65536u
 #define MEMLOCK_WANTED (64u << 20)
-#define PAGE           4096u
 
 static int fail(char *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static int fail(char *text, const char *format, ...)
@@ -191,15 +188,22 @@ static int run_make(struct ground *ground, const char *path, char *text)
     return result;
 }
 
+/* Of the next master key, while it is being changed. */
+static bool stat_next(const char *master, struct stat *is)
+{
+    char path[4096];
+    return snprintf(path, sizeof(path), "%s.next", master) < (int)sizeof(path) && stat(path, is) == 0;
+}
+
 /*
  * The broker makes files in state_dir, so it belongs to the broker's user. Files that root made there (`cardmux init`)
- * are given to it too, but not the master key, and nothing that has a second name: a broker gone bad could have put
- * that name there.
+ * are given to it too, but not the master key (nor the next one), and nothing that has a second name: a broker gone bad
+ * could have put that name there.
  */
 static int state_give(struct ground *ground, int dir, const char *path, const char *master, char *text)
 {
-    struct stat key, is;
-    bool has_key = stat(master, &key) == 0;
+    struct stat key, next, is;
+    bool has_key = stat(master, &key) == 0, has_next = stat_next(master, &next);
     if (fchown(dir, ground->uid, ground->gid)) {
         return fail(text, "state directory %.200s: %s", path, strerror(errno));
     }
@@ -215,7 +219,9 @@ static int state_give(struct ground *ground, int dir, const char *path, const ch
             continue;
         }
         if (fstat(fd, &is) == 0 && S_ISREG(is.st_mode) && is.st_uid == 0 && is.st_nlink == 1 &&
-            !(has_key && is.st_dev == key.st_dev && is.st_ino == key.st_ino) && fchown(fd, ground->uid, ground->gid)) {
+            !(has_key && is.st_dev == key.st_dev && is.st_ino == key.st_ino) &&
+            !(has_next && is.st_dev == next.st_dev && is.st_ino == next.st_ino) &&
+            fchown(fd, ground->uid, ground->gid)) {
             say("%s/%s: %s", path, entry->d_name, strerror(errno));
         }
         close(fd);
@@ -287,43 +293,10 @@ int ground_admin_socket(struct ground *ground, const struct daemon_config *daemo
     return 0;
 }
 
-/* ---- master key ---- */
-
-int ground_master(struct ground *ground, const struct daemon_config *daemon, char *text)
-{
-    char error[VAULT_ERROR_TEXT] = "";
-    uint8_t *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED || mlock(page, PAGE) || madvise(page, PAGE, MADV_DONTDUMP)) {
-        return fail(text, "no locked memory for the master key: %s; raise LimitMEMLOCK", strerror(errno));
-    }
-    ground->master = page;
-    ground_master_inherit(ground, false);
-    if (master_key_read(daemon->master_key, page, error) != VAULT_OK) {
-        return fail(text, "%s", error);
-    }
-    return 0;
-}
-
-void ground_master_inherit(struct ground *ground, bool inherit)
-{
-    madvise(ground->master, PAGE, inherit ? MADV_DOFORK : MADV_DONTFORK);
-}
-
-void ground_master_locked(struct ground *ground)
-{
-    if (mlock(ground->master, PAGE)) {
-        say("the master key's page cannot be locked in the broker: %s; raise LimitMEMLOCK", strerror(errno));
-    }
-}
-
 void ground_end(struct ground *ground, const struct daemon_config *daemon)
 {
     struct sockaddr_un address;
-    if (ground->master) {
-        explicit_bzero(ground->master, PAGE);
-        munmap(ground->master, PAGE);
-        ground->master = NULL;
-    }
+    ground_master_end(ground);
     if (ground->admin_listen >= 0 && admin_address(daemon, &address) == 0) {
         unlink(address.sun_path);
         close(ground->admin_listen);

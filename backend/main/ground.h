@@ -15,6 +15,8 @@
 
 #define GROUND_TEXT 512u
 
+struct master_wrap;
+
 struct ground {
     bool root;
     uid_t uid; /* of broker and admin; 0: not root, they stay what we are */
@@ -23,7 +25,8 @@ struct ground {
     int lock;        /* run_dir/cardmuxd.lock, held as long as the keeper lives */
     int admin_listen;
     unsigned fd_limit;
-    uint8_t *master; /* a page: locked, not dumped, not inherited but by a broker */
+    struct ground_key *key;   /* a page: locked, not dumped, not inherited but by a broker */
+    struct master_wrap *wrap; /* another, never inherited; NULL: the master key has no passphrase */
 };
 
 /* Descriptors 0-2 exist, umask, RLIMIT_NOFILE, no core dumps, not dumpable. */
@@ -32,7 +35,12 @@ int ground_user(struct ground *ground, const struct config *config, char *text);
 /* run_dir with its lock, state_dir given to the user. */
 int ground_directories(struct ground *ground, const struct daemon_config *daemon, char *text);
 int ground_admin_socket(struct ground *ground, const struct daemon_config *daemon, char *text);
+/* ground_master.c */
 int ground_master(struct ground *ground, const struct daemon_config *daemon, char *text);
+/* Makes the next master key and writes its file. Then, when the broker has said how it went, the end of it. */
+int ground_rekey_begin(struct ground *ground, const struct daemon_config *daemon, char *text);
+int ground_rekey_end(struct ground *ground, const struct daemon_config *daemon, bool done, char *text);
+void ground_master_end(struct ground *ground);
 /* Shows the master key's page to the next child, or not. */
 void ground_master_inherit(struct ground *ground, bool inherit);
 /* In a child that inherited the page: locks are not inherited. */

@@ -35,6 +35,10 @@ enum handover_type {
     HANDOVER_DOOR_RESULT,
     HANDOVER_REGION,
     HANDOVER_REGION_GONE,
+    HANDOVER_REKEY = 20, /* broker -> keeper: make the next master key */
+    HANDOVER_MASTER,     /* keeper -> broker: here it is, the first 32 bytes of `text`; or status, text: it cannot */
+    HANDOVER_REKEYED,    /* broker -> keeper: the vault has taken it (status 0), or has not */
+    HANDOVER_REKEY_END,  /* keeper -> broker: its file has its place; or status, text: what is to be done by hand */
 };
 
 enum handover_transport {

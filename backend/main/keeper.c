@@ -85,7 +85,8 @@ static int broker_child(struct keeper *keeper, int link, int channel)
     struct broker_start start = {.config = &keeper->config->daemon,
                                  .keeper_fd = link,
                                  .admin_fd = channel,
-                                 .master = keeper->ground.master,
+                                 .master = keeper->ground.key->now,
+                                 .next = keeper->ground.key->has_next ? keeper->ground.key->next : NULL,
                                  .uid = keeper->ground.uid,
                                  .gid = keeper->ground.gid};
     ground_master_locked(&keeper->ground);
@@ -211,6 +212,25 @@ static void broker_ready(struct broker_link *link, const struct handover *messag
     }
     keeper->served = true;
     keeper->admin.start_at = keeper_clock_ms();
+}
+
+static void broker_rekey(struct broker_link *link, const struct handover *message, struct handover *answer)
+{
+    struct keeper *keeper = link->owner;
+    const struct daemon_config *daemon = &keeper->config->daemon;
+    char text[GROUND_TEXT] = "";
+    int failed = message->type == HANDOVER_REKEY
+                     ? ground_rekey_begin(&keeper->ground, daemon, text)
+                     : ground_rekey_end(&keeper->ground, daemon, message->status == 0, text);
+    if (failed) {
+        answer->status = 1;
+        snprintf(answer->text, sizeof(answer->text), "%.190s", text);
+        say("%s", text);
+    } else if (message->type == HANDOVER_REKEY) {
+        memcpy(answer->text, keeper->ground.key->next, VAULT_MASTER_KEY);
+    } else if (message->status == 0) {
+        say("the master key is a new one");
+    }
 }
 
 static void broker_hung_up(struct broker_link *link)
@@ -387,6 +407,7 @@ static int keeper_start(struct keeper *keeper, char *text)
     keeper->link.epoll_fd = keeper->epoll_fd;
     keeper->link.on_ready = broker_ready;
     keeper->link.on_end = broker_hung_up;
+    keeper->link.on_rekey = broker_rekey;
     keeper->link.owner = keeper;
     keeper->broker.start_at = keeper_clock_ms();
     return 0;

@@ -15,18 +15,20 @@ enum {
     STATUS_USAGE = 2
 };
 
-static const char usage[] = "usage: cardmuxd [--config FILE] [--check] [--ready-fd N] [--version] [--help]\n"
+static const char usage[] = "usage: cardmuxd [--config FILE] [--check] [--ready-fd N] [--passphrase-fd N]\n"
+                            "                [--version] [--help]\n"
                             "\n"
                             "  --config FILE   configuration (default " CONFIG_DEFAULT_FILE ")\n"
                             "  --check         read the configuration, say whether it is good, and end\n"
                             "  --ready-fd N    write the line \"ready\" to descriptor N when serving\n"
+                            "  --passphrase-fd N   read the master key's passphrase from descriptor N\n"
                             "  --version       print the version\n"
                             "  --help          print this\n";
 
 struct options {
     const char *config;
     bool check;
-    int ready_fd;
+    int ready_fd, passphrase_fd;
 };
 
 static int usage_error(const char *sentence)
@@ -42,12 +44,14 @@ static int options_read(struct options *options, int argc, char **argv)
         CONFIG = 1,
         CHECK,
         READY_FD,
+        PASSPHRASE_FD,
         VERSION,
         HELP
     };
     static const struct option table[] = {{"config", required_argument, NULL, CONFIG},
                                           {"check", no_argument, NULL, CHECK},
                                           {"ready-fd", required_argument, NULL, READY_FD},
+                                          {"passphrase-fd", required_argument, NULL, PASSPHRASE_FD},
                                           {"version", no_argument, NULL, VERSION},
                                           {"help", no_argument, NULL, HELP},
                                           {NULL, 0, NULL, 0}};
@@ -64,6 +68,13 @@ static int options_read(struct options *options, int argc, char **argv)
             options->ready_fd = (int)strtol(optarg, &end, 10);
             if (end == optarg || *end || options->ready_fd <= 2 || fcntl(options->ready_fd, F_SETFD, FD_CLOEXEC)) {
                 return usage_error("--ready-fd needs the number of an open descriptor above 2");
+            }
+            break;
+        case PASSPHRASE_FD:
+            options->passphrase_fd = (int)strtol(optarg, &end, 10);
+            if (end == optarg || *end || options->passphrase_fd <= 2 ||
+                fcntl(options->passphrase_fd, F_SETFD, FD_CLOEXEC)) {
+                return usage_error("--passphrase-fd needs the number of an open descriptor above 2");
             }
             break;
         case VERSION:
@@ -129,6 +140,7 @@ int main(int argc, char **argv)
         result = 0;
     } else {
         digest_take(&config);
+        config.daemon.passphrase_fd = options.passphrase_fd;
         result = keeper_run(&config, options.ready_fd);
     }
     config_free(&config);

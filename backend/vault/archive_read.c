@@ -210,6 +210,8 @@ static enum vault_result target_make(struct reader *reader, const struct archive
     memset(target->meta.tally, 0, RECORD_TALLY);
     if (reader->import)
         result = import_place(reader, &target->meta.tenant);
+    if (reader->import)
+        target->meta.tenant.cid = 0; /* of a guest on another host */
     if (result != VAULT_OK)
         return result;
     target->row.id = target->meta.tenant.id;

@@ -24,11 +24,11 @@ for word in (65552, 1 << 31 | 16, 1 << 31 | 65552, 15, 1 << 31 | 15, 1 << 31 | 6
 add(1, struct.pack('<IIQ', 7, 0, 99) + bytes(48), (0, bytes(4)), (4, b'\1'))
 name = b'vm1'.ljust(32, b'\0')
 meta = struct.pack('<I32s16s7IQ', 1, name, b'0123456789ABCDEF', 0, 1000, 1000, 4, 64, 256, 100, 2) + bytes(range(32))
-add(1, struct.pack('<II', 1, 0) + bytes(16) + bytes(range(32)) + bytes(64) + meta + struct.pack('<BBHII', 3, 0, 0, 0, 0),
+add(1, struct.pack('<II', 1, 0) + bytes(16) + bytes(range(32)) + bytes(64) + meta + struct.pack('<BBHIII', 3, 0, 0, 0, 0, 7),
     (0, b'\2'), (4, b'\1'), (4, b'\2'), (56, b'\1'))
-add(1, struct.pack('<II', 1, 1) + bytes(16) + bytes(range(96)) + meta + struct.pack('<BBHII', 3, 1, 0, 1, 2), (4, b'\0'))
+add(1, struct.pack('<II', 1, 1) + bytes(16) + bytes(range(96)) + meta + struct.pack('<BBHIII', 3, 1, 0, 1, 2, 0), (4, b'\0'))
 add(1, struct.pack('<IIQ', 2, 0, 3), (4, b'\1'))
-for kind, length in ((b'R', 64), (b'T', 252), (b'K', 100), (b'K', 31), (b'K', 9000), (b'E', 16), (b'E', 17), (b'X', 1)):
+for kind, length in ((b'R', 64), (b'T', 256), (b'K', 100), (b'K', 31), (b'K', 9000), (b'E', 16), (b'E', 17), (b'X', 1)):
     add(2, kind + bytes(3) + struct.pack('<I', length), (1, b'\1'))
 
 

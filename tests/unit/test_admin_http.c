@@ -2,6 +2,9 @@
 /* Requests and answers of the admin process, good, bad and while the broker dies; see admin_env.h. */
 #include "tests/unit/admin_env.h"
 
+#define HEX64  "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define BACKUP "{\"recipient\": \"" HEX64 "\", \"file\": \"x1\"}"
+
 static void every_route_answers(void **state)
 {
     struct fixture *f = *state;
@@ -17,6 +20,11 @@ static void every_route_answers(void **state)
     expect(f, "DELETE", "/v1/tenants/a/keys/sm2/1", "", 204, NULL);
     expect(f, "POST", "/v1/tenants/a/keys/sm2/1/unlock", "", 204, NULL);
     expect(f, "POST", "/v1/card/test", "", 204, NULL);
+    expect(f, "GET", "/v1/vault", "", 200, NULL);
+    expect(f, "POST", "/v1/vault/rekey", "", 204, NULL);
+    expect(f, "POST", "/v1/vault/backup", BACKUP, 204, NULL);
+    expect(f, "POST", "/v1/tenants/a/export", BACKUP, 204, NULL);
+    expect(f, "POST", "/v1/imports", "{\"file\": \"x1\"}", 201, NULL);
     expect(f, "GET", "/v1/audit", "", 200, NULL);
     expect(f, "GET", "/v1/audit/files/1/0", "", 200, NULL);
     expect(f, "POST", "/v1/audit/checkpoint", "", 200, NULL);
@@ -24,7 +32,7 @@ static void every_route_answers(void **state)
     unsigned rows = 0;
     while (route_row(rows))
         rows++;
-    assert_int_equal(rows, 15); /* a new route: ask it above, and refuse it below */
+    assert_int_equal(rows, 20); /* a new route: ask it above, and refuse it below */
     assert_string_equal(sandbox_calls, "drop filter");
 }
 
@@ -51,6 +59,7 @@ static void every_route_refuses(void **state)
         expect(f, "TRACE", url, "", 405, "method-not-allowed");
         const char *body = route->body == BODY_TENANT_SET     ? "{\"weight\": 1}"
                            : route->body == BODY_KEY_GENERATE ? "{\"kind\": \"kek\", \"index\": 1}"
+                           : route->body == BODY_BACKUP       ? BACKUP
                                                               : "";
         if (strstr(url, "absent"))
             expect(f, route->method, url, body, 404, "not-found");
@@ -59,6 +68,11 @@ static void every_route_refuses(void **state)
     }
     expect(f, "POST", "/v1/tenants", "{\"name\": \"taken\"}", 409, "exists");
     expect(f, "POST", "/v1/tenants", "{\"name\": \"mute\"}", 507, "io");
+    expect(f, "POST", "/v1/vault/backup", "{\"file\": \"x\"}", 400, "missing-field");
+    expect(f, "POST", "/v1/vault/backup", "{\"recipient\": \"" HEX64 "\", \"file\": \"../x\"}", 400, "out-of-range");
+    expect(f, "POST", "/v1/vault/backup", "{\"recipient\": \"" HEX64 "0\", \"file\": \"x\"}", 400, "out-of-range");
+    expect(f, "POST", "/v1/vault/backup", "{\"recipient\": 7, \"file\": \"x\"}", 400, "wrong-type");
+    expect(f, "POST", "/v1/imports", "{\"file\": 7}", 400, "wrong-type");
     expect(f, "GET", "/v2/status", "", 404, "no-such-path");
     expect(f, "GET", "/v1/tenants/a%2fb", "", 404, "no-such-path");
     expect(f, "GET", "/v1/tenants/UPPER", "", 400, "out-of-range");
