@@ -99,11 +99,8 @@ uint32_t aead_end(struct sdf_session *session, uint32_t number, const uint8_t *t
     return status;
 }
 
-/* One operation, where it fits; false where it does not. */
-static bool at_once(struct sdf_session *session, const struct aead_args *a, const uint8_t *in, uint8_t *out,
-                    uint8_t *tag_out, uint32_t *status)
+bool aead_call(const struct aead_args *a, const uint8_t *in, uint8_t *out, uint8_t *params, struct call *call)
 {
-    uint8_t params[CM_PARAM_SIZE], none;
     enum cm_aead_use use = a->decrypt ? CM_AEAD_OPEN : CM_AEAD_SEAL;
     struct cm_aead aead = {.nonce = a->nonce,
                            .tag = a->tag,
@@ -113,16 +110,25 @@ static bool at_once(struct sdf_session *session, const struct aead_args *a, cons
                            .aad_len = (uint16_t)a->aad_len};
     if (a->data_len > CM_SLOT_SIZE || a->aad_len > CM_PARAM_SIZE)
         return false;
-    struct call call = {.op = a->decrypt ? CM_OP_AEAD_DECRYPT : CM_OP_AEAD_ENCRYPT,
-                        .key = a->key,
-                        .alg = a->alg,
-                        .param = params,
-                        .param_len = cm_aead_write(&aead, use, params, sizeof params),
-                        .data = in,
-                        .data_len = a->data_len,
-                        .out = a->data_len ? out : &none,
-                        .out_cap = a->data_len};
-    if (call.param_len == 0)
+    *call = (struct call){.op = a->decrypt ? CM_OP_AEAD_DECRYPT : CM_OP_AEAD_ENCRYPT,
+                          .key = a->key,
+                          .alg = a->alg,
+                          .param = params,
+                          .param_len = cm_aead_write(&aead, use, params, CM_PARAM_SIZE),
+                          .data = in,
+                          .data_len = a->data_len,
+                          .out = out,
+                          .out_cap = a->data_len};
+    return call->param_len > 0;
+}
+
+/* False: it does not fit. */
+static bool at_once(struct sdf_session *session, const struct aead_args *a, const uint8_t *in, uint8_t *out,
+                    uint8_t *tag_out, uint32_t *status)
+{
+    uint8_t params[CM_PARAM_SIZE];
+    struct call call;
+    if (!aead_call(a, in, out, params, &call))
         return false;
     *status = session_call_expect(session, &call, a->decrypt ? 0 : AEAD_TAG, a->data_len);
     if (*status == SDR_OK && !a->decrypt)

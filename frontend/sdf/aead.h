@@ -20,6 +20,8 @@ struct aead_args {
 
 /* Algorithm, pointers and lengths; not the key. */
 uint32_t aead_check(const struct aead_args *args);
+/* One operation, where it fits into one; params[CM_PARAM_SIZE] must live as long as the call. */
+bool aead_call(const struct aead_args *args, const uint8_t *in, uint8_t *out, uint8_t *params, struct call *call);
 /* Begins a state in the back end, and gives it the associated data. */
 uint32_t aead_begin(struct sdf_session *session, const struct aead_args *args, uint32_t *number);
 /* in and out may be the same. On failure the state is gone. */

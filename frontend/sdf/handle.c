@@ -201,6 +201,7 @@ void *handle_key_make(void *owner, uint32_t *first, struct handle_key **key)
     if (*first)
         slot_at(*first - 1)->prev = index + 1;
     *first = index + 1;
+    memset(&slot->key, 0, sizeof slot->key);
     *key = &slot->key;
     return slot_publish(slot, index, HANDLE_KEY);
 }
@@ -247,9 +248,11 @@ void handle_key_drop(void *handle, void *owner, uint32_t *first)
         key_slot_drop(slot, handle_index(handle), first);
 }
 
-void handle_key_drop_all(void *owner, uint32_t *first)
+void handle_key_drop_all(void *owner, uint32_t *first, void (*gone)(struct handle_key *))
 {
     (void)owner;
-    while (*first)
+    while (*first) {
+        gone(&slot_at(*first - 1)->key);
         key_slot_drop(slot_at(*first - 1), *first - 1, first);
+    }
 }

@@ -28,9 +28,12 @@ enum handle_kind {
     HANDLE_KEY
 };
 
+struct digest_run;
+
 struct handle_key {
-    uint32_t number;      /* the back end's */
-    uint32_t incarnation; /* of the session */
+    uint32_t number;        /* the back end's */
+    uint32_t incarnation;   /* of the session */
+    struct digest_run *run; /* a hash's handle; number and incarnation are its own then */
 };
 
 /* Makes a device or session handle; NULL where 2^20 handles are in use or memory is out. */
@@ -48,6 +51,7 @@ void handle_destroyed(enum handle_kind kind, void *object);
 void *handle_key_make(void *owner, uint32_t *first, struct handle_key **key);
 struct handle_key *handle_key_find(void *handle, void *owner);
 void handle_key_drop(void *handle, void *owner, uint32_t *first);
-void handle_key_drop_all(void *owner, uint32_t *first);
+/* All of a session; `gone` sees each before. */
+void handle_key_drop_all(void *owner, uint32_t *first, void (*gone)(struct handle_key *));
 
 #endif

@@ -248,7 +248,7 @@ static uint32_t key_destroy(struct sdf_session *session, void *handle)
 {
     struct handle_key *key = handle_key_find(handle, session->handle);
     uint32_t number;
-    if (!key)
+    if (!key || key->run)
         return SDR_INARGERR;
     uint32_t status = session_key(session, handle, &number);
     if (status == SDR_OK) {

@@ -42,7 +42,7 @@ static void session_destroy(struct sdf_session *session)
     pthread_mutex_lock(&device->lock);
     session_unlist(session);
     pthread_mutex_unlock(&device->lock);
-    handle_key_drop_all(session->handle, &session->first_key);
+    handle_key_drop_all(session->handle, &session->first_key, hash_handle_gone);
     run_release(&session->hash);
     run_release(&session->mac);
     run_release(&session->hmac);
@@ -196,6 +196,11 @@ int session_leave(struct sdf_session *session, uint32_t status)
     return (int)status;
 }
 
+const char *session_reach(const struct sdf_session *session)
+{
+    return link_reach(session->device->link);
+}
+
 uint32_t session_call(struct sdf_session *session, struct call *call)
 {
     return session_run(session->wire, call, 1);
@@ -222,7 +227,7 @@ uint32_t session_loss(struct sdf_session *session, uint32_t otherwise)
 uint32_t session_key(struct sdf_session *session, void *handle, uint32_t *number)
 {
     struct handle_key *key = handle_key_find(handle, session->handle);
-    if (!key)
+    if (!key || key->run)
         return SDR_INARGERR;
     if (key->incarnation != session_incarnation(session->wire))
         return session_loss(session, SDR_KEYNOTEXIST);

@@ -74,6 +74,9 @@ struct sdf_session *session_enter(void *handle);
 /* Unlocks and unpins; returns status, as every SDF function does. */
 int session_leave(struct sdf_session *session, uint32_t status);
 
+/* The name of the way to the host. */
+const char *session_reach(const struct sdf_session *session);
+
 /* One call; returns its status. */
 uint32_t session_call(struct sdf_session *session, struct call *call);
 /* One call that must have given these lengths; anything else is SDR_COMMFAIL. */
@@ -91,6 +94,9 @@ uint32_t session_key(struct sdf_session *session, void *handle, uint32_t *number
 uint32_t hash_begin(struct sdf_session *session, struct digest_run *run, uint32_t alg, const ECCrefPublicKey *key,
                     const uint8_t *id, uint32_t id_len);
 uint32_t hmac_begin(struct sdf_session *session, struct digest_run *run, void *key, uint32_t alg);
+
+/* ext_hash.c: a handle goes. */
+void hash_handle_gone(struct handle_key *key);
 
 /* multi.c. With session NULL the back end is not told: the session ends. */
 void cipher_run_drop(struct sdf_session *session, struct cipher_run *run);
