@@ -8,17 +8,36 @@
  * RSA structs are declared for keys up to 2048 bits, the older and common layout; see SGD_RSA_MAX_BITS.
  *
  * Return: SDR_OK or an SDR_ code (GM/T 0018 annex A). Nothing is written on failure, except that a long Encrypt,
- * Decrypt or GenerateRandom that failed in the middle has written the beginning of its output. A function that is not
+ * Decrypt, AuthEnc or GenerateRandom that failed in the middle has written the beginning of its output. A function that is not
  * there yet, or that the host does not allow, answers SDR_NOTSUPPORT on a live session.
  *
- * Buffers: every puiLength is written only, never read as a capacity, except puiReadLength of SDF_ReadFile; an output
- * buffer of NULL asks for the length alone (Encrypt, Decrypt, CalculateMAC, InternalDecrypt_ECC, GenerateKeyWithKEK,
- * HashFinal). Input and output of Encrypt and Decrypt may be the same buffer. One call takes up to 4 GiB - 1.
+ * Buffers: every puiLength is written only, never read as a capacity, except puiReadLength of SDF_ReadFile and
+ * puiLastDataLength of SDF_AuthDecFinal; an output buffer of NULL asks for the length alone (Encrypt, Decrypt,
+ * CalculateMAC, InternalDecrypt_ECC, GenerateKeyWithKEK, AuthEnc, AuthDec, updates, ends). Input and output of Encrypt
+ * and Decrypt, of AuthEnc and AuthDec, and of their updates may be the same buffer. One call takes up to 4 GiB - 1.
  *
  * Symmetric: there is no padding. ECB, CBC and MAC take multiples of 16 bytes, else SDR_INARGERR; CFB, OFB, CTR any
  * length; CTR counts all 128 bits. Of no bytes at all Encrypt and Decrypt give SDR_OK and length 0, a MAC SDR_INARGERR.
+ * XTS takes one data unit in a call, of 16 bytes to 16 MiB; pucIV is its tweak, not written; its key is two of them.
  * SGD_SM3 in CalculateMAC is HMAC-SM3 with a session key, of any length. pucIV is 16 bytes, read and written so that
  * calls chain, written only if it changed; it may be NULL for ECB and HMAC.
+ *
+ * In several calls (...Init, ...Update, ...Final; one of each kind in a session): updates take any length. EncryptUpdate
+ * gives the full blocks that it has, so up to 15 bytes more than it takes (XTS keeps back up to 31); EncryptFinal what is
+ * left, nothing for ECB and CBC. The IV is only read. A wrong argument does not end the operation, an error of the card
+ * does; Init begins anew. Out of order: SDR_STEPERR.
+ *
+ * Authenticated: GCM with a nonce of 1 to 64 bytes, CCM with 7 to 13. Encrypting gives tags of 16 bytes; decrypting takes
+ * 8 and 12 to 16, CCM even ones from 8. A tag that does not hold is SDR_MACERR, and not a byte of plaintext is written:
+ * AuthDecUpdate gives none until the last byte of the length named in AuthDecInit has come and the tag held. That update
+ * gives the beginning of the plaintext, at most as many bytes as it was given, so all of it if it is the only one;
+ * AuthDecFinal gives the rest, reads in *puiLastDataLength how much room there is, and answers SDR_NOBUFFER with the
+ * length needed where that is too little, or asked with NULL. GCM may name the length 0, not known: then all comes from
+ * AuthDecFinal. The library holds as much memory as the message is long. uiAuthDataLength of SDF_AuthDec may be the
+ * length itself, which some headers have in the pointer's place.
+ *
+ * HMACInit takes a hash's number; there 8 and 0x10 are HMAC-SM3 and HMAC-SHA256 (GM/T 0006-2023), so HMAC with SHA-512
+ * and SHA-384 are SGD_SHA512_B and SGD_SHA384_B.
  *
  * SM2 identifiers are taken in either numbering of the field: the function says what they are for. InternalEncrypt_ECC
  * and InternalDecrypt_ECC also serve callers that were built without uiAlgID.
