@@ -2,7 +2,8 @@
 /*
  * cardmux qemu-args: what to put into a QEMU command so that a VM has a tenant's virtual card. master=on, because QEMU
  * refuses to migrate a VM whose ivshmem device is not master; no reconnect= on the socket, because QEMU hangs at start
- * with it; 16 vectors, one per queue pair of the region.
+ * with it; 16 vectors, one per queue pair of the region. A vsock device has no number to be given: the daemon tells
+ * QEMU the guest's CID.
  */
 #include "cli/api.h"
 #include "cli/command.h"
@@ -12,8 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MEMORY "512M"
+
 static const char help[] =
-    "usage: cardmux qemu-args TENANT [--via ivshmem] [--hotplug qmp|hmp] [--bus BUS]\n"
+    "usage: cardmux qemu-args TENANT [--via ivshmem|vsock] [--memory SIZE] [--hotplug qmp|hmp] [--bus BUS]\n"
     "\n"
     "Prints one line to put into a QEMU command, safe for a shell:\n"
     "  qemu-system-x86_64 ... $(cardmux qemu-args vm1)\n"
@@ -22,12 +25,17 @@ static const char help[] =
     "rp0.\n"
     "\n"
     "options:\n"
-    "  --via ivshmem      the way to the host; vsock and virtio-crypto are not in this release\n"
+    "  --via ivshmem      the way to the host: a device with shared memory\n"
+    "  --via vsock        a socket device: no driver of ours in the guest, and no kernel module on the host\n"
+    "  --memory SIZE      with --via vsock: the VM's whole memory, 512M if not given. The device needs it as a memfd\n"
+    "                     that is shared, so the line makes it; leave -m out, or give it the same size. With "
+    "--hotplug\n"
+    "                     the VM must have been started with such a memory\n"
     "  --hotplug qmp|hmp  commands for a running VM's monitor instead, as JSON or for people\n"
     "  --bus BUS          the PCI bus to put the device on\n";
 
 struct qemu_options {
-    const char *via, *hotplug, *bus;
+    const char *via, *hotplug, *bus, *memory;
 };
 
 /* A comma in a value of QEMU's option syntax is doubled. */
@@ -56,14 +64,58 @@ static void shell_print(const char *word)
     putchar('\'');
 }
 
-static void print_arguments(const char *name, const char *path, const char *bus)
+/* What differs between the ways. %s is the tenant's name each time. */
+struct way {
+    const char *via, *socket;
+    const char *door, *device; /* ids */
+    const char *driver, *properties;
+    bool shared; /* QEMU hands the machine's memory to us: it has to be a memfd that can be shared */
+};
+
+static const struct way ways[] = {
+    {"ivshmem", "ivshmem.sock", "cardmux-%s-door", "cardmux-%s", "ivshmem-doorbell", "vectors=16,master=on", false},
+    {"vsock", "vsock.sock", "cardmux-%s-vsock-door", "cardmux-%s-vsock", "vhost-user-vsock-pci", NULL, true},
+};
+_Static_assert(CM_QP_MAX == 16, "vectors");
+
+static const struct way *way_find(const char *via)
 {
-    char chardev[600], device[300], escaped[512];
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
+        if (strcmp(ways[i].via, via) == 0)
+            return &ways[i];
+    return NULL;
+}
+
+static void id_write(char *id, size_t size, const char *format, const char *name)
+{
+    const char *mark = strchr(format, '%');
+    snprintf(id, size, "%.*s%s%s", (int)(mark - format), format, name, mark + 2);
+}
+
+static void device_write(char *device, size_t size, const struct way *way, const char *name, const char *bus)
+{
+    char id[80], door[80];
+    id_write(id, sizeof id, way->device, name);
+    id_write(door, sizeof door, way->door, name);
+    snprintf(device, size, "%s,id=%s,chardev=%s%s%s%s%.64s", way->driver, id, door, way->properties ? "," : "",
+             way->properties ? way->properties : "", bus ? ",bus=" : "", bus ? bus : "");
+}
+
+static void print_arguments(const struct way *way, const char *name, const char *path,
+                            const struct qemu_options *options)
+{
+    char chardev[640], device[400], escaped[512], door[80], memory[160];
     qemu_escape(path, escaped, sizeof escaped);
-    snprintf(chardev, sizeof chardev, "socket,id=cardmux-%s-door,path=%s", name, escaped);
-    snprintf(device, sizeof device,
-             "ivshmem-doorbell,id=cardmux-%s,chardev=cardmux-%s-door,vectors=%u,master=on%s%.64s", name, name,
-             CM_QP_MAX, bus ? ",bus=" : "", bus ? bus : "");
+    id_write(door, sizeof door, way->door, name);
+    snprintf(chardev, sizeof chardev, "socket,id=%s,path=%s", door, escaped);
+    device_write(device, sizeof device, way, name, options->bus);
+    if (way->shared) {
+        snprintf(memory, sizeof memory, "memory-backend-memfd,id=cardmux-%s-memory,size=%s,share=on", name,
+                 options->memory);
+        printf("-object ");
+        shell_print(memory);
+        printf(" -machine memory-backend=cardmux-%s-memory ", name);
+    }
     fputs("-chardev ", stdout);
     shell_print(chardev);
     fputs(" -device ", stdout);
@@ -71,28 +123,33 @@ static void print_arguments(const char *name, const char *path, const char *bus)
     putchar('\n');
 }
 
-static void print_hmp(const char *name, const char *path, const char *bus)
+static void print_hmp(const struct way *way, const char *name, const char *path, const char *bus)
 {
-    char escaped[512];
+    char escaped[512], device[400], door[80];
     qemu_escape(path, escaped, sizeof escaped);
-    printf("chardev-add socket,id=cardmux-%s-door,path=%s\n", name, escaped);
-    printf("device_add ivshmem-doorbell,id=cardmux-%s,chardev=cardmux-%s-door,vectors=%u,master=on%s%s\n", name, name,
-           CM_QP_MAX, bus ? ",bus=" : "", bus ? bus : "");
+    id_write(door, sizeof door, way->door, name);
+    device_write(device, sizeof device, way, name, bus);
+    printf("chardev-add socket,id=%s,path=%s\n", door, escaped);
+    printf("device_add %s\n", device);
 }
 
-static void print_qmp(const char *name, const char *path, const char *bus)
+static void print_qmp(const struct way *way, const char *name, const char *path, const char *bus)
 {
-    char chardev[80], device[64];
-    snprintf(chardev, sizeof chardev, "cardmux-%s-door", name);
-    snprintf(device, sizeof device, "cardmux-%s", name);
+    char chardev[80], device[80];
+    id_write(chardev, sizeof chardev, way->door, name);
+    id_write(device, sizeof device, way->device, name);
     json_t *add =
         json_pack("{s:s s:{s:s s:{s:s s:{s:{s:s s:{s:s}} s:b}}}}", "execute", "chardev-add", "arguments", "id", chardev,
                   "backend", "type", "socket", "data", "addr", "type", "unix", "data", "path", path, "server", 0);
-    json_t *plug =
-        json_pack("{s:s s:{s:s s:s s:s s:i s:s}}", "execute", "device_add", "arguments", "driver", "ivshmem-doorbell",
-                  "id", device, "chardev", chardev, "vectors", (int)CM_QP_MAX, "master", "on");
+    json_t *plug = json_pack("{s:s s:{s:s s:s s:s}}", "execute", "device_add", "arguments", "driver", way->driver, "id",
+                             device, "chardev", chardev);
+    json_t *arguments = json_object_get(plug, "arguments");
+    if (strcmp(way->via, "ivshmem") == 0) {
+        json_object_set_new(arguments, "vectors", json_integer(CM_QP_MAX));
+        json_object_set_new(arguments, "master", json_string("on"));
+    }
     if (bus)
-        json_object_set_new(json_object_get(plug, "arguments"), "bus", json_string(bus));
+        json_object_set_new(arguments, "bus", json_string(bus));
     json_dumpf(add, stdout, JSON_COMPACT);
     putchar('\n');
     json_dumpf(plug, stdout, JSON_COMPACT);
@@ -102,21 +159,32 @@ static void print_qmp(const char *name, const char *path, const char *bus)
 }
 
 /* The tenants' sockets stand beside the admin socket. */
-static void door_path(const struct cli *cli, const char *name, char *path, size_t size)
+static void door_path(const struct cli *cli, const char *name, const char *socket, char *path, size_t size)
 {
     const char *slash = strrchr(cli->socket, '/');
-    snprintf(path, size, "%.*s/tenant/%s/ivshmem.sock", slash ? (int)(slash - cli->socket) : 1,
-             slash ? cli->socket : ".", name);
+    snprintf(path, size, "%.*s/tenant/%s/%s", slash ? (int)(slash - cli->socket) : 1, slash ? cli->socket : ".", name,
+             socket);
+}
+
+/* Digits, and at most one letter. QEMU checks the rest. */
+static bool memory_ok(const char *memory)
+{
+    size_t digits = strspn(memory, "0123456789");
+    const char *unit = memory + digits;
+    return digits && digits < 10 && (!unit[0] || (strchr("MG", unit[0]) && !unit[1]));
 }
 
 static enum cli_status check(const struct cli *cli, int argc, char **argv, const struct qemu_options *options)
 {
-    if (strcmp(options->via, "vsock") == 0 || strcmp(options->via, "virtio-crypto") == 0) {
-        cli_say(cli, "--via %s is not in this release; ivshmem is", options->via);
+    if (strcmp(options->via, "virtio-crypto") == 0) {
+        cli_say(cli, "--via %s is not in this release; ivshmem and vsock are", options->via);
         return CLI_FAILED;
     }
-    if (strcmp(options->via, "ivshmem") != 0)
-        return cli_usage(cli, "--via is ivshmem, not \"%.40s\"", options->via);
+    if (!way_find(options->via))
+        return cli_usage(cli, "--via is ivshmem or vsock, not \"%.40s\"", options->via);
+    if (!memory_ok(options->memory))
+        return cli_usage(cli, "--memory is a number of megabytes, or with M or G behind it, not \"%.40s\"",
+                         options->memory);
     if (options->hotplug && strcmp(options->hotplug, "qmp") != 0 && strcmp(options->hotplug, "hmp") != 0)
         return cli_usage(cli, "--hotplug is qmp or hmp, not \"%.40s\"", options->hotplug);
     if (options->bus && (!options->bus[0] || strlen(options->bus) > 64 ||
@@ -136,9 +204,10 @@ static enum cli_status run(struct cli *cli, int argc, char **argv)
         {"via", required_argument, NULL, 'v'},
         {"hotplug", required_argument, NULL, 'p'},
         {"bus", required_argument, NULL, 'b'},
+        {"memory", required_argument, NULL, 'm'},
         {0},
     };
-    struct qemu_options options = {.via = "ivshmem"};
+    struct qemu_options options = {.via = "ivshmem", .memory = MEMORY};
     char url[64], path[256], text[API_TEXT];
     int opt;
     while ((opt = getopt_long(argc, argv, ":", table, NULL)) != -1) {
@@ -148,6 +217,8 @@ static enum cli_status run(struct cli *cli, int argc, char **argv)
             options.hotplug = optarg;
         else if (opt == 'b')
             options.bus = optarg;
+        else if (opt == 'm')
+            options.memory = optarg;
         else
             return cli_bad_option(cli, argc, argv, opt);
     }
@@ -160,13 +231,14 @@ static enum cli_status run(struct cli *cli, int argc, char **argv)
         cli_say(cli, "%s", text);
         return CLI_FAILED;
     }
-    door_path(cli, name, path, sizeof path);
+    const struct way *way = way_find(options.via);
+    door_path(cli, name, way->socket, path, sizeof path);
     if (!options.hotplug)
-        print_arguments(name, path, options.bus);
+        print_arguments(way, name, path, &options);
     else if (strcmp(options.hotplug, "qmp") == 0)
-        print_qmp(name, path, options.bus);
+        print_qmp(way, name, path, options.bus);
     else
-        print_hmp(name, path, options.bus);
+        print_hmp(way, name, path, options.bus);
     return CLI_DONE;
 }
 

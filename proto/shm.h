@@ -101,6 +101,20 @@ static inline void shm_store64(struct shm_span span, size_t off, uint64_t value)
     atomic_store_explicit((_Atomic uint64_t *)(void *)((char *)span.base + off), value, memory_order_release);
 }
 
+static inline uint16_t shm_load16(struct shm_span span, size_t off) /* acquire */
+{
+    if ((off & 1) || !range_ok(off, 2, span.size))
+        return 0;
+    return atomic_load_explicit((_Atomic uint16_t *)(void *)((char *)span.base + off), memory_order_acquire);
+}
+
+static inline void shm_store16(struct shm_span span, size_t off, uint16_t value) /* release */
+{
+    if ((off & 1) || !range_ok(off, 2, span.size))
+        return;
+    atomic_store_explicit((_Atomic uint16_t *)(void *)((char *)span.base + off), value, memory_order_release);
+}
+
 /* The StoreLoad fence between "I have published" and "does the peer sleep?" (layout.h). */
 static inline void shm_fence(void)
 {

@@ -124,6 +124,7 @@ struct channel {
     unsigned jobs;         /* in flight */
     bool turn_over;        /* set by intake: others come first now */
     struct stream *stream; /* NULL: the front end writes the rings itself */
+    struct vsock_port *port; /* not NULL: no queue pair, but a device */
     uint64_t used;         /* slots that held data in this epoch: wiped for the next owner */
     uint32_t stale_pos;
     uint32_t rung_at;     /* wake_at that was answered */
@@ -141,6 +142,7 @@ struct region {
     struct shm_span all;
     int memfd;             /* -1: a stream's */
     struct stream *stream; /* NULL: shared memory */
+    struct vsock_port *port; /* a device that has the streams */
     bool gone;             /* the front end is gone: dropped with the last job */
     struct region *next;
     unsigned qp_count;
@@ -327,6 +329,7 @@ bool channel_has_work(const struct channel *channel);
 bool guard_start(void); /* on the broker's thread; false: no timer, so a hostile tenant could block it */
 int guard_epoll(int epoll_fd, struct epoll_event *events, int max, int timeout_ms);
 void channel_wake(struct channel *channel);
+void tenant_ring(struct tenant *tenant, int fd); /* the same with another eventfd that a tenant shares */
 void channel_heard(struct channel *channel);
 
 /* session.c */
@@ -417,6 +420,7 @@ unsigned pool_collect(struct broker *broker);
 /* keeper_link.c, admin_link.c: called when their descriptors are readable. False: the other side hung up. */
 bool keeper_read(struct broker *broker);
 void keeper_send(struct broker *broker, const struct handover *message);
+void keeper_send_fd(struct broker *broker, const struct handover *message, int fd); /* fd -1: none */
 void keeper_door(struct broker *broker, struct tenant *tenant);
 void keeper_rekeyed(struct broker *broker, bool done);
 bool admin_read(struct broker *broker);

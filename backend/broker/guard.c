@@ -62,15 +62,20 @@ static void slept(struct tenant *tenant)
                tenant->record.name);
 }
 
-void channel_wake(struct channel *channel)
+void tenant_ring(struct tenant *tenant, int fd)
 {
     uint64_t one = 1;
-    if (channel->tenant->blocks)
+    if (tenant->blocks)
         return;
-    if (write(channel->wake_fd, &one, sizeof one) == sizeof one)
-        channel->tenant->counters.wakeups++;
+    if (write(fd, &one, sizeof one) == sizeof one)
+        tenant->counters.wakeups++;
     else
-        slept(channel->tenant);
+        slept(tenant);
+}
+
+void channel_wake(struct channel *channel)
+{
+    tenant_ring(channel->tenant, channel->wake_fd);
 }
 
 void channel_heard(struct channel *channel)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* keeper_link.c: the broker's end of handover.h. */
 #include "backend/broker/stream.h"
+#include "backend/broker/vsock_port.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -15,6 +16,29 @@ void keeper_send(struct broker *broker, const struct handover *message)
         if (errno != EINTR) {
             if (errno != EPIPE)
                 broker_log("keeper: cannot be told: %m");
+            return;
+        }
+}
+
+void keeper_send_fd(struct broker *broker, const struct handover *message, int fd)
+{
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct iovec part = {(void *)(uintptr_t)message, sizeof *message};
+    struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
+    if (fd >= 0) {
+        header.msg_control = &control;
+        header.msg_controllen = sizeof control;
+        control.head = (struct cmsghdr){
+            .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
+        memcpy(CMSG_DATA(&control.head), &fd, sizeof fd);
+    }
+    while (sendmsg(broker->keeper_fd, &header, MSG_NOSIGNAL) < 0)
+        if (errno != EINTR) {
+            if (errno != EPIPE)
+                broker_log("keeper: cannot be given a descriptor: %m");
             return;
         }
 }
@@ -74,6 +98,10 @@ static void on_message(struct broker *broker, struct handover *message, int *fds
     case HANDOVER_REGION:
         if (message->transport == TRANSPORT_STREAM && n == 1) {
             stream_socket_attach(broker, message, fds[0]);
+            return;
+        }
+        if (message->transport == TRANSPORT_VHOST && n >= 2) {
+            vsock_port_attach(broker, message, fds, n);
             return;
         }
         if (message->qp_count >= 1 && message->qp_count <= CM_QP_MAX && n == 1 + 2 * message->qp_count &&

@@ -10,6 +10,7 @@
  * then). Without any work the waiting rule says when all of them are, and the thread blocks.
  */
 #include "backend/broker/stream.h"
+#include "backend/broker/vsock_port.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -29,6 +30,8 @@
 
 static unsigned channel_turn(struct broker *broker, struct channel *channel)
 {
+    if (channel->port)
+        return vsock_port_turn(broker, channel);
     if (channel_reset_wanted(channel)) {
         if (channel->jobs)
             return 0;
@@ -137,6 +140,11 @@ static unsigned events_take(struct broker *broker, int timeout_ms)
             drain(what == &broker->pool ? broker->pool.event_fd : broker->card_fd);
         } else {
             struct channel *channel = what;
+            if (channel->port) {
+                vsock_port_event(broker, channel);
+                did++;
+                continue;
+            }
             if (channel->stream) {
                 stream_socket_event(channel->stream, events[i].events);
                 did++;

@@ -9,6 +9,7 @@
  * slots are wiped, positions start anew, and epoch = epoch_wanted
  */
 #include "backend/broker/stream.h"
+#include "backend/broker/vsock_port.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -59,7 +60,7 @@ void regions_mend(struct broker *broker)
         for (struct region *region = broker->tenants[t]->regions; region; region = region->next) {
             if (region->stream)
                 stream_rest(region->stream);
-            if (region->gone || region->stream)
+            if (region->gone || region->stream || region->port)
                 continue;
             struct cm_header now, meant = header_of(broker, region);
             shm_copy_in(&now, region->all, 0, sizeof now);
@@ -215,7 +216,7 @@ bool channel_deactivate(struct broker *broker, struct channel *channel)
     shm_store32(channel->qp, offsetof(struct cm_control, broker_sleeps), 1);
     shm_fence();
     if ((channel_has_work(channel) && !waits_for_own_jobs(channel) && !stale_entry(broker, channel)) ||
-        (channel->stream && !stream_quiet(channel->stream))) {
+        (channel->stream && !stream_quiet(channel->stream)) || (channel->port && !vsock_port_quiet(channel))) {
         shm_store32(channel->qp, offsetof(struct cm_control, broker_sleeps), 0);
         return false;
     }
@@ -294,6 +295,10 @@ void region_say_closed(const struct region *region)
         stream_shut(region->stream);
         return;
     }
+    if (region->port) {
+        vsock_port_shut(region);
+        return;
+    }
     shm_store32(region->all, offsetof(struct cm_header, state), CM_DOOR_CLOSED);
     shm_store64(region->all, offsetof(struct cm_header, generation), 0);
     for (unsigned i = 0; i < region->qp_count; i++)
@@ -315,10 +320,13 @@ void region_gone(struct broker *broker, uint64_t id)
 void regions_drop(struct broker *broker, struct tenant *tenant)
 {
     tenant->working++; /* or the end of its last region would free a tenant that is gone under our feet */
-    for (struct region *region = tenant->regions, *next; region; region = next) {
-        next = region->next;
+    for (struct region *region = tenant->regions; region;) {
+        bool before = region->gone; /* else it waits for its jobs */
+        struct region *next = region->next;
         region->gone = true;
-        region_release(broker, region);
+        if (!before)
+            region_release(broker, region);
+        region = before ? next : tenant->regions; /* a device takes its streams along */
     }
     tenant->working--;
 }
@@ -331,6 +339,8 @@ void region_release(struct broker *broker, struct region *region)
         if (region->channels[i].jobs)
             return;
     struct tenant *tenant = region->tenant;
+    if (region->port) /* and its streams with it, while this region keeps the tenant */
+        vsock_port_free(region);
     for (struct region **link = &tenant->regions; *link; link = &(*link)->next)
         if (*link == region) {
             *link = region->next;

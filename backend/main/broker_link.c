@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include "backend/transport/region.h"
 
 #define LINK_BURST    64  /* packets read before others get a turn */
@@ -61,7 +62,8 @@ static void broker_link_rekey(struct broker_link *link, const struct handover *m
     explicit_bzero(&answer, sizeof(answer));
 }
 
-static void broker_link_packet(struct broker_link *link, struct handover *message)
+/* *fd, -1 where none came along: taken (and -1 then), or the caller's. */
+static void broker_link_packet(struct broker_link *link, struct handover *message, int *fd)
 {
     char text[sizeof(message->text)] = "";
     switch (message->type) {
@@ -85,6 +87,9 @@ static void broker_link_packet(struct broker_link *link, struct handover *messag
             link->rejected++;
         }
         break;
+    case HANDOVER_KEEP:
+        link->rejected += !doors_keep(link->doors, message->region, message->slot, fd);
+        return;
     case HANDOVER_READY:
         text_clean(message->text, sizeof(message->text));
         link->on_ready(link, message);
@@ -94,24 +99,51 @@ static void broker_link_packet(struct broker_link *link, struct handover *messag
     }
 }
 
+static void descriptors_take(struct msghdr *header, int *fds)
+{
+    struct cmsghdr *rights = CMSG_FIRSTHDR(header);
+    if (rights && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS) {
+        size_t count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        memcpy(fds, CMSG_DATA(rights), (count < 2 ? count : 2) * sizeof(int));
+    }
+}
+
+static void descriptors_close(const int *fds)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        if (fds[i] >= 0) {
+            close(fds[i]);
+        }
+    }
+}
+
 /* One packet. false: nothing more to read now. */
 static bool broker_link_read(struct broker_link *link)
 {
     struct handover message;
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))]; /* for one descriptor: the kernel drops what is beyond */
+    } control;
     struct iovec part = {.iov_base = &message, .iov_len = sizeof(message)};
-    struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1}; /* no room for descriptors: the kernel drops them */
-    ssize_t len = recvmsg(link->watch.fd, &header, MSG_DONTWAIT);
+    struct msghdr header = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
+    ssize_t len = recvmsg(link->watch.fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (len < 0) {
         return false;
     }
+    int fds[2] = {-1, -1}; /* CMSG_SPACE may have room for two */
+    descriptors_take(&header, fds);
     if (len == 0 && connection_ended(link->watch.fd)) {
+        descriptors_close(fds);
         return false;
     }
-    if (len != (ssize_t)sizeof(message) || header.msg_flags & MSG_TRUNC) {
+    if (len != (ssize_t)sizeof(message) || header.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || fds[1] >= 0) {
         link->rejected++;
-        return true;
+    } else {
+        broker_link_packet(link, &message, &fds[0]);
     }
-    broker_link_packet(link, &message);
+    descriptors_close(fds);
     return link->watch.fd >= 0;
 }
 

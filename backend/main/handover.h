@@ -18,6 +18,13 @@
  * broker, qp_count eventfds that ring the front end; of a stream: the connected socket REGION_GONE its front end is
  * gone: forget it when the last job has left the card
  *
+ *
+ *   KEEP        broker -> keeper: region (TRANSPORT_VHOST) has a descriptor for its slot, or, without one, none any more.
+ *               The keeper holds it, and gives it to the next broker
+ *
+ * The region of TRANSPORT_VHOST is QEMU's connection, a memfd of HANDOVER_NOTE_SIZE bytes for the broker's notes, and
+ * the descriptors of the slots whose bits are set in `kept`, in order. The keeper reads nothing of all that.
+ *
  * A region id is never used again. The generation is the broker's; the keeper writes nothing into regions.
  */
 #ifndef CARDMUX_HANDOVER_H
@@ -39,15 +46,19 @@ enum handover_type {
     HANDOVER_MASTER,     /* keeper -> broker: here it is, the first 32 bytes of `text`; or status, text: it cannot */
     HANDOVER_REKEYED,    /* broker -> keeper: the vault has taken it (status 0), or has not */
     HANDOVER_REKEY_END,  /* keeper -> broker: its file has its place; or status, text: what is to be done by hand */
+    HANDOVER_KEEP = 30,
 };
 
 enum handover_transport {
     TRANSPORT_UNIX = 1,
     TRANSPORT_IVSHMEM = 2,
     TRANSPORT_STREAM = 3, /* a socket: AF_VSOCK, or a UNIX socket in its place */
+    TRANSPORT_VHOST = 4,  /* QEMU's vhost-user connection: a virtio device of ours */
 };
 
-#define HANDOVER_FDS (1u + 2u * CM_QP_MAX)
+#define HANDOVER_KEEP_SLOTS 40u /* at most 64 */
+#define HANDOVER_NOTE_SIZE  16384u
+#define HANDOVER_FDS        (2u + HANDOVER_KEEP_SLOTS) /* of one REGION, at most; 1 + 2 * CM_QP_MAX is less */
 
 struct handover {
     uint32_t type;
@@ -61,6 +72,8 @@ struct handover {
     int32_t status;
     uint32_t peer_pid; /* REGION: SO_PEERCRED, for messages only */
     uint32_t cid;      /* DOOR: of the tenant's vsock; 0: none */
+    uint32_t slot, unused; /* KEEP */
+    uint64_t kept;         /* REGION */
     char name[VAULT_NAME_MAX + 1];
     char text[191];
 };

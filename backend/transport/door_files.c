@@ -28,6 +28,7 @@
 const struct door_socket_kind door_sockets[DOOR_SOCKETS] = {
     [DOOR_UNIX] = {"unix.sock", TRANSPORT_UNIX},
     [DOOR_IVSHMEM] = {"ivshmem.sock", TRANSPORT_IVSHMEM},
+    [DOOR_VHOST] = {"vsock.sock", TRANSPORT_VHOST},
     [DOOR_STREAM] = {"stream.sock_" CM_VSOCK_PORT_TEXT, TRANSPORT_STREAM},
 };
 

@@ -127,13 +127,19 @@ int door_region_watch(struct door_region *region)
     return watch_set(region->door->doors->epoll_fd, &region->connection, EPOLL_CTL_ADD, EPOLLRDHUP);
 }
 
+/* Against the tenant's limit; of ivshmem and vhost there is one anyway. */
+static bool transport_counted(enum handover_transport transport)
+{
+    return transport == TRANSPORT_UNIX || transport == TRANSPORT_STREAM;
+}
+
 void door_region_begin(struct door_region *region)
 {
     struct door *door = region->door;
     region->id = door->doors->next_region++;
     region->state = REGION_LIVE;
     TAILQ_INSERT_TAIL(&door->regions, region, in_door);
-    if (region->transport != TRANSPORT_IVSHMEM) {
+    if (transport_counted(region->transport)) {
         door->live++;
     }
     door->doors->fds_used += door_region_fds(region->transport);
@@ -144,10 +150,15 @@ void door_region_begin(struct door_region *region)
 static void door_region_leave(struct door_region *region)
 {
     struct door *door = region->door;
-    if (region->transport != TRANSPORT_IVSHMEM) {
+    if (transport_counted(region->transport)) {
         door->live--;
     } else if (door->live_ivshmem == region) {
         door->live_ivshmem = NULL;
+    } else if (door->live_vhost == region) {
+        door->live_vhost = NULL;
+    }
+    for (unsigned i = 0; i < HANDOVER_KEEP_SLOTS; i++) {
+        door->doors->fds_used -= region->kept[i] >= 0;
     }
     door->doors->fds_used -= door_region_fds(region->transport);
     watch_close(door->doors->epoll_fd, &region->connection);
@@ -198,7 +209,7 @@ static void ended_sweep(struct door *door)
     struct door_region *region, *next;
     for (region = TAILQ_FIRST(&door->regions); region; region = next) {
         next = TAILQ_NEXT(region, in_door);
-        if (region->state == REGION_LIVE && region->transport != TRANSPORT_IVSHMEM &&
+        if (region->state == REGION_LIVE && transport_counted(region->transport) &&
             connection_ended(region->connection.fd)) {
             door_region_end(region);
         }
@@ -254,6 +265,8 @@ static void listener_ready(struct watch *watch, uint32_t events)
             unix_connection(door, fd);
         } else if (listener->transport == TRANSPORT_STREAM) {
             stream_connection(door, fd, 0);
+        } else if (listener->transport == TRANSPORT_VHOST) {
+            vhost_connection(door, fd);
         } else {
             ivshmem_connection(door, fd);
         }
@@ -505,6 +518,8 @@ bool doors_next(struct doors *doors, struct handover *message, int *fds, unsigne
     *fd_count = 0;
     if (region->state == REGION_LIVE && region->transport == TRANSPORT_STREAM) {
         fds[(*fd_count)++] = region->connection.fd;
+    } else if (region->state == REGION_LIVE && region->transport == TRANSPORT_VHOST) {
+        vhost_region_describe(region, message, fds, fd_count);
     } else if (region->state == REGION_LIVE) {
         fds[(*fd_count)++] = region->memory;
         for (unsigned i = 0; i < region->qp_count; i++) {

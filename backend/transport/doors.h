@@ -30,6 +30,7 @@ enum door_socket {
     DOOR_UNIX = 0,
     DOOR_IVSHMEM,
     DOOR_STREAM,
+    DOOR_VHOST,
     DOOR_SOCKETS
 };
 #define DOOR_FDS (1u + DOOR_SOCKETS) /* of a door without connections: its directory, and these */
@@ -52,6 +53,8 @@ int doors_open(struct doors *doors, const struct handover *message, char *text);
 bool doors_close(struct doors *doors, uint32_t tenant);
 /* HANDOVER_DROPPED; false: no such region was gone. */
 bool doors_dropped(struct doors *doors, uint64_t region);
+/* HANDOVER_KEEP: *fd is taken, and -1 then; false: there is no such region. */
+bool doors_keep(struct doors *doors, uint64_t region, uint32_t slot, int *fd);
 void doors_broker_ready(struct doors *doors);
 void doors_broker_ended(struct doors *doors);
 

@@ -36,8 +36,8 @@ struct door {
     struct listener listeners[DOOR_SOCKETS];
     struct region_list regions;            /* live, gone, draining */
     struct region_list parked;             /* ivshmem: beside the live one, served by nobody */
-    unsigned live, draining, parked_count; /* live: but for ivshmem */
-    struct door_region *live_ivshmem;
+    unsigned live, draining, parked_count; /* live: but for ivshmem and vhost */
+    struct door_region *live_ivshmem, *live_vhost;
     int parked_memory; /* one for all parked: none of them is served */
     struct say_limit refused, trouble;
     TAILQ_ENTRY(door) in_doors;
@@ -100,5 +100,10 @@ void stream_connection(struct door *door, int fd, uint32_t cid); /* takes fd ove
 void stream_refuse(int fd, const char *sentence);                /* says so and closes */
 void vsock_connection(struct doors *doors, int fd, uint32_t cid);
 void vsock_retry(struct doors *doors);
+
+/* vhost_user/vhost_door.c */
+void vhost_connection(struct door *door, int fd); /* takes fd over */
+/* What the broker gets of a live one: adds descriptors to fds. */
+void vhost_region_describe(const struct door_region *region, struct handover *message, int *fds, unsigned *count);
 
 #endif

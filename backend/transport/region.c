@@ -38,9 +38,9 @@ static int fds_make(int *fds, unsigned count)
     return 0;
 }
 
-static void fds_close(int *fds)
+static void fds_close(int *fds, unsigned count)
 {
-    for (unsigned i = 0; i < CM_QP_MAX; i++) {
+    for (unsigned i = 0; i < count; i++) {
         if (fds[i] >= 0) {
             close(fds[i]);
             fds[i] = -1;
@@ -56,10 +56,15 @@ struct door_region *door_region_new(enum handover_transport transport)
     }
     region->transport = transport;
     region->qp_count = transport == TRANSPORT_IVSHMEM ? CM_QP_MAX : 1;
-    region->size = transport == TRANSPORT_IVSHMEM ? CM_REGION_IVSHMEM : CM_REGION_UNIX;
+    region->size = transport == TRANSPORT_IVSHMEM ? CM_REGION_IVSHMEM
+                   : transport == TRANSPORT_VHOST ? HANDOVER_NOTE_SIZE
+                                                  : CM_REGION_UNIX;
     region->connection.fd = -1;
     for (unsigned i = 0; i < CM_QP_MAX; i++) {
         region->ring_broker[i] = region->ring_front[i] = -1;
+    }
+    for (unsigned i = 0; i < HANDOVER_KEEP_SLOTS; i++) {
+        region->kept[i] = -1;
     }
     region->memory = -1;
     return region;
@@ -80,8 +85,8 @@ int door_region_fill(struct door_region *region)
         close(region->memory);
         region->memory = -1;
     }
-    fds_close(region->ring_broker);
-    fds_close(region->ring_front);
+    fds_close(region->ring_broker, CM_QP_MAX);
+    fds_close(region->ring_front, CM_QP_MAX);
     errno = saved;
     return -1;
 }
@@ -92,13 +97,23 @@ void door_region_close(struct door_region *region)
         close(region->memory);
         region->memory = -1;
     }
-    fds_close(region->ring_broker);
-    fds_close(region->ring_front);
+    fds_close(region->ring_broker, CM_QP_MAX);
+    fds_close(region->ring_front, CM_QP_MAX);
+    fds_close(region->kept, HANDOVER_KEEP_SLOTS);
 }
 
 unsigned door_region_fds(enum handover_transport transport)
 {
-    return transport == TRANSPORT_STREAM ? 1 : transport == TRANSPORT_UNIX ? 4 : 2 + 2 * CM_QP_MAX;
+    switch (transport) {
+    case TRANSPORT_STREAM:
+        return 1;
+    case TRANSPORT_VHOST: /* and what is kept */
+        return 2;
+    case TRANSPORT_UNIX:
+        return 4;
+    default:
+        return 2 + 2 * CM_QP_MAX;
+    }
 }
 
 bool connection_ended(int fd)

@@ -45,6 +45,7 @@ struct door_region {
     int memory;                 /* sealed memfd */
     int ring_broker[CM_QP_MAX]; /* eventfds; -1: none */
     int ring_front[CM_QP_MAX];
+    int kept[HANDOVER_KEEP_SLOTS]; /* vhost: what the broker deposited; -1: nothing */
     TAILQ_ENTRY(door_region) in_door;
     TAILQ_ENTRY(door_region) in_pending;
 };

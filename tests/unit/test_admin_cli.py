@@ -166,6 +166,14 @@ def what_is_printed():
     check('qemu-args --hotplug qmp: two commands', [part['execute'] for part in commands] == ['chardev-add', 'device_add'] and
           commands[1]['arguments']['bus'] == 'rp0')
     check('qemu-args --hotplug hmp', run('qemu-args vm1 --hotplug hmp').stdout.splitlines()[1].startswith('device_add ivshmem-doorbell,'))
+    words = shlex.split(run('qemu-args vm1 --via vsock --memory 2G').stdout)
+    check('qemu-args --via vsock', words[0::2] == ['-object', '-machine', '-chardev', '-device'] and
+          words[1] == 'memory-backend-memfd,id=cardmux-vm1-memory,size=2G,share=on' and words[3] == 'memory-backend=cardmux-vm1-memory' and
+          f'path={os.path.dirname(SOCKET)}/tenant/vm1/vsock.sock' in words[5] and 'reconnect' not in words[5] and
+          words[7] == 'vhost-user-vsock-pci,id=cardmux-vm1-vsock,chardev=cardmux-vm1-vsock-door', str(words))
+    commands = [json.loads(part) for part in run('qemu-args vm1 --via vsock --hotplug qmp').stdout.splitlines()]
+    check('qemu-args --via vsock --hotplug qmp', commands[1]['arguments'] == {
+        'driver': 'vhost-user-vsock-pci', 'id': 'cardmux-vm1-vsock', 'chardev': 'cardmux-vm1-vsock-door'}, str(commands))
     check('--help of every command', all(run(f'{name} --help').stdout.startswith('usage: cardmux ' + name) for name in
           ('init', 'tenant', 'key', 'qemu-args', 'card', 'audit', 'status', 'doctor')))
     check('--version', run('--version').stdout.startswith('cardmux '))
@@ -181,7 +189,7 @@ def what_goes_wrong(folder):
                  'key generate vm1 --type sm2 --index 65536', 'key generate vm1 --type kek --index 1 --code-file -',
                  'key destroy vm1 --type sm2 --index 1 --bits 128', 'key list vm1 --index 1', 'key list', 'key list vm1 vm2',
                  'key unlock vm1 --index 1 --type kek', 'card', 'card frob', 'status now', 'qemu-args', 'qemu-args vm1 vm2',
-                 'qemu-args vm1 --via pigeon', 'qemu-args vm1 --hotplug xml', 'qemu-args vm1 --bus "a b"', 'init --state relative',
+                 'qemu-args vm1 --via pigeon', 'qemu-args vm1 --via vsock --memory 2T', 'qemu-args vm1 --via vsock --memory ""', 'qemu-args vm1 --hotplug xml', 'qemu-args vm1 --bus "a b"', 'init --state relative',
                  'audit', 'audit frob', 'audit show --key 1', 'audit verify a b', 'audit verify a --state b', 'audit key --json',
                  'audit show --since soon', 'audit show --last 0', 'audit checkpoint --tenant vm1', 'init now', 'doctor --host --guest', 'doctor now', 'status --help=1'):
         usage(line)
@@ -195,7 +203,7 @@ def what_goes_wrong(folder):
     check('audit key: the digits', run('audit key').stdout == 'ab' * 64 + '\n')
     check('audit checkpoint: the line', run('audit checkpoint').stdout == 'a checkpoint\n')
     fails('qemu-args other', 'there is no such thing')
-    for way in ('vsock', 'virtio-crypto'):
+    for way in ('virtio-crypto',):
         fails(f'qemu-args vm1 --via {way}', 'not in this release')
     fails('status', 'does not run', {'CARDMUX_ADMIN_SOCKET': f'{folder}/none'})
     fails(['--socket', f'{folder}/none', 'status'], 'does not run')
