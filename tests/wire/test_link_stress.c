@@ -13,6 +13,7 @@
  * is lost. A lost wake-up costs at most WAIT_BLOCK_MS, so no clock would show it: the link's reach is replaced by one
  * that looks, after a whole sleep, whether the completion that was asked for is there. If so the bell must follow; the
  * link counts the same for threads that sleep behind the one on the reach. The longest call is printed, not judged.
+ * LINK_REACH: over another way than unix; then only those behind are looked at.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -406,9 +407,11 @@ static void start_all(enum wait_mode wait)
     if (session_open(callers[0].link, &kept) != SDR_OK)
         exit(2);
     struct reach *reach = callers[0].link->queue.reach;
-    watched = *reach->driver;
-    watched.wait = watched_wait;
-    reach->driver = &watched;
+    if (reach->driver == &reach_unix) {
+        watched = *reach->driver;
+        watched.wait = watched_wait;
+        reach->driver = &watched;
+    }
     for (unsigned i = 0; i < caller_count; i++)
         pthread_create(&callers[i].thread, NULL, caller_run, &callers[i]);
     for (unsigned i = 0; i < client_count; i++) {
@@ -468,6 +471,10 @@ static void stress(const char *name, const char *front, enum wait_mode wait, con
     wire = wire_start(options);
     echoes = !strcmp(options->card, "null");
     wire_use(wire, 0);
+    if (getenv("LINK_REACH")) {
+        setenv("CARDMUX_REACH", getenv("LINK_REACH"), 1);
+        setenv("CARDMUX_SOCKET", wire_socket(wire, 0, getenv("LINK_REACH")), 1);
+    }
     setenv("CARDMUX_WAIT", front, 1);
     start_all(wait);
     for (unsigned i = 0; i < restarts; i++) {
