@@ -4,7 +4,7 @@
 The packages that linux-image-amd64 (or -arm64) stands for today, and the headers of just that version, are fetched with
 apt-get download and unpacked into a cache folder (build/cache/vm, or CARDMUX_VM_CACHE). With arm64's comes its busybox.
 """
-import fcntl, os, re, shutil, subprocess, sys, tempfile
+import fcntl, lzma, os, re, shutil, struct, subprocess, sys, tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,8 +29,19 @@ def _version(architecture):
     return match.group(1)
 
 
+def _unpacked(bzimage):
+    """The kernel that a compressed one unpacks itself to; None where it is not packed with xz. A third of an emulated boot
+    goes into unpacking, and QEMU starts an ELF kernel (PVH) just as well."""
+    data = bzimage.read_bytes()
+    offset, length = struct.unpack_from("<II", data, 0x248)  # payload_offset, payload_length of the boot protocol
+    start = (data[0x1F1] + 1) * 512 + offset
+    if data[start:start + 6] != b"\xfd7zXZ\0":
+        return None
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ).decompress(data[start:start + length])  # its length follows
+
+
 class GuestKernel:
-    """image: vmlinuz; release: uname -r; headers: what KDIR takes; busybox: a static one."""
+    """image: what QEMU's -kernel takes; release: uname -r; headers: what KDIR takes; busybox: a static one."""
 
     def __init__(self, architecture="amd64"):
         if re.search(r"[\s:]", str(CACHE)):
@@ -44,7 +55,7 @@ class GuestKernel:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not self.tree.is_dir():
                 self._fetch()
-        self.image = self.tree / f"boot/vmlinuz-{self.release}"
+            self.image = self._image()
         self.headers = self.tree / f"usr/src/linux-headers-{self.release}"
         self.busybox = self.tree / "bin/busybox" if architecture == "arm64" else Path(shutil.which("busybox"))
         self._modules = {p.stem.replace("-", "_"): p for p in (self.tree / "lib/modules").rglob("*.ko")}
@@ -70,6 +81,14 @@ class GuestKernel:
             here = "$(dir $(lastword $(MAKEFILE_LIST)))"
             makefile.write_text(makefile.read_text().replace(" /usr/src/", f" {here}../"))
             os.rename(tree, self.tree)
+
+    def _image(self):
+        packed, unpacked = (self.tree / f"boot/{name}-{self.release}" for name in ("vmlinuz", "vmlinux"))
+        if self.architecture == "amd64" and not unpacked.exists() and (kernel := _unpacked(packed)):
+            part = packed.with_name("unpacking")
+            part.write_bytes(kernel)
+            os.rename(part, unpacked)
+        return unpacked if unpacked.exists() else packed
 
     def modules(self, names):
         """Files of the named modules and all they need, in the order in which to load them."""
