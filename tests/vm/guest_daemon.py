@@ -4,6 +4,8 @@
     with Guest(..., files=GuestDaemon.files(BUILD)) as guest, GuestDaemon(guest, "alice", extra="...") as daemon:
         guest.must(f"CARDMUX_SOCKET={daemon.door('alice')} sdf_run random")
 """
+import json
+
 from guest import CODE, need
 
 CONFIG = """[daemon]
@@ -34,6 +36,17 @@ class GuestDaemon:
 
     def door(self, tenant):
         return f"/run/cardmux/tenant/{tenant}/unix.sock"
+
+    def counters(self, tenant):
+        return json.loads(self.cardmux("tenant", "show", tenant, "--json"))["counters"]
+
+    def broker(self):
+        """Its process; None while there is none that serves."""
+        status, text = self.guest.run(f"{ADMIN} status --json", quiet=True)
+        return json.loads(text)["broker_pid"] if status == 0 else None
+
+    def said(self):
+        return self.process.said()
 
     def tenant(self, name):
         """With the keys that the SDF cases use."""
