@@ -33,7 +33,7 @@ struct command {
 };
 
 extern const struct command command_init, command_tenant, command_key, command_qemu_args, command_status, command_card,
-    command_audit, command_doctor, command_bench, command_vault, command_backup;
+    command_audit, command_file, command_doctor, command_bench, command_vault, command_backup;
 
 /* Prints "cardmux NAME: sentence" to stderr. */
 __attribute__((format(printf, 2, 3))) void cli_say(const struct cli *cli, const char *format, ...);

@@ -13,8 +13,8 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_init,   &command_tenant, &command_key,    &command_qemu_args, &command_card,  &command_vault,
-    &command_backup, &command_audit,  &command_status, &command_doctor,    &command_bench,
+    &command_init,  &command_tenant, &command_key,   &command_file,   &command_qemu_args, &command_card,
+    &command_vault, &command_backup, &command_audit, &command_status, &command_doctor,    &command_bench,
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 

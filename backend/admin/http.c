@@ -120,11 +120,12 @@ static json_t *joined(json_t *rows)
 /* {"tenants": [...]} and its like, or the one row itself. */
 static void accept_rows(struct exchange *ex)
 {
-    static const char *const lists[] = {[ANSWER_TENANTS] = "tenants", [ANSWER_KEYS] = "keys"};
+    static const char *const lists[] = {[ANSWER_TENANTS] = "tenants", [ANSWER_KEYS] = "keys", [ANSWER_FILES] = "files"};
     ex->http_status = ex->route->http_status;
     switch (ex->route->answer) {
     case ANSWER_TENANTS:
     case ANSWER_KEYS:
+    case ANSWER_FILES:
         ex->answer = json_pack("{s:O}", lists[ex->route->answer], ex->rows);
         return;
     case ANSWER_TENANT:
@@ -161,6 +162,9 @@ static void on_row(struct link_request *request, const struct admin_message *row
     case ANSWER_KEY:
     case ANSWER_KEYS:
         json = render_key(row);
+        break;
+    case ANSWER_FILES:
+        json = render_file(row);
         break;
     case ANSWER_STATUS:
         json = render_status(row);

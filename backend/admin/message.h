@@ -34,6 +34,8 @@ enum admin_type {
     ADMIN_AUDIT_READ = 41,    /* audit.segment, audit.offset -> rows: audit.bytes, in order; none at the file's end */
     ADMIN_AUDIT_CHECKPOINT = 42, /* -> one row: audit.bytes, the checkpoint's line */
     ADMIN_AUDIT_REFUSED = 43,    /* who asked for what his roles do not allow: `text` says what; to be recorded */
+    ADMIN_FILE_LIST = 60,        /* tenant.name -> rows: file */
+    ADMIN_FILE_REMOVE = 61,      /* tenant.name, file.name */
     ADMIN_ROW = 100,
     ADMIN_DONE, /* result, text */
 };
@@ -120,6 +122,7 @@ struct admin_message {
     struct vault_policy policy;     /* of the tenant; with ADMIN_TENANT_SET what the mask names */
     struct admin_names allow, deny; /* changes of what is denied */
     struct vault_key key;
+    struct vault_file file;
     uint8_t sign_public[64], encrypt_public[64];
     struct admin_counters counters;
     struct admin_status status;

@@ -92,6 +92,24 @@ json_t *render_key(const struct admin_message *row)
     return key;
 }
 
+/* The name in hexadecimal, and as text where it is printable ASCII. */
+json_t *render_file(const struct admin_message *row)
+{
+    const struct vault_file *file = &row->file;
+    size_t len = file->name_len <= sizeof file->name ? file->name_len : sizeof file->name;
+    char digits[2 * sizeof file->name + 1] = "";
+    bool printable = len != 0;
+    for (size_t i = 0; i < len; i++) {
+        snprintf(digits + 2 * i, 3, "%02x", file->name[i]);
+        printable = printable && file->name[i] >= ' ' && file->name[i] < 127;
+    }
+    json_t *json =
+        json_pack("{s:s s:I s:o}", "hex", digits, "size", (json_int_t)file->size, "created", number(file->created));
+    if (json && printable)
+        json_object_set_new(json, "text", json_stringn((const char *)file->name, len));
+    return json;
+}
+
 json_t *render_status(const struct admin_message *row)
 {
     const struct admin_status *s = &row->status;

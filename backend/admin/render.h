@@ -8,6 +8,7 @@
 
 json_t *render_tenant(const struct admin_message *row);
 json_t *render_key(const struct admin_message *row);
+json_t *render_file(const struct admin_message *row);
 json_t *render_status(const struct admin_message *row);
 json_t *render_operations(void);
 json_t *render_vault(const struct admin_message *row);

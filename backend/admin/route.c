@@ -24,6 +24,8 @@ static const struct route routes[] = {
     {RUN, "POST", "/v1/tenants/{name}/keys", BODY_KEY_GENERATE, ADMIN_KEY_GENERATE, ANSWER_KEY, 201, true},
     {RUN, "DELETE", KEY, BODY_EMPTY, ADMIN_KEY_DESTROY, ANSWER_NONE, 204, true},
     {RUN, "POST", KEY "/unlock", BODY_EMPTY, ADMIN_KEY_UNLOCK, ANSWER_NONE, 204, true},
+    {EVERY, "GET", "/v1/tenants/{name}/files", BODY_EMPTY, ADMIN_FILE_LIST, ANSWER_FILES, 200, false},
+    {RUN, "DELETE", "/v1/tenants/{name}/files/{file}", BODY_EMPTY, ADMIN_FILE_REMOVE, ANSWER_NONE, 204, true},
     {RUN, "POST", "/v1/card/test", BODY_EMPTY, ADMIN_CARD_TEST, ANSWER_NONE, 204, false},
     {EVERY, "GET", "/v1/vault", BODY_EMPTY, ADMIN_VAULT_STATE, ANSWER_VAULT, 200, false},
     {KEYS, "POST", "/v1/vault/rekey", BODY_EMPTY, ADMIN_VAULT_REKEY, ANSWER_NONE, 204, true},
@@ -65,6 +67,27 @@ static bool parse_count(const char *text, uint64_t *value)
     return !*text && *value;
 }
 
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* A file's name, any bytes, as pairs of hexadecimal digits. */
+static bool parse_file(const char *text, struct vault_file *file)
+{
+    size_t len = strlen(text);
+    if (len % 2 || len > 2 * sizeof file->name)
+        return false;
+    for (size_t i = 0; i < len; i += 2) {
+        int high = hex_digit(text[i]), low = hex_digit(text[i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        file->name[i / 2] = (uint8_t)(high << 4 | low);
+    }
+    file->name_len = (uint32_t)len / 2;
+    return file->name_len != 0;
+}
+
 enum match {
     MATCH_NO,
     MATCH_YES,
@@ -85,6 +108,11 @@ static bool take_segment(const char *pattern, size_t plen, const char *word, str
         message->key.kind = (enum vault_key_kind)body_key_kind(word);
         return message->key.kind != 0;
     }
+    if (is_segment(pattern, plen, "{file}")) {
+        snprintf(error->message, sizeof error->message,
+                 "the file's name in the path must be 1 to %u bytes as pairs of digits 0-9 a-f", VAULT_FILE_NAME);
+        return parse_file(word, &message->file);
+    }
     if (is_segment(pattern, plen, "{segment}") || is_segment(pattern, plen, "{offset}")) {
         bool segment = pattern[1] == 's';
         snprintf(error->message, sizeof error->message, "the path needs a file's number (from 1) and an offset");
@@ -102,7 +130,7 @@ static enum match match_path(const char *pattern, const char *path, struct admin
     enum match result = MATCH_YES;
     while (*pattern == '/' && *path == '/') {
         size_t plen = strcspn(++pattern, "/"), len = strcspn(++path, "/");
-        char word[80];
+        char word[2 * VAULT_FILE_NAME + 4];
         if (len == 0 || len >= sizeof word)
             return MATCH_NO;
         memcpy(word, path, len);
@@ -147,6 +175,7 @@ const struct route *route_find(const char *method, const char *path, struct admi
         message->type = found.type;
         message->tenant = found.tenant;
         message->key = found.key;
+        message->file = found.file;
         message->audit.segment = found.audit.segment;
         message->audit.offset = found.audit.offset;
         return &routes[i];

@@ -16,6 +16,7 @@ enum route_answer {
     ANSWER_TENANTS,    /* {"tenants": [...]} */
     ANSWER_KEY,        /* as above */
     ANSWER_KEYS,       /* {"keys": [...]} */
+    ANSWER_FILES,      /* {"files": [...]} */
     ANSWER_STATUS,     /* the row, as an object */
     ANSWER_OPERATIONS, /* {"operations": [...]}, without the broker */
     ANSWER_AUDIT,      /* the row, as an object */

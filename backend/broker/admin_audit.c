@@ -90,6 +90,11 @@ void admin_audit_entry(const struct admin_message *message, enum audit_event eve
     case ADMIN_KEY_UNLOCK:
         audit_key_target(message->key.kind, message->key.index, entry->target);
         break;
+    case ADMIN_FILE_REMOVE:
+        snprintf(entry->target, sizeof entry->target, "file/");
+        for (uint32_t i = 0; i < message->file.name_len && i < 24; i++)
+            snprintf(entry->target + 5 + 2 * i, sizeof entry->target - 5 - 2 * i, "%02x", message->file.name[i]);
+        break;
     default:
         break;
     }

@@ -338,6 +338,8 @@ static const struct {
     [ADMIN_BACKUP] = {work_backup, done_plain, AUDIT_BACKUP_CREATE},
     [ADMIN_TENANT_EXPORT] = {work_tenant_export, done_plain, AUDIT_TENANT_EXPORT},
     [ADMIN_TENANT_IMPORT] = {work_tenant_import, done_tenant_add, AUDIT_TENANT_IMPORT},
+    [ADMIN_FILE_LIST] = {work_file_list, done_file_list, NOT_AUDITED},
+    [ADMIN_FILE_REMOVE] = {work_file_remove, done_plain, AUDIT_FILE_REMOVE},
     [ADMIN_AUDIT_STATE] = {work_audit_state, done_audit_row, NOT_AUDITED},
     [ADMIN_AUDIT_READ] = {work_audit_read, done_audit_read, NOT_AUDITED},
     [ADMIN_AUDIT_CHECKPOINT] = {work_audit_checkpoint, done_audit_row, NOT_AUDITED},
@@ -522,6 +524,8 @@ static void begin(struct broker *broker, struct admin_message *message)
     case ADMIN_KEY_DESTROY:
     case ADMIN_KEY_UNLOCK:
     case ADMIN_TENANT_EXPORT:
+    case ADMIN_FILE_LIST:
+    case ADMIN_FILE_REMOVE:
         tenant = tenant_by_name(broker, message->tenant.name);
         break;
     default:

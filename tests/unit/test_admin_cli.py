@@ -34,6 +34,10 @@ ANSWERS = {
     'POST /v1/tenants/vm1/keys': (201, KEY),
     'DELETE /v1/tenants/vm1/keys/sm2/1': (204, None),
     'POST /v1/tenants/vm1/keys/sm2/1/unlock': (204, None),
+    'GET /v1/tenants/vm1/files': (200, {'files': [{'hex': '6162', 'text': 'ab', 'size': 9, 'created': 1},
+                                                  {'hex': '00ff', 'size': 7, 'created': 1}]}),
+    'DELETE /v1/tenants/vm1/files/6162': (204, None),
+    'DELETE /v1/tenants/vm1/files/00ff': (204, None),
     'POST /v1/card/test': (204, None),
     'GET /v1/audit': (200, {'log': '00' * 16, 'key': 'ab' * 64, 'seq': 1, 'chain': '00' * 32, 'first_file': 1, 'last_file': 1,
                             'unsigned': 1, 'missed': 0, 'failing': False, 'vault': ''}),
@@ -130,6 +134,8 @@ def requests_that_are_sent(folder):
     sends('key generate vm1 --type sm2 --index 1', 'POST /v1/tenants/vm1/keys', {'kind': 'sm2', 'index': 1})
     sends('key destroy vm1 --type sm2 --index 1', 'DELETE /v1/tenants/vm1/keys/sm2/1')
     sends('key unlock vm1 --index 1', 'POST /v1/tenants/vm1/keys/sm2/1/unlock')
+    sends('file remove vm1 --name ab', 'DELETE /v1/tenants/vm1/files/6162')
+    sends('file remove vm1 --hex 00FF', 'DELETE /v1/tenants/vm1/files/00ff')
     sends('card test', 'POST /v1/card/test')
     code = {'kind': 'sm2', 'index': 1, 'code': 'pass word'}
     sends('key generate vm1 --type sm2 --index 1 --code-file -', 'POST /v1/tenants/vm1/keys', code, stdin='pass word\n')
@@ -152,6 +158,7 @@ def what_is_printed():
                        ('key generate vm1 --type sm2 --index 1 --json', KEY), ('tenant add vm1 --json', TENANT)):
         done = run(line)
         check(f'{line}: the JSON of the daemon', done.returncode == 0 and json.loads(done.stdout) == want, done.stdout)
+    check('file list: names and sizes', all(word in run('file list vm1').stdout for word in ('ab', '00ff', '9')))
     check('tenant show: what is denied', 'files debug' in run('tenant show vm1').stdout)
     check('tenant --help-policy: the names', all(name in run('tenant --help-policy').stdout for name in ('debug', 'files', 'sm4')))
     check('tenant show: counters and rejects', 'rejected for key: 5' in run('tenant show vm1').stdout)
@@ -183,7 +190,8 @@ def what_goes_wrong(folder):
     for line in ('', 'nonsense', '--bogus', 'tenant', 'tenant frob vm1', 'tenant add', 'tenant add A', 'tenant add ../x',
                  'tenant add vm1 vm2', 'tenant list vm1', 'tenant add vm1 --weight 0', 'tenant add vm1 --weight 1001',
                  'tenant add vm1 --weight 1x', 'tenant add vm1 --weight', 'tenant add vm1 --owner no-such-user',
-                 'tenant add vm1 --owner 1:', 'tenant set vm1', 'tenant set vm1 --enable --disable', 'tenant set vm1 --deny dsa', 'tenant set vm1 --deny', 'tenant set vm1 --max-files 5000', 'tenant show vm1 --weight 3',
+                 'tenant add vm1 --owner 1:', 'tenant set vm1', 'tenant set vm1 --enable --disable', 'file', 'file list', 'file list vm1 --name a', 'file remove vm1', 'file remove vm1 --hex 0',
+                 'file remove vm1 --name a --hex 00', 'tenant set vm1 --deny dsa', 'tenant set vm1 --deny', 'tenant set vm1 --max-files 5000', 'tenant show vm1 --weight 3',
                  'tenant list --bogus', 'key', 'key frob vm1', 'key generate vm1 --index 1', 'key generate vm1 --type sm2',
                  'key generate vm1 --type rsa --index 1', 'key generate --type sm2 --index 1', 'key generate vm1 --type sm2 --index 0',
                  'key generate vm1 --type sm2 --index 65536', 'key generate vm1 --type kek --index 1 --code-file -',

@@ -28,11 +28,15 @@ static void every_route_answers(void **state)
     expect(f, "GET", "/v1/audit", "", 200, NULL);
     expect(f, "GET", "/v1/audit/files/1/0", "", 200, NULL);
     expect(f, "POST", "/v1/audit/checkpoint", "", 200, NULL);
+    expect(f, "GET", "/v1/tenants/a/files", "", 200, NULL);
+    expect(f, "DELETE", "/v1/tenants/a/files/00ff", "", 204, NULL);
+    expect(f, "DELETE", "/v1/tenants/a/files/0", "", 400, "out-of-range");
+    expect(f, "DELETE", "/v1/tenants/a/files/0G", "", 400, "out-of-range");
     expect(f, "GET", "/v1/tenants/wrong", "", 200, NULL);
     unsigned rows = 0;
     while (route_row(rows))
         rows++;
-    assert_int_equal(rows, 20); /* a new route: ask it above, and refuse it below */
+    assert_int_equal(rows, 22); /* a new route: ask it above, and refuse it below */
     assert_string_equal(sandbox_calls, "drop filter");
 }
 
@@ -49,6 +53,7 @@ static void every_route_refuses(void **state)
                                : strncmp(p, "{index}", 7) == 0   ? "1"
                                : strncmp(p, "{segment}", 9) == 0 ? "1"
                                : strncmp(p, "{offset}", 8) == 0  ? "0"
+                               : strncmp(p, "{file}", 6) == 0    ? "6162"
                                                                  : NULL;
             char one[2] = {*p, 0};
             strcat(url, word ? word : one);

@@ -223,6 +223,50 @@ static void test_codes(void **state)
     assert_int_equal(call_sign(), SDR_OK);
 }
 
+/* What the tenant's programs made, the operator sees and can remove; a limit counts at once. */
+static void test_files(void **state)
+{
+    static const uint8_t name[] = {'f', 0xff};
+    struct admin_message message = tenant_message(ADMIN_FILE_LIST);
+    uint8_t byte = 1;
+    (void)state;
+    assert_int_equal(SDF_CreateFile(session, (uint8_t *)(uintptr_t)name, 2, 1000), SDR_OK);
+    assert_int_equal(wire_admin(wire, &message), VAULT_OK);
+    assert_int_equal(message.file.name_len, 2);
+    assert_memory_equal(message.file.name, name, 2);
+    assert_int_equal(message.file.size, 1000);
+
+    message = tenant_message(ADMIN_TENANT_SET);
+    message.mask = ADMIN_SET_FILES | ADMIN_SET_FILE_BYTES;
+    message.policy.max_files = 2;
+    message.policy.max_file_bytes = 1500;
+    assert_int_equal(wire_admin(wire, &message), VAULT_OK);
+    DEVICEINFO info;
+    assert_int_equal(SDF_GetDeviceInfo(session, &info), SDR_OK);
+    assert_int_equal(info.BufferSize, 1500);
+    assert_int_equal(SDF_CreateFile(session, (uint8_t *)"g", 1, 501), SDR_FILESIZEERR);
+    assert_int_equal(SDF_CreateFile(session, (uint8_t *)"g", 1, 400), SDR_OK);
+    assert_int_equal(SDF_CreateFile(session, (uint8_t *)"h", 1, 1), SDR_FILESIZEERR);
+    change("files", NULL);
+    assert_int_equal(SDF_WriteFile(session, (uint8_t *)"g", 1, 0, 1, &byte), SDR_NOTSUPPORT);
+    change(NULL, "files");
+    assert_int_equal(SDF_WriteFile(session, (uint8_t *)"g", 1, 0, 1, &byte), SDR_OK);
+
+    message = tenant_message(ADMIN_FILE_REMOVE);
+    memcpy(message.file.name, name, 2);
+    message.file.name_len = 2;
+    assert_int_equal(wire_admin(wire, &message), VAULT_OK);
+    assert_int_equal(SDF_DeleteFile(session, (uint8_t *)(uintptr_t)name, 2), SDR_FILENOEXIST);
+    message = tenant_message(ADMIN_FILE_REMOVE);
+    memcpy(message.file.name, name, 2);
+    message.file.name_len = 2;
+    assert_int_equal(wire_admin(wire, &message), VAULT_NOT_FOUND);
+    message = tenant_message(ADMIN_FILE_REMOVE);
+    message.file.name_len = 5000; /* whatever the other process says */
+    assert_int_equal(wire_admin(wire, &message), VAULT_INVALID);
+    assert_int_equal(SDF_DeleteFile(session, (uint8_t *)"g", 1), SDR_OK);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -248,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_denied),
         cmocka_unit_test(test_durable),
         cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_files),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
