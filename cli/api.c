@@ -9,16 +9,37 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
-#define ANSWER_MAX (64u << 20)
-#define ATTEMPTS   5
-#define SECONDS    45L /* the daemon itself gives up after 30 s and says so */
+#define ANSWER_MAX   (64u << 20)
+#define ATTEMPTS     5
+#define SECONDS      45L  /* the daemon itself gives up after 30 s and says so */
+#define LONG_SECONDS 630L /* and after 10 minutes where it may take long */
 
 struct answer {
     char *bytes;
     size_t len;
 };
+
+/* Of api_call_slow; one request at a time. */
+static struct {
+    bool on;
+    const char *word; /* NULL: nobody looks */
+    time_t said;
+} slow;
+
+static int tell_progress(void *arg, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up_now)
+{
+    time_t second = time(NULL);
+    (void)arg, (void)total, (void)now, (void)up_total, (void)up_now;
+    if (slow.said && second != slow.said)
+        fputc('.', stderr);
+    else if (!slow.said)
+        fprintf(stderr, "%s ", slow.word);
+    slow.said = second;
+    return 0;
+}
 
 static size_t collect(char *data, size_t size, size_t count, void *arg)
 {
@@ -94,7 +115,9 @@ static long exchange(const struct cli *cli, const char *method, const char *path
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, SECONDS);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, slow.on ? LONG_SECONDS : SECONDS);
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, slow.word ? 0L : 1L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, tell_progress);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
@@ -171,4 +194,18 @@ enum cli_status api_call(const struct cli *cli, const char *method, const char *
         return CLI_DONE;
     cli_say(cli, "%s", text);
     return CLI_FAILED;
+}
+
+enum cli_status api_call_slow(const struct cli *cli, const char *method, const char *path, json_t *body, json_t **reply,
+                              const char *word)
+{
+    slow.on = true;
+    slow.word = isatty(STDERR_FILENO) ? word : NULL;
+    slow.said = 0;
+    enum cli_status status = api_call(cli, method, path, body, reply);
+    if (slow.word && slow.said)
+        fputs(status == CLI_DONE ? " done\n" : "\n", stderr);
+    slow.on = false;
+    slow.word = NULL;
+    return status;
 }

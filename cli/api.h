@@ -14,5 +14,8 @@
 bool api_try(const struct cli *cli, const char *method, const char *path, json_t *body, json_t **reply, char *text);
 /* The same, with the sentence said to stderr; CLI_DONE or CLI_FAILED. */
 enum cli_status api_call(const struct cli *cli, const char *method, const char *path, json_t *body, json_t **reply);
+/* The same for what may take minutes: on a terminal, says `word` on stderr and a dot for each second. */
+enum cli_status api_call_slow(const struct cli *cli, const char *method, const char *path, json_t *body, json_t **reply,
+                              const char *word);
 
 #endif

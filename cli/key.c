@@ -11,19 +11,21 @@
 #include <time.h>
 
 static const char help[] =
-    "usage: cardmux key generate TENANT --type sm2|kek --index N [--bits N] [--code-file FILE]\n"
+    "usage: cardmux key generate TENANT --type sm2|rsa|p256|kek --index N [--bits N] [--code-file FILE]\n"
     "       cardmux key list TENANT\n"
-    "       cardmux key destroy TENANT --type sm2|kek --index N\n"
+    "       cardmux key destroy TENANT --type sm2|rsa|p256|kek --index N\n"
     "       cardmux key unlock TENANT --index N\n"
     "\n"
-    "generate makes an SM2 index (a pair for signing and one for encryption) or a KEK; list shows what there is, with\n"
-    "public keys in JSON; destroy is for ever; unlock lets an index be used again after too many wrong access codes.\n"
+    "generate makes SM2 or RSA keys (a pair for signing and one for encryption), a P-256 pair, or a KEK; list shows "
+    "what\n"
+    "there is, with public keys in JSON; destroy is for ever; unlock lets an index be used again after too many wrong\n"
+    "access codes. Keys of different types may have the same index; they share its access code. RSA takes seconds.\n"
     "\n"
     "options:\n"
-    "  --type sm2|kek    kind of key\n"
+    "  --type TYPE       kind of key: sm2, rsa, p256, kek\n"
     "  --index N         1 to 65535\n"
-    "  --bits N          length of a KEK: 128 (else 192 or 256)\n"
-    "  --code-file FILE  access code of an SM2 index: from FILE, or - for standard input (typed unseen on a terminal)\n"
+    "  --bits N          length of an RSA key: 2048 (else 3072 or 4096); of a KEK: 128 (else 192 or 256)\n"
+    "  --code-file FILE  access code of the index: from FILE, or - for standard input (typed unseen on a terminal)\n"
     "  --json            print JSON\n";
 
 struct key_options {
@@ -89,7 +91,9 @@ static enum cli_status generate(const struct cli *cli, const char *path, const s
         }
         json_object_set_new(body, "code", text);
     }
-    enum cli_status status = api_call(cli, "POST", path, body, &reply);
+    bool lengthy = vault_kind_named(options->type) == VAULT_KEY_RSA;
+    enum cli_status status = lengthy ? api_call_slow(cli, "POST", path, body, &reply, "making two RSA key pairs")
+                                     : api_call(cli, "POST", path, body, &reply);
     if (status == CLI_DONE && options->json)
         json_print(reply);
     json_decref(reply);
@@ -111,11 +115,12 @@ static enum cli_status check(const struct cli *cli, const char *verb, struct key
     if (!options->type)
         return cli_usage(cli, "--type is missing");
     if (!body_key_kind(options->type))
-        return cli_usage(cli, "--type is sm2 or kek, not \"%.40s\"", options->type);
-    if (is_unlock && strcmp(options->type, "sm2") != 0)
-        return cli_usage(cli, "only sm2 indexes have access codes");
-    if (options->code_file && strcmp(options->type, "sm2") != 0)
-        return cli_usage(cli, "only sm2 indexes have access codes");
+        return cli_usage(cli, "--type is sm2, rsa, p256 or kek, not \"%.40s\"", options->type);
+    const struct vault_kind *kind = vault_kind(vault_kind_named(options->type));
+    if ((is_unlock || options->code_file) && !kind->has_code)
+        return cli_usage(cli, "a KEK has no access code");
+    if (options->bits && !vault_kind_bits_ok(vault_kind_named(options->type), options->bits))
+        return cli_usage(cli, "no %s key has %u bits", kind->title, options->bits);
     if (!options->index)
         return cli_usage(cli, "--index is missing");
     return CLI_DONE;
@@ -168,7 +173,7 @@ static enum cli_status run(struct cli *cli, int argc, char **argv)
             if (!cli_number(cli, "--index", optarg, 1, 65535, &options.index))
                 return CLI_USAGE;
         } else if (opt == 'b') {
-            if (!cli_number(cli, "--bits", optarg, 128, 256, &options.bits))
+            if (!cli_number(cli, "--bits", optarg, 128, 4096, &options.bits))
                 return CLI_USAGE;
         } else
             return cli_bad_option(cli, argc, argv, opt);

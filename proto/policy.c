@@ -99,6 +99,8 @@ enum cm_alg cm_alg_family(uint32_t alg)
         return A_RSA;
     case 0x00020000:
         return A_SM2;
+    case 0x00040000:
+        return A_ECDSA;
     case 0x00080000:
     case 0x00100000:
         return A_SM9;

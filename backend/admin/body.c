@@ -60,7 +60,7 @@ static const struct field tenant_set[] = {LIMIT_FIELDS};
 static const struct field key_generate[] = {
     {"kind", FIELD_KIND, 0, 0, 0, 0, true},
     {"index", FIELD_UINT, AT(key.index), 1, VAULT_INDEX_MAX, 0, true},
-    {"bits", FIELD_UINT, AT(key.bits), 128, 256, 0, false},
+    {"bits", FIELD_UINT, AT(key.bits), 128, 4096, 0, false},
     {"code", FIELD_CODE, 0, 0, 0, 0, false},
 };
 
@@ -107,9 +107,7 @@ bool body_name_ok(const char *name)
 
 uint32_t body_key_kind(const char *word)
 {
-    if (strcmp(word, "sm2") == 0)
-        return VAULT_KEY_SM2;
-    return strcmp(word, "kek") == 0 ? VAULT_KEY_KEK : 0;
+    return (uint32_t)vault_kind_named(word);
 }
 
 static bool take_uint(const struct field *field, json_t *value, struct admin_message *message, struct body_error *error)
@@ -250,7 +248,8 @@ static bool take(const struct field *field, json_t *value, struct admin_message 
             return refuse(error, "wrong-type", "field \"%s\" must be a string", field->name);
         uint32_t kind = body_key_kind(json_string_value(value));
         if (!kind)
-            return refuse(error, "out-of-range", "field \"%s\" must be \"sm2\" or \"kek\"", field->name);
+            return refuse(error, "out-of-range", "field \"%s\" must be \"sm2\", \"rsa\", \"p256\" or \"kek\"",
+                          field->name);
         message->key.kind = (enum vault_key_kind)kind;
         return true;
     }
@@ -290,18 +289,16 @@ static bool check_whole(enum body_kind kind, const bool *seen, struct admin_mess
     if (kind != BODY_KEY_GENERATE)
         return true;
     struct vault_key *key = &message->key;
-    if (key->kind == VAULT_KEY_SM2) {
-        if (key->bits && key->bits != 256)
-            return refuse(error, "out-of-range", "field \"bits\" must be 256 for an SM2 key, or left out");
-        key->bits = 256;
-        return true;
-    }
-    if (message->code_len)
-        return refuse(error, "unknown-field", "field \"code\" is for SM2 keys only");
+    const struct vault_kind *known = vault_kind(key->kind);
+    if (message->code_len && !known->has_code)
+        return refuse(error, "unknown-field", "field \"code\" is not for a KEK");
     if (!key->bits)
-        key->bits = 128;
-    if (key->bits != 128 && key->bits != 192 && key->bits != 256)
-        return refuse(error, "out-of-range", "field \"bits\" must be 128, 192 or 256");
+        key->bits = known->bits_default;
+    if (!vault_kind_bits_ok(key->kind, key->bits))
+        return refuse(error, "out-of-range",
+                      key->kind == VAULT_KEY_RSA   ? "field \"bits\" must be 2048, 3072 or 4096"
+                      : key->kind == VAULT_KEY_KEK ? "field \"bits\" must be 128, 192 or 256"
+                                                   : "field \"bits\" must be 256 for a key of a curve, or left out");
     return true;
 }
 

@@ -11,8 +11,8 @@
  *   READY     the answer stands in the exchange; the connection was resumed and sends it
  *
  * A request that is refused here (route, body, peer) goes from READING to READY. The link always ends a request
- * (answer, death of the broker, 30 s), so a suspended connection is always resumed. A peer that hangs up while WAITING
- * is noticed afterwards; its change is done all the same.
+ * (answer, death of the broker, its time), so a suspended connection is always resumed. A peer that hangs up while
+ * WAITING is noticed afterwards; its change is done all the same.
  *
  * Who asks is looked at twice. At accept, since the socket is open to every local user: those without any role get a
  * few connections at a time, enough to be told so, and cannot take the others'. And at each request, when the route is
@@ -233,8 +233,8 @@ static void on_done(struct link_request *request, enum link_outcome outcome, con
         refuse(
             ex, 504, "timeout",
             change
-                ? "the broker did not answer in 30 s: it is not known whether this was done; look before you try again"
-                : "the broker did not answer in 30 s");
+                ? "the broker did not answer in time: it is not known whether this was done; look before you try again"
+                : "the broker did not answer in time");
         break;
     }
     if (was_waiting)

@@ -127,10 +127,16 @@ void link_attach(struct link *link, int fd)
     link->fd = fd;
 }
 
+static uint64_t patience(const struct admin_message *message)
+{
+    bool lengthy = message->type == ADMIN_KEY_GENERATE && message->key.kind == VAULT_KEY_RSA;
+    return lengthy ? LINK_LONG_TIMEOUT_MS : LINK_TIMEOUT_MS;
+}
+
 void link_submit(struct link *link, struct link_request *request, uint64_t now_ms)
 {
     request->message.id = ++link->last_id;
-    request->deadline_ms = now_ms + LINK_TIMEOUT_MS;
+    request->deadline_ms = now_ms + patience(&request->message);
     request->sent = false;
     request->next = NULL;
     *link->end = request;
@@ -151,16 +157,23 @@ short link_events(const struct link *link)
 
 void link_expire(struct link *link, uint64_t now_ms)
 {
-    /* In order of submission means in order of deadlines. */
-    while (link->first && link->first->deadline_ms <= now_ms)
-        end_request(link, &link->first, link->first->sent ? LINK_TIMED_OUT : LINK_NO_BROKER, NULL);
+    for (struct link_request **at = &link->first; *at;) {
+        if ((*at)->deadline_ms <= now_ms)
+            end_request(link, at, (*at)->sent ? LINK_TIMED_OUT : LINK_NO_BROKER, NULL);
+        else
+            at = &(*at)->next;
+    }
 }
 
 int link_timeout(const struct link *link, uint64_t now_ms)
 {
+    uint64_t first = UINT64_MAX;
+    for (const struct link_request *request = link->first; request; request = request->next)
+        if (request->deadline_ms < first)
+            first = request->deadline_ms;
     if (!link->first)
         return -1;
-    return link->first->deadline_ms <= now_ms ? 0 : (int)(link->first->deadline_ms - now_ms);
+    return first <= now_ms ? 0 : (int)(first - now_ms);
 }
 
 void link_close(struct link *link)

@@ -16,13 +16,14 @@
 #include <stdint.h>
 #include "backend/admin/message.h"
 
-#define LINK_TIMEOUT_MS 30000
+#define LINK_TIMEOUT_MS      30000
+#define LINK_LONG_TIMEOUT_MS 600000 /* of making an RSA key: seconds each, one after the other */
 
 enum link_outcome {
     LINK_ANSWERED,  /* message holds ADMIN_DONE's result and text */
     LINK_NO_BROKER, /* not sent */
     LINK_LOST,      /* sent, and the broker died */
-    LINK_TIMED_OUT, /* sent, and no answer in LINK_TIMEOUT_MS */
+    LINK_TIMED_OUT, /* sent, and no answer in its time */
 };
 
 struct link_request {

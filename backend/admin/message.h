@@ -19,7 +19,7 @@ enum admin_type {
     ADMIN_TENANT_REMOVE,    /* tenant.name */
     ADMIN_TENANT_LIST,      /* -> rows: tenant + counters */
     ADMIN_TENANT_SHOW,      /* tenant.name -> one row */
-    ADMIN_KEY_GENERATE,     /* tenant.name, key.kind, key.index, key.bits (KEK), code -> row: key (+ publics for SM2) */
+    ADMIN_KEY_GENERATE,     /* tenant.name, key.kind, key.index, key.bits, code -> row: key (+ publics). RSA: seconds */
     ADMIN_KEY_LIST,         /* tenant.name -> rows: key */
     ADMIN_KEY_DESTROY,      /* tenant.name, key.kind, key.index */
     ADMIN_KEY_UNLOCK,       /* tenant.name, key.index: access code failures = 0 */
@@ -60,6 +60,8 @@ struct admin_names {
     struct cm_policy policy;
     uint32_t flags; /* enum vault_tenant_flag */
 };
+
+#define ADMIN_PUBLIC_MAX 520u /* RSA of 4096 bits */
 
 /* Counters since the broker started. */
 struct admin_counters {
@@ -123,7 +125,7 @@ struct admin_message {
     struct admin_names allow, deny; /* changes of what is denied */
     struct vault_key key;
     struct vault_file file;
-    uint8_t sign_public[64], encrypt_public[64];
+    uint8_t sign_public[ADMIN_PUBLIC_MAX], encrypt_public[ADMIN_PUBLIC_MAX]; /* curves: x || y; RSA: m || e[8] */
     struct admin_counters counters;
     struct admin_status status;
     struct admin_audit audit;

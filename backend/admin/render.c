@@ -24,8 +24,8 @@ static json_t *number(uint64_t value)
 
 static json_t *hex(const uint8_t *bytes, size_t len)
 {
-    char out[2 * 64 + 1];
-    for (size_t i = 0; i < len && i < 64; i++)
+    char out[2 * ADMIN_PUBLIC_MAX + 1];
+    for (size_t i = 0; i < len && i < ADMIN_PUBLIC_MAX; i++)
         snprintf(out + 2 * i, 3, "%02x", bytes[i]);
     return json_string(out);
 }
@@ -81,14 +81,17 @@ json_t *render_tenant(const struct admin_message *row)
 json_t *render_key(const struct admin_message *row)
 {
     const struct vault_key *k = &row->key;
-    bool sm2 = k->kind == VAULT_KEY_SM2;
-    json_t *key = json_pack("{s:s s:I s:I s:b s:I s:b s:o}", "kind", sm2 ? "sm2" : "kek", "index", (json_int_t)k->index,
-                            "bits", (json_int_t)k->bits, "has_code", k->has_code, "failures", (json_int_t)k->failures,
-                            "locked", k->locked, "created", number(k->created));
-    if (sm2 && !all_zero(row->sign_public, sizeof row->sign_public))
-        json_object_set_new(key, "sign_public", hex(row->sign_public, sizeof row->sign_public));
-    if (sm2 && !all_zero(row->encrypt_public, sizeof row->encrypt_public))
-        json_object_set_new(key, "encrypt_public", hex(row->encrypt_public, sizeof row->encrypt_public));
+    const struct vault_kind *kind = vault_kind(k->kind);
+    size_t size = k->kind == VAULT_KEY_RSA ? k->bits / 8 + 8 : 64;
+    if (size > ADMIN_PUBLIC_MAX)
+        size = ADMIN_PUBLIC_MAX;
+    json_t *key = json_pack("{s:s s:I s:I s:b s:I s:b s:o}", "kind", kind ? kind->name : "?", "index",
+                            (json_int_t)k->index, "bits", (json_int_t)k->bits, "has_code", k->has_code, "failures",
+                            (json_int_t)k->failures, "locked", k->locked, "created", number(k->created));
+    if (!all_zero(row->sign_public, size))
+        json_object_set_new(key, "sign_public", hex(row->sign_public, size));
+    if (!all_zero(row->encrypt_public, size))
+        json_object_set_new(key, "encrypt_public", hex(row->encrypt_public, size));
     return key;
 }
 

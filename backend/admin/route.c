@@ -104,7 +104,7 @@ static bool take_segment(const char *pattern, size_t plen, const char *word, str
         return message->tenant.name[0] != 0;
     }
     if (is_segment(pattern, plen, "{kind}")) {
-        snprintf(error->message, sizeof error->message, "the kind of key in the path must be sm2 or kek");
+        snprintf(error->message, sizeof error->message, "the kind of key in the path must be sm2, rsa, p256 or kek");
         message->key.kind = (enum vault_key_kind)body_key_kind(word);
         return message->key.kind != 0;
     }
@@ -145,10 +145,10 @@ static enum match match_path(const char *pattern, const char *path, struct admin
     return *pattern || *path ? MATCH_NO : result;
 }
 
-/* Only SM2 indexes have access codes, so only they are unlocked. */
+/* What has no access code is not unlocked. */
 static bool fits_kind(const struct route *route, const struct admin_message *message, struct body_error *error)
 {
-    if (route->type != ADMIN_KEY_UNLOCK || message->key.kind == VAULT_KEY_SM2)
+    if (route->type != ADMIN_KEY_UNLOCK || vault_kind(message->key.kind)->has_code)
         return true;
     snprintf(error->message, sizeof error->message, "a KEK has no access code: nothing to unlock");
     return false;

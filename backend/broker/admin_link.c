@@ -80,38 +80,20 @@ static void work_tenant_remove(struct broker *broker, struct task *task)
     act->result = vault_tenant_remove(broker->vault, act->message.tenant.id, act->error);
 }
 
-static bool generate_pair(struct broker *broker, struct vault_secret *secret)
-{
-    struct card_job job = {
-        .op = CARD_KEYPAIR_GENERATE, .alg = SGD_SM2_1, .out = secret->bytes, .out_cap = sizeof secret->bytes};
-    broker->driver->run(broker->card, &job);
-    secret->len = job.out_len;
-    return job.status == SDR_OK && job.out_len == CARD_ECC_PRIVATE + CARD_ECC_POINT;
-}
-
-static bool generate_kek(struct broker *broker, uint32_t bits, struct vault_secret *secret)
-{
-    struct card_job job = {.op = CARD_RANDOM, .out = secret->bytes, .out_cap = bits / 8};
-    broker->driver->run(broker->card, &job);
-    secret->len = job.out_len;
-    return job.status == SDR_OK && job.out_len == bits / 8;
-}
-
 static void generate_and_put(struct broker *broker, struct act *act, struct vault_secret *sign,
                              struct vault_secret *encrypt)
 {
     struct admin_message *message = &act->message;
-    bool sm2 = message->key.kind == VAULT_KEY_SM2;
-    bool made = sm2 ? generate_pair(broker, sign) && generate_pair(broker, encrypt)
-                    : generate_kek(broker, message->key.bits, sign);
-    if (!made) {
+    const struct vault_key *key = &message->key;
+    bool two = vault_kind(key->kind)->has_encrypt;
+    if (!key_make(broker, key->kind, key->bits, sign) || (two && !key_make(broker, key->kind, key->bits, encrypt))) {
         act->result = VAULT_IO;
         snprintf(act->error, sizeof act->error, "the card made no key: look at its state with `cardmux status`");
         return;
     }
     act->result =
         vault_key_put(broker->vault, message->tenant.id, message->key.kind, message->key.index, sign,
-                      sm2 ? encrypt : NULL, message->code_len ? message->code : NULL, message->code_len, act->error);
+                      two ? encrypt : NULL, message->code_len ? message->code : NULL, message->code_len, act->error);
     if (act->result != VAULT_OK)
         return;
     act->result = vault_key_get(broker->vault, message->tenant.id, message->key.kind, message->key.index, &message->key,
@@ -267,27 +249,38 @@ static void done_tenant_remove(struct broker *broker, struct task *task)
     done_plain(broker, task);
 }
 
+static void publics_tell(const struct keypair *pair, struct admin_message *row)
+{
+    if (pair->kind == VAULT_KEY_RSA) {
+        size_t size = CARD_RSA_PUBLIC_SIZE(pair->bits / 8);
+        memcpy(row->sign_public, pair->rsa_public, size);
+        memcpy(row->encrypt_public, pair->rsa_public + size, size);
+    } else {
+        memcpy(row->sign_public, pair->sign_public, sizeof pair->sign_public);
+        memcpy(row->encrypt_public, pair->encrypt_public, sizeof pair->encrypt_public);
+    }
+}
+
 static void done_key_generate(struct broker *broker, struct task *task)
 {
     struct act *act = (struct act *)task;
     struct admin_message *message = &act->message;
     struct tenant *tenant = tenant_by_id(broker, message->tenant.id);
-    bool sm2 = message->key.kind == VAULT_KEY_SM2;
-    if (act->loaded && !tenant) {
-        key_release(broker, sm2 ? act->pair.sign : act->kek.key);
-        if (sm2)
-            key_release(broker, act->pair.encrypt);
+    bool kek = message->key.kind == VAULT_KEY_KEK;
+    if (act->loaded && !tenant && kek) {
+        key_release(broker, act->kek.key);
+    } else if (act->loaded && !tenant) {
+        pair_release(broker, &act->pair);
     } else if (act->loaded &&
-               !(sm2 ? tenant_put_pair(broker, tenant, &act->pair) : tenant_put_kek(broker, tenant, &act->kek))) {
+               !(!kek ? tenant_put_pair(broker, tenant, &act->pair) : tenant_put_kek(broker, tenant, &act->kek))) {
         act->result = VAULT_IO;
         snprintf(act->error, sizeof act->error, "the key is stored but not served: no memory");
     }
     if (act->result == VAULT_OK) {
         struct admin_message row = {.type = ADMIN_ROW, .id = message->id, .key = message->key};
-        if (sm2) {
-            memcpy(row.sign_public, act->pair.sign_public, sizeof row.sign_public);
-            memcpy(row.encrypt_public, act->pair.encrypt_public, sizeof row.encrypt_public);
-        }
+        struct keypair *pair = tenant ? tenant_pair(tenant, message->key.kind, message->key.index) : NULL;
+        if (pair)
+            publics_tell(pair, &row);
         answer(broker, &row);
     }
     done_plain(broker, task);
@@ -308,11 +301,9 @@ static void done_key_list(struct broker *broker, struct task *task)
     struct tenant *tenant = tenant_by_id(broker, act->message.tenant.id);
     for (size_t i = 0; act->result == VAULT_OK && i < act->row_count; i++) {
         struct admin_message row = {.type = ADMIN_ROW, .id = act->message.id, .key = act->rows[i]};
-        struct keypair *pair = tenant && row.key.kind == VAULT_KEY_SM2 ? tenant_pair(tenant, row.key.index) : NULL;
-        if (pair) {
-            memcpy(row.sign_public, pair->sign_public, sizeof row.sign_public);
-            memcpy(row.encrypt_public, pair->encrypt_public, sizeof row.encrypt_public);
-        }
+        struct keypair *pair = tenant ? tenant_pair(tenant, row.key.kind, row.key.index) : NULL;
+        if (pair)
+            publics_tell(pair, &row);
         answer(broker, &row);
     }
     done_plain(broker, task);
@@ -457,6 +448,7 @@ static void begin_task(struct broker *broker, const struct admin_message *messag
         merge_policy(&act->message, &tenant->policy);
     } else if (tenant)
         act->message.tenant = tenant->record;
+    act->task.lengthy = message->type == ADMIN_KEY_GENERATE && message->key.kind == VAULT_KEY_RSA;
     act->task.work = event == NOT_AUDITED ? tasks[message->type].work : work_recorded;
     act->task.done = tasks[message->type].done;
     pool_submit(broker, &act->task);
@@ -539,9 +531,8 @@ static void begin(struct broker *broker, struct admin_message *message)
     } else if (message->type == ADMIN_TENANT_SHOW) {
         answer_tenant(broker, message->id, tenant);
         answer_done(broker, message->id, VAULT_OK, "");
-    } else if (message->type == ADMIN_KEY_GENERATE && message->key.kind == VAULT_KEY_KEK && message->key.bits != 128 &&
-               message->key.bits != 192 && message->key.bits != 256) {
-        answer_done(broker, message->id, VAULT_INVALID, "a KEK has 128, 192 or 256 bits");
+    } else if (message->type == ADMIN_KEY_GENERATE && !vault_kind_bits_ok(message->key.kind, message->key.bits)) {
+        answer_done(broker, message->id, VAULT_INVALID, "no key of that kind has so many bits");
     } else if (message->type == ADMIN_KEY_GENERATE && message->key.kind != VAULT_KEY_KEK && !message->code_len &&
                tenant->policy.codes != VAULT_CODES_FREE) {
         answer_done(broker, message->id, VAULT_INVALID,

@@ -58,13 +58,17 @@
 struct key {
     struct card_key *card;
     unsigned refs;
+    struct agreement *agreement; /* not NULL: the temporary key of one under way (ops_asym.c). Owned */
 };
 
 struct keypair {
     uint32_t index;
+    enum vault_key_kind kind;
+    uint32_t bits;
     bool has_code;
-    struct key *sign, *encrypt;
-    uint8_t sign_public[CARD_ECC_POINT], encrypt_public[CARD_ECC_POINT];
+    struct key *sign, *encrypt;                                          /* encrypt NULL: its kind has none */
+    uint8_t sign_public[CARD_ECC_POINT], encrypt_public[CARD_ECC_POINT]; /* of the curves */
+    uint8_t *rsa_public; /* sign's and encrypt's, CARD_RSA_PUBLIC_SIZE each; owned by whoever has the pair */
 };
 
 struct kek {
@@ -76,12 +80,12 @@ struct kek {
 struct tenant {
     struct vault_tenant record;
     struct vault_policy policy;
-    bool restricted;       /* something is denied to it */
-    bool gone;             /* removed; freed when its last region is */
-    bool shut;             /* the keeper was told to close its doors: regions that it sent before are not taken */
-    unsigned doors_asked;  /* DOOR messages without a result yet */
-    struct keypair *pairs; /* sorted by index */
-    size_t pair_count;
+    bool restricted;      /* something is denied to it */
+    bool gone;            /* removed; freed when its last region is */
+    bool shut;            /* the keeper was told to close its doors: regions that it sent before are not taken */
+    unsigned doors_asked; /* DOOR messages without a result yet */
+    struct keypair *pairs[VAULT_KEY_KINDS]; /* by kind; each sorted by index */
+    size_t pair_count[VAULT_KEY_KINDS];
     struct kek *keks; /* sorted by index */
     size_t kek_count;
     struct region *regions;
@@ -93,6 +97,9 @@ struct tenant {
     unsigned in_card;                     /* jobs that a card with threads has */
     bool blocks;                          /* made an eventfd that it shares with us block: guard.c */
     uint64_t policy_told, policy_told_ns; /* rejects[CM_GATE_POLICY] that the audit log has, and since when */
+    unsigned making;                      /* lengthy ones */
+    uint32_t bad_unwraps;                 /* of RSA envelopes, less what is forgotten with time: ops_asym.c */
+    uint64_t bad_unwraps_at;
     struct admin_counters counters;
 };
 
@@ -163,6 +170,7 @@ struct job;
 /* Something for the worker pool. work on a worker's thread, done on the broker's. */
 struct task {
     struct task *next;
+    bool lengthy; /* takes seconds: waits for the one worker that does such things, and for nobody else */
     void (*work)(struct broker *, struct task *);
     void (*done)(struct broker *, struct task *);
 };
@@ -172,14 +180,15 @@ struct job {
     struct cm_sqe sqe; /* private copy */
     struct channel *channel;
     struct session *session;
-    struct key *key;
+    struct key *key, *key2;
     void (*finish)(struct broker *, struct job *); /* after the card; may be NULL */
     enum reply reply;
     uint16_t reply_param_len;
     bool makes_handle;
     bool secret; /* in or out held something to wipe */
     uint32_t value;
-    uint8_t *big; /* a copy too long for `data` */
+    uint8_t *big; /* a copy too long for `data`, or room for a result too long for `out` */
+    size_t big_len;
     struct task task;
     struct job *next;
     uint8_t param[JOB_BYTES]; /* copied in */
@@ -196,8 +205,12 @@ enum step {
 
 struct pool {
     pthread_mutex_t lock;
-    pthread_cond_t more, started;
-    struct task *first, **last;
+    pthread_cond_t started;
+    struct queue {
+        pthread_cond_t more;
+        struct task *first, **last;
+    } queues[2]; /* the second: lengthy tasks */
+    pthread_t lengthy_thread;
     pthread_t threads[16];
     unsigned thread_count, ready;
     _Atomic(struct task *) finished; /* lock-free stack */
@@ -298,13 +311,16 @@ void tenant_dispose(struct broker *broker, struct tenant *tenant); /* frees it w
 /* What the vault says that it may do; where that cannot be read, nothing. */
 void tenant_load_policy(struct broker *broker, struct tenant *tenant);
 void tenant_set_policy(struct tenant *tenant, const struct vault_policy *policy);
-struct keypair *tenant_pair(struct tenant *tenant, uint32_t index);
+struct keypair *tenant_pair(struct tenant *tenant, enum vault_key_kind kind, uint32_t index);
 struct kek *tenant_kek(struct tenant *tenant, uint32_t index);
 /* Puts imported keys into the tables; the references become the table's. False: no memory, they are released. */
 bool tenant_put_pair(struct broker *broker, struct tenant *tenant, const struct keypair *pair);
 bool tenant_put_kek(struct broker *broker, struct tenant *tenant, const struct kek *kek);
+void pair_release(struct broker *broker, const struct keypair *pair);
 void tenant_drop_key(struct broker *broker, struct tenant *tenant, enum vault_key_kind kind, uint32_t index);
 struct key *key_new(struct card_key *card);
+/* Makes a key for the vault in the card: a pair's private bytes, or a KEK. Blocking: worker. */
+bool key_make(struct broker *broker, enum vault_key_kind kind, uint32_t bits, struct vault_secret *secret);
 void key_release(struct broker *broker, struct key *key); /* NULL is allowed */
 /* Reads one key from the vault and imports it into the card. Any thread. SDR_OK or a sentence. */
 bool key_fetch(struct broker *broker, uint32_t tenant, const struct vault_key *key, struct keypair *pair,
@@ -340,6 +356,10 @@ void session_release(struct broker *broker, struct session *session);
 bool session_has_right(const struct session *session, uint32_t index);
 struct key *session_key(struct session *session, uint32_t id); /* not counted for the caller; NULL: none */
 uint32_t session_add_key(struct broker *broker, struct session *session, struct card_key *card, uint32_t *id);
+/* A handle of an agreement; takes over both. agreement is malloc'd. */
+uint32_t session_add_agreement(struct broker *broker, struct session *session, struct card_key *card,
+                               struct agreement *agreement, uint32_t *id);
+struct key *session_agreement(struct session *session, uint32_t id); /* NULL: none. session_key knows no agreement */
 bool session_drop_key(struct broker *broker, struct session *session, uint32_t id);
 
 void session_states_free(struct broker *broker, struct session *session); /* states.c */
@@ -359,6 +379,10 @@ op_handler op_session_open, op_session_close, op_device_info, op_right_get, op_r
     op_state_final, op_state_copy, op_state_free, op_key_import, op_sector_encrypt, op_sector_decrypt, op_tenant_info,
     op_decrypt, op_mac, op_hash_init, op_hash_update, op_hash_final, op_hash, op_mac_init, op_mac_update, op_mac_final,
     op_file_create, op_file_read, op_file_write, op_file_delete;
+op_handler op_rsa_export, op_rsa_keypair, op_key_generate_ipk_rsa, op_key_generate_epk_rsa, op_key_import_isk_rsa,
+    op_rsa_rewrap, op_rsa_public_external, op_rsa_public_internal, op_rsa_private_internal, op_rsa_private_external,
+    op_pke_rewrap, op_agree_start, op_agree_conclude, op_agree_respond, op_sign_clear, op_pke_decrypt_clear,
+    op_p256_export, op_p256_keypair, op_p256_sign, op_p256_verify;
 
 /* Refuses: counts the reason, sets the status. */
 enum step refuse(struct job *job, enum cm_gate reason, uint32_t status);
@@ -366,6 +390,7 @@ enum step refuse(struct job *job, enum cm_gate reason, uint32_t status);
 void job_finish_on_broker(struct broker *broker, struct task *task);
 /* Uses a key for this job, counted until the job's end. */
 void job_use_key(struct job *job, struct key *key);
+void job_use_key2(struct job *job, struct key *key);
 /* The same with the key that its handle names. False: refused. */
 bool job_use_handle(struct job *job);
 /* ops_aead.c. False: refused. */

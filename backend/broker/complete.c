@@ -26,10 +26,8 @@ static void job_give(struct broker *broker, struct job *job)
         explicit_bzero(job->data, sizeof job->data);
         explicit_bzero(job->out, sizeof job->out);
         if (job->big)
-            explicit_bzero(job->big, job->sqe.data_len);
+            explicit_bzero(job->big, job->big_len);
     }
-    if (job->secret && job->big && job->card.out == job->big)
-        explicit_bzero(job->big, job->card.out_cap);
     free(job->big);
     job->big = NULL;
     job->next = broker->free_jobs;
@@ -110,6 +108,8 @@ void job_complete(struct broker *broker, struct job *job)
     publish(channel, &cqe);
     if (job->key)
         key_release(broker, job->key);
+    if (job->key2)
+        key_release(broker, job->key2);
     if (job->session)
         session_release(broker, job->session);
     job_give(broker, job);

@@ -58,6 +58,26 @@ static op_handler *const handlers[CM_OP_END] = {
     [CM_OP_SECTOR_DECRYPT] = op_sector_decrypt,
     [CM_OP_TENANT_INFO] = op_tenant_info,
     [CM_OP_KEY_IMPORT_DEBUG] = op_key_import,
+    [CM_OP_RSA_EXPORT] = op_rsa_export,
+    [CM_OP_RSA_KEYPAIR] = op_rsa_keypair,
+    [CM_OP_KEY_GENERATE_IPK_RSA] = op_key_generate_ipk_rsa,
+    [CM_OP_KEY_GENERATE_EPK_RSA] = op_key_generate_epk_rsa,
+    [CM_OP_KEY_IMPORT_ISK_RSA] = op_key_import_isk_rsa,
+    [CM_OP_RSA_REWRAP] = op_rsa_rewrap,
+    [CM_OP_RSA_PUBLIC_EXTERNAL] = op_rsa_public_external,
+    [CM_OP_RSA_PUBLIC_INTERNAL] = op_rsa_public_internal,
+    [CM_OP_RSA_PRIVATE_INTERNAL] = op_rsa_private_internal,
+    [CM_OP_RSA_PRIVATE_EXTERNAL] = op_rsa_private_external,
+    [CM_OP_PKE_REWRAP] = op_pke_rewrap,
+    [CM_OP_AGREE_START] = op_agree_start,
+    [CM_OP_AGREE_CONCLUDE] = op_agree_conclude,
+    [CM_OP_AGREE_RESPOND] = op_agree_respond,
+    [CM_OP_SIGN_CLEAR] = op_sign_clear,
+    [CM_OP_PKE_DECRYPT_CLEAR] = op_pke_decrypt_clear,
+    [CM_OP_P256_EXPORT] = op_p256_export,
+    [CM_OP_P256_KEYPAIR] = op_p256_keypair,
+    [CM_OP_P256_SIGN] = op_p256_sign,
+    [CM_OP_P256_VERIFY] = op_p256_verify,
     [CM_OP_FILE_CREATE] = op_file_create,
     [CM_OP_FILE_READ] = op_file_read,
     [CM_OP_FILE_WRITE] = op_file_write,
@@ -90,7 +110,8 @@ static bool job_fill_input(struct job *job, const struct cm_op_info *info)
     }
     uint8_t *copy = job->data;
     if (sqe->data_len > sizeof job->data) {
-        copy = job->big = malloc(sqe->data_len);
+        job->big_len = sqe->data_len;
+        copy = job->big = malloc(job->big_len);
         if (!copy)
             return false;
     }
@@ -109,15 +130,16 @@ static struct job *job_make(struct broker *broker, struct channel *channel, cons
     job->sqe = *sqe;
     job->channel = channel;
     job->session = NULL;
-    job->key = NULL;
+    job->key = job->key2 = NULL;
     job->finish = NULL;
     job->reply = REPLY_NONE;
     job->makes_handle = job->secret = false;
     job->value = 0;
     job->big = NULL;
+    job->task.lengthy = false;
     struct card_job *card = &job->card;
     card->alg = sqe->alg;
-    card->key = NULL;
+    card->key = card->key2 = NULL;
     card->state = NULL;
     card->aux = card->aux2 = NULL;
     card->out_cap = 0;
@@ -158,7 +180,10 @@ static void start(struct broker *broker, struct channel *channel, const struct c
         card_start(broker, job);
         break;
     case STEP_WORK:
-        channel->tenant->working++;
+        if (job->task.lengthy)
+            channel->tenant->making++;
+        else
+            channel->tenant->working++;
         pool_submit(broker, &job->task);
         break;
     }
@@ -171,6 +196,8 @@ static bool must_stall(const struct broker *broker, const struct channel *channe
     const struct cm_op_info *info = cm_op_info(sqe->op);
     if (!info)
         return false;
+    if (sqe->op == CM_OP_RSA_KEYPAIR)
+        return channel->tenant->making > 0; /* seconds each, all tenants' one after the other: one at a time of each */
     if (info->traits & T_SLOW)
         /* so many that no worker waits for the next pass, so few that others' need not queue behind them */
         return channel->tenant->working > broker->pool.thread_count;

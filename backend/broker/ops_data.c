@@ -19,6 +19,13 @@ void job_use_key(struct job *job, struct key *key)
     job->card.key = key->card;
 }
 
+void job_use_key2(struct job *job, struct key *key)
+{
+    key->refs++;
+    job->key2 = key;
+    job->card.key2 = key->card;
+}
+
 enum step op_session_open(struct broker *broker, struct job *job)
 {
     job->card.status = session_make(broker, job->channel, &job->value);
@@ -113,7 +120,8 @@ enum step op_random(struct broker *broker, struct job *job)
         return refuse(job, CM_GATE_ARG, SDR_INARGERR);
     job->card.out = job->out;
     if (job->sqe.arg > JOB_BYTES) {
-        job->big = malloc(job->sqe.arg);
+        job->big_len = job->sqe.arg;
+        job->big = malloc(job->big_len);
         if (!job->big)
             return refuse(job, CM_GATE_LIMIT, SDR_NOBUFFER);
         job->card.out = job->big;

@@ -6,10 +6,7 @@
  * for the rest. What uses a private key needs the session's right to the index, else SDR_PARDENY (GM/T 0018 clause on
  * SDF_GetPrivateKeyAccessRight).
  */
-#include "backend/broker/broker.h"
-
-#define WHICH_SIGN    0u
-#define WHICH_ENCRYPT 1u
+#include "backend/broker/ops_key.h"
 
 /* SM2 has two numberings in the field; the operation says which use is meant, the id only that it is SM2. */
 static bool alg_is_sm2(uint32_t alg)
@@ -17,9 +14,9 @@ static bool alg_is_sm2(uint32_t alg)
     return alg == SGD_SM2 || alg == SGD_SM2_1 || alg == SGD_SM2_2 || alg == SGD_SM2_3;
 }
 
-static struct keypair *find_pair(struct job *job)
+struct keypair *find_pair(struct job *job, enum vault_key_kind kind)
 {
-    struct keypair *pair = tenant_pair(job->channel->tenant, job->sqe.key);
+    struct keypair *pair = tenant_pair(job->channel->tenant, kind, job->sqe.key);
     if (!pair)
         refuse(job, CM_GATE_KEY, SDR_KEYNOTEXIST);
     return pair;
@@ -31,10 +28,9 @@ static bool lacks_code(const struct job *job, const struct keypair *pair)
     return !pair->has_code && job->channel->tenant->policy.codes == VAULT_CODES_ALWAYS;
 }
 
-/* The pair of an index whose private key the session may use. */
-static struct keypair *find_own_pair(struct job *job)
+struct keypair *find_own_pair(struct job *job, enum vault_key_kind kind)
 {
-    struct keypair *pair = find_pair(job);
+    struct keypair *pair = find_pair(job, kind);
     if (pair && lacks_code(job, pair)) {
         refuse(job, CM_GATE_POLICY, SDR_PARDENY);
         return NULL;
@@ -46,23 +42,35 @@ static struct keypair *find_own_pair(struct job *job)
     return pair;
 }
 
-static bool bits_ok(uint32_t bits)
+bool session_key_bits_ok(uint32_t bits)
 {
     return bits == 128 || bits == 192 || bits == 256;
 }
 
-static void result_in_data(struct job *job)
+void result_in_data(struct job *job)
 {
     job->card.out = job->out;
     job->card.out_cap = JOB_BYTES;
     job->reply = REPLY_DATA;
 }
 
-static void result_in_param(struct job *job)
+void result_in_param(struct job *job)
 {
     job->card.out = job->out;
     job->card.out_cap = JOB_BYTES;
     job->reply = REPLY_PARAM;
+}
+
+/* Some pair of the index: code and right are the index's, whatever kinds of pair it has. */
+static struct keypair *find_any_pair(struct job *job)
+{
+    for (unsigned kind = 0; kind < VAULT_KEY_KINDS; kind++) {
+        struct keypair *pair = tenant_pair(job->channel->tenant, (enum vault_key_kind)kind, job->sqe.key);
+        if (pair)
+            return pair;
+    }
+    refuse(job, CM_GATE_KEY, SDR_KEYNOTEXIST);
+    return NULL;
 }
 
 static uint32_t grant(struct session *session, uint32_t index)
@@ -105,7 +113,10 @@ void job_finish_on_broker(struct broker *broker, struct task *task)
     struct job *job = (struct job *)((char *)task - offsetof(struct job, task));
     struct channel *channel = job->channel;
     bool gone = channel->region->gone; /* then the job's end frees it */
-    channel->tenant->working--;
+    if (task->lengthy)
+        channel->tenant->making--;
+    else
+        channel->tenant->working--;
     if (broker->card_failed)
         card_void(broker, job);
     job_complete(broker, job);
@@ -124,7 +135,7 @@ enum step op_right_get(struct broker *broker, struct job *job)
 {
     (void)broker;
     job->secret = true;
-    struct keypair *pair = find_pair(job);
+    struct keypair *pair = find_any_pair(job);
     if (!pair)
         return STEP_DONE;
     if (lacks_code(job, pair))
@@ -150,7 +161,7 @@ enum step op_right_release(struct broker *broker, struct job *job)
             session->rights[i] = session->rights[--session->right_count];
             return STEP_DONE;
         }
-    if (!find_pair(job))
+    if (!find_any_pair(job))
         return STEP_DONE;
     return refuse(job, CM_GATE_RIGHT, SDR_PARDENY);
 }
@@ -160,7 +171,7 @@ enum step op_export_public(struct broker *broker, struct job *job)
     (void)broker;
     if (job->sqe.arg != WHICH_SIGN && job->sqe.arg != WHICH_ENCRYPT)
         return refuse(job, CM_GATE_ARG, SDR_INARGERR);
-    struct keypair *pair = find_pair(job);
+    struct keypair *pair = find_pair(job, VAULT_KEY_SM2);
     if (!pair)
         return STEP_DONE;
     memcpy(job->out, job->sqe.arg == WHICH_SIGN ? pair->sign_public : pair->encrypt_public, CARD_ECC_POINT);
@@ -175,6 +186,13 @@ static void run_on_worker(struct broker *broker, struct task *task)
     broker->driver->run(broker->card, &job->card);
 }
 
+enum step on_worker(struct job *job)
+{
+    job->task.work = run_on_worker;
+    job->task.done = job_finish_on_broker;
+    return STEP_WORK;
+}
+
 enum step op_keypair_generate(struct broker *broker, struct job *job)
 {
     (void)broker;
@@ -185,17 +203,15 @@ enum step op_keypair_generate(struct broker *broker, struct job *job)
     job->secret = true;
     job->card.op = CARD_KEYPAIR_GENERATE;
     result_in_param(job);
-    job->task.work = run_on_worker;
-    job->task.done = job_finish_on_broker;
-    return STEP_WORK;
+    return on_worker(job);
 }
 
 enum step op_key_generate_ipk(struct broker *broker, struct job *job)
 {
     (void)broker;
-    if (!bits_ok(job->sqe.arg))
+    if (!session_key_bits_ok(job->sqe.arg))
         return refuse(job, CM_GATE_ARG, SDR_INARGERR);
-    struct keypair *pair = find_pair(job);
+    struct keypair *pair = find_pair(job, VAULT_KEY_SM2);
     if (!pair)
         return STEP_DONE;
     job_use_key(job, pair->encrypt);
@@ -211,7 +227,7 @@ enum step op_key_generate_epk(struct broker *broker, struct job *job)
     (void)broker;
     if (!alg_is_sm2(job->sqe.alg))
         return refuse(job, CM_GATE_ALG, SDR_ALGNOTSUPPORT);
-    if (!bits_ok(job->sqe.arg))
+    if (!session_key_bits_ok(job->sqe.arg))
         return refuse(job, CM_GATE_ARG, SDR_INARGERR);
     job->card.op = CARD_KEY_GENERATE_PKE;
     job->card.in_key_bits = (uint16_t)job->sqe.arg;
@@ -224,7 +240,7 @@ enum step op_key_generate_epk(struct broker *broker, struct job *job)
 enum step op_key_import_isk(struct broker *broker, struct job *job)
 {
     (void)broker;
-    struct keypair *pair = find_own_pair(job);
+    struct keypair *pair = find_own_pair(job, VAULT_KEY_SM2);
     if (!pair)
         return STEP_DONE;
     job_use_key(job, pair->encrypt);
@@ -249,7 +265,7 @@ static enum step with_kek(struct job *job, enum card_op op)
 enum step op_key_generate_kek(struct broker *broker, struct job *job)
 {
     (void)broker;
-    if (!bits_ok(job->sqe.arg))
+    if (!session_key_bits_ok(job->sqe.arg))
         return refuse(job, CM_GATE_ARG, SDR_INARGERR);
     job->card.in_key_bits = (uint16_t)job->sqe.arg;
     result_in_data(job);
@@ -286,7 +302,7 @@ enum step op_verify_external(struct broker *broker, struct job *job)
 enum step op_sign_internal(struct broker *broker, struct job *job)
 {
     (void)broker;
-    struct keypair *pair = find_own_pair(job);
+    struct keypair *pair = find_own_pair(job, VAULT_KEY_SM2);
     if (!pair)
         return STEP_DONE;
     job_use_key(job, pair->sign);
@@ -300,7 +316,7 @@ enum step op_sign_internal(struct broker *broker, struct job *job)
 enum step op_verify_internal(struct broker *broker, struct job *job)
 {
     (void)broker;
-    struct keypair *pair = find_pair(job);
+    struct keypair *pair = find_pair(job, VAULT_KEY_SM2);
     if (!pair)
         return STEP_DONE;
     job_use_key(job, pair->sign);
@@ -328,7 +344,7 @@ enum step op_pke_encrypt_internal(struct broker *broker, struct job *job)
     (void)broker;
     if (!alg_is_sm2(job->sqe.alg))
         return refuse(job, CM_GATE_ALG, SDR_ALGNOTSUPPORT);
-    struct keypair *pair = find_pair(job);
+    struct keypair *pair = find_pair(job, VAULT_KEY_SM2);
     if (!pair)
         return STEP_DONE;
     job_use_key(job, pair->encrypt);
@@ -343,7 +359,7 @@ enum step op_pke_decrypt_internal(struct broker *broker, struct job *job)
     (void)broker;
     if (!alg_is_sm2(job->sqe.alg))
         return refuse(job, CM_GATE_ALG, SDR_ALGNOTSUPPORT);
-    struct keypair *pair = find_own_pair(job);
+    struct keypair *pair = find_own_pair(job, VAULT_KEY_SM2);
     if (!pair)
         return STEP_DONE;
     job_use_key(job, pair->encrypt);

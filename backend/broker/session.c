@@ -75,10 +75,23 @@ bool session_has_right(const struct session *session, uint32_t index)
 
 struct key *session_key(struct session *session, uint32_t id)
 {
-    return numbers_find(&session->keys, id);
+    struct key *key = numbers_find(&session->keys, id);
+    return key && !key->agreement ? key : NULL;
+}
+
+struct key *session_agreement(struct session *session, uint32_t id)
+{
+    struct key *key = numbers_find(&session->keys, id);
+    return key && key->agreement ? key : NULL;
 }
 
 uint32_t session_add_key(struct broker *broker, struct session *session, struct card_key *card, uint32_t *id)
+{
+    return session_add_agreement(broker, session, card, NULL, id);
+}
+
+uint32_t session_add_agreement(struct broker *broker, struct session *session, struct card_key *card,
+                               struct agreement *agreement, uint32_t *id)
 {
     struct tenant *tenant = session->channel->tenant;
     struct key *key = NULL;
@@ -86,8 +99,10 @@ uint32_t session_add_key(struct broker *broker, struct session *session, struct 
         key = key_new(card);
     if (!key) {
         broker->driver->key_free(broker->card, card);
+        free(agreement);
         return SDR_NOBUFFER;
     }
+    key->agreement = agreement;
     *id = numbers_add(&session->keys, key, SESSION_HANDLES_MAX);
     if (!*id) {
         key_release(broker, key);

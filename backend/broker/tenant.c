@@ -34,6 +34,7 @@ void key_release(struct broker *broker, struct key *key)
     if (!key || --key->refs)
         return;
     broker->driver->key_free(broker->card, key->card);
+    free(key->agreement);
     free(key);
 }
 
@@ -49,11 +50,11 @@ static int kek_order(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-struct keypair *tenant_pair(struct tenant *tenant, uint32_t index)
+struct keypair *tenant_pair(struct tenant *tenant, enum vault_key_kind kind, uint32_t index)
 {
     struct keypair wanted = {.index = index};
-    return tenant->pair_count ? bsearch(&wanted, tenant->pairs, tenant->pair_count, sizeof *tenant->pairs, pair_order)
-                              : NULL;
+    size_t count = tenant->pair_count[kind];
+    return count ? bsearch(&wanted, tenant->pairs[kind], count, sizeof wanted, pair_order) : NULL;
 }
 
 struct kek *tenant_kek(struct tenant *tenant, uint32_t index)
@@ -80,19 +81,21 @@ static void *sorted_insert(void **array, size_t *count, size_t size, uint32_t in
     return grown + at * size;
 }
 
-static void pair_release(struct broker *broker, const struct keypair *pair)
+void pair_release(struct broker *broker, const struct keypair *pair)
 {
     key_release(broker, pair->sign);
     key_release(broker, pair->encrypt);
+    free(pair->rsa_public);
 }
 
 bool tenant_put_pair(struct broker *broker, struct tenant *tenant, const struct keypair *pair)
 {
-    struct keypair *place = tenant_pair(tenant, pair->index);
+    enum vault_key_kind kind = pair->kind;
+    struct keypair *place = tenant_pair(tenant, kind, pair->index);
     if (place)
         pair_release(broker, place);
     else
-        place = sorted_insert((void **)&tenant->pairs, &tenant->pair_count, sizeof *pair, pair->index);
+        place = sorted_insert((void **)&tenant->pairs[kind], &tenant->pair_count[kind], sizeof *pair, pair->index);
     if (!place) {
         pair_release(broker, pair);
         return false;
@@ -118,13 +121,13 @@ bool tenant_put_kek(struct broker *broker, struct tenant *tenant, const struct k
 
 void tenant_drop_key(struct broker *broker, struct tenant *tenant, enum vault_key_kind kind, uint32_t index)
 {
-    if (kind == VAULT_KEY_SM2) {
-        struct keypair *pair = tenant_pair(tenant, index);
+    if (kind != VAULT_KEY_KEK) {
+        struct keypair *pair = tenant_pair(tenant, kind, index);
         if (!pair)
             return;
         pair_release(broker, pair);
-        size_t at = (size_t)(pair - tenant->pairs);
-        memmove(pair, pair + 1, (--tenant->pair_count - at) * sizeof *pair);
+        size_t at = (size_t)(pair - tenant->pairs[kind]);
+        memmove(pair, pair + 1, (--tenant->pair_count[kind] - at) * sizeof *pair);
     } else {
         struct kek *kek = tenant_kek(tenant, index);
         if (!kek)
@@ -146,6 +149,43 @@ static struct key *import(struct broker *broker, enum card_key_type type, const 
     return key;
 }
 
+/* The public half stands in the private bytes: behind a curve's number, in front of RSA's rest. */
+static bool pair_publics(struct keypair *pair, const struct vault_secret *sign, const struct vault_secret *encrypt)
+{
+    if (pair->kind != VAULT_KEY_RSA) {
+        memcpy(pair->sign_public, sign->bytes + CARD_ECC_PRIVATE, CARD_ECC_POINT);
+        if (pair->encrypt)
+            memcpy(pair->encrypt_public, encrypt->bytes + CARD_ECC_PRIVATE, CARD_ECC_POINT);
+        return true;
+    }
+    size_t size = CARD_RSA_PUBLIC_SIZE(pair->bits / 8);
+    pair->rsa_public = malloc(2 * size);
+    if (!pair->rsa_public)
+        return false;
+    memcpy(pair->rsa_public, sign->bytes, size);
+    memcpy(pair->rsa_public + size, encrypt->bytes, size);
+    return true;
+}
+
+/* The vault has looked at the lengths. */
+static bool pair_import(struct broker *broker, const struct vault_key *key, const struct vault_secret *sign,
+                        const struct vault_secret *encrypt, struct keypair *pair)
+{
+    static const enum card_key_type types[VAULT_KEY_KINDS] = {
+        [VAULT_KEY_SM2] = CARD_KEY_SM2_PRIVATE,
+        [VAULT_KEY_RSA] = CARD_KEY_RSA_PRIVATE,
+        [VAULT_KEY_P256] = CARD_KEY_P256_PRIVATE,
+    };
+    bool two = vault_kind(key->kind)->has_encrypt;
+    *pair = (struct keypair){.index = key->index, .kind = key->kind, .bits = key->bits, .has_code = key->has_code};
+    pair->sign = import(broker, types[key->kind], sign);
+    pair->encrypt = two ? import(broker, types[key->kind], encrypt) : NULL;
+    if (pair->sign && (pair->encrypt || !two) && pair_publics(pair, sign, encrypt))
+        return true;
+    pair_release(broker, pair);
+    return false;
+}
+
 bool key_fetch(struct broker *broker, uint32_t tenant, const struct vault_key *key, struct keypair *pair,
                struct kek *kek, char *error)
 {
@@ -154,26 +194,47 @@ bool key_fetch(struct broker *broker, uint32_t tenant, const struct vault_key *k
     if (!sign || !encrypt) {
         snprintf(error, VAULT_ERROR_TEXT, "no locked memory for keys: raise LimitMEMLOCK of cardmuxd");
     } else if (vault_key_get(broker->vault, tenant, key->kind, key->index, NULL, sign,
-                             key->kind == VAULT_KEY_SM2 ? encrypt : NULL, error) == VAULT_OK) {
+                             vault_kind(key->kind)->has_encrypt ? encrypt : NULL, error) == VAULT_OK) {
         snprintf(error, VAULT_ERROR_TEXT, "the card refuses key %u", key->index);
         if (key->kind == VAULT_KEY_KEK) {
             *kek =
                 (struct kek){.index = key->index, .bits = key->bits, .key = import(broker, CARD_KEY_SYMMETRIC, sign)};
             ok = kek->key != NULL;
-        } else if (sign->len == CARD_ECC_PRIVATE + CARD_ECC_POINT && encrypt->len == sign->len) {
-            *pair = (struct keypair){.index = key->index, .has_code = key->has_code};
-            pair->sign = import(broker, CARD_KEY_SM2_PRIVATE, sign);
-            pair->encrypt = import(broker, CARD_KEY_SM2_PRIVATE, encrypt);
-            memcpy(pair->sign_public, sign->bytes + CARD_ECC_PRIVATE, CARD_ECC_POINT);
-            memcpy(pair->encrypt_public, encrypt->bytes + CARD_ECC_PRIVATE, CARD_ECC_POINT);
-            ok = pair->sign && pair->encrypt;
-            if (!ok)
-                pair_release(broker, pair);
+        } else {
+            ok = pair_import(broker, key, sign, encrypt, pair);
         }
     }
     vault_secret_free(sign);
     vault_secret_free(encrypt);
     return ok;
+}
+
+bool key_make(struct broker *broker, enum vault_key_kind kind, uint32_t bits, struct vault_secret *secret)
+{
+    struct card_job job = {.op = CARD_KEYPAIR_GENERATE, .out = secret->bytes, .out_cap = sizeof secret->bytes};
+    size_t len = CARD_ECC_PRIVATE + CARD_ECC_POINT;
+    switch (kind) {
+    case VAULT_KEY_SM2:
+        job.alg = SGD_SM2_1;
+        break;
+    case VAULT_KEY_P256:
+        job.alg = SGD_ECDSA_P256;
+        break;
+    case VAULT_KEY_RSA:
+        job.op = CARD_RSA_KEYPAIR;
+        job.in_key_bits = (uint16_t)bits;
+        len = CARD_RSA_PRIVATE_SIZE(bits / 8);
+        break;
+    case VAULT_KEY_KEK:
+        job.op = CARD_RANDOM;
+        job.out_cap = len = bits / 8;
+        break;
+    default:
+        return false;
+    }
+    broker->driver->run(broker->card, &job);
+    secret->len = job.out_len;
+    return job.status == SDR_OK && job.out_len == len;
 }
 
 struct tenant *tenant_install(struct broker *broker, const struct vault_tenant *record)
@@ -205,16 +266,18 @@ void tenant_load_policy(struct broker *broker, struct tenant *tenant)
 
 void tenant_dispose(struct broker *broker, struct tenant *tenant)
 {
-    if (!tenant->gone || tenant->regions || tenant->working)
+    if (!tenant->gone || tenant->regions || tenant->working || tenant->making)
         return;
-    while (tenant->pair_count)
-        tenant_drop_key(broker, tenant, VAULT_KEY_SM2, tenant->pairs[0].index);
+    for (unsigned kind = 0; kind < VAULT_KEY_KINDS; kind++) {
+        while (tenant->pair_count[kind])
+            tenant_drop_key(broker, tenant, (enum vault_key_kind)kind, tenant->pairs[kind][0].index);
+        free(tenant->pairs[kind]);
+    }
     while (tenant->kek_count)
         tenant_drop_key(broker, tenant, VAULT_KEY_KEK, tenant->keks[0].index);
     for (unsigned i = 0; i < broker->tenant_count; i++)
         if (broker->tenants[i] == tenant)
             broker->tenants[i] = broker->tenants[--broker->tenant_count];
-    free(tenant->pairs);
     free(tenant->keks);
     free(tenant);
 }
@@ -275,7 +338,7 @@ static bool tenant_load_keys(struct broker *broker, struct tenant *tenant, char 
             broker_log("tenant %s: key %u is not served: %s", tenant->record.name, key->index, why);
             continue;
         }
-        ok = key->kind == VAULT_KEY_SM2 ? tenant_put_pair(broker, tenant, &pair) : tenant_put_kek(broker, tenant, &kek);
+        ok = key->kind != VAULT_KEY_KEK ? tenant_put_pair(broker, tenant, &pair) : tenant_put_kek(broker, tenant, &kek);
     }
     free(list.items);
     return ok;

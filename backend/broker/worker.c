@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* worker.c: the pool for what can block or takes long. Tasks in by a locked queue, finished tasks out by a lock-free
- * stack. */
+ * stack. What takes seconds (RSA key pairs) has a queue and a thread of its own, so that it holds up nothing else. */
 #include "backend/broker/broker.h"
 
 #include <sys/eventfd.h>
@@ -11,9 +11,8 @@
 
 #define WORKER_NICE 5
 
-static void *worker(void *arg)
+static void serve(struct broker *broker, struct queue *queue)
 {
-    struct broker *broker = arg;
     struct pool *pool = &broker->pool;
     prctl(PR_SET_NAME, "cardmux-work");
     /* what one tenant has computed here must not take the core from the thread that serves all */
@@ -22,14 +21,14 @@ static void *worker(void *arg)
     pool->ready++;
     pthread_cond_signal(&pool->started);
     for (;;) {
-        while (!pool->first && !pool->stopping)
-            pthread_cond_wait(&pool->more, &pool->lock);
-        if (!pool->first)
+        while (!queue->first && !pool->stopping)
+            pthread_cond_wait(&queue->more, &pool->lock);
+        if (!queue->first)
             break;
-        struct task *task = pool->first;
-        pool->first = task->next;
-        if (!pool->first)
-            pool->last = &pool->first;
+        struct task *task = queue->first;
+        queue->first = task->next;
+        if (!queue->first)
+            queue->last = &queue->first;
         pthread_mutex_unlock(&pool->lock);
         task->work(broker, task);
         task->next = atomic_load(&pool->finished);
@@ -41,6 +40,19 @@ static void *worker(void *arg)
         pthread_mutex_lock(&pool->lock);
     }
     pthread_mutex_unlock(&pool->lock);
+}
+
+static void *worker(void *arg)
+{
+    struct broker *broker = arg;
+    serve(broker, &broker->pool.queues[0]);
+    return NULL;
+}
+
+static void *lengthy_worker(void *arg)
+{
+    struct broker *broker = arg;
+    serve(broker, &broker->pool.queues[1]);
     return NULL;
 }
 
@@ -48,9 +60,11 @@ bool pool_start(struct broker *broker, unsigned threads)
 {
     struct pool *pool = &broker->pool;
     pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->more, NULL);
     pthread_cond_init(&pool->started, NULL);
-    pool->last = &pool->first;
+    for (unsigned i = 0; i < 2; i++) {
+        pthread_cond_init(&pool->queues[i].more, NULL);
+        pool->queues[i].last = &pool->queues[i].first;
+    }
     pool->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (pool->event_fd < 0)
         return false;
@@ -59,8 +73,10 @@ bool pool_start(struct broker *broker, unsigned threads)
     for (unsigned i = 0; i < threads; i++)
         if (!pthread_create(&pool->threads[pool->thread_count], NULL, worker, broker))
             pool->thread_count++;
+    if (pthread_create(&pool->lengthy_thread, NULL, lengthy_worker, broker))
+        return false;
     pthread_mutex_lock(&pool->lock); /* the system call filter that comes next has no priorities */
-    while (pool->ready < pool->thread_count)
+    while (pool->ready < pool->thread_count + 1)
         pthread_cond_wait(&pool->started, &pool->lock);
     pthread_mutex_unlock(&pool->lock);
     return pool->thread_count > 0;
@@ -71,22 +87,25 @@ void pool_stop(struct broker *broker)
     struct pool *pool = &broker->pool;
     pthread_mutex_lock(&pool->lock);
     pool->stopping = true;
-    pthread_cond_broadcast(&pool->more);
+    for (unsigned i = 0; i < 2; i++)
+        pthread_cond_broadcast(&pool->queues[i].more);
     pthread_mutex_unlock(&pool->lock);
     for (unsigned i = 0; i < pool->thread_count; i++)
         pthread_join(pool->threads[i], NULL);
+    pthread_join(pool->lengthy_thread, NULL);
     pool_collect(broker);
 }
 
 void pool_submit(struct broker *broker, struct task *task)
 {
     struct pool *pool = &broker->pool;
+    struct queue *queue = &pool->queues[task->lengthy];
     task->next = NULL;
     broker->tasks++;
     pthread_mutex_lock(&pool->lock);
-    *pool->last = task;
-    pool->last = &task->next;
-    pthread_cond_signal(&pool->more);
+    *queue->last = task;
+    queue->last = &task->next;
+    pthread_cond_signal(&queue->more);
     pthread_mutex_unlock(&pool->lock);
 }
 

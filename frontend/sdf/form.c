@@ -47,6 +47,11 @@ void form_point_write(ECCrefPublicKey *key, const uint8_t point[FORM_POINT])
     number_write(key->y, point + NUMBER);
 }
 
+bool form_private_read(const ECCrefPrivateKey *key, uint8_t k[32])
+{
+    return number_read(key->K, k) && word_read(&key->bits) == 256;
+}
+
 void form_private_write(ECCrefPrivateKey *key, const uint8_t k[32])
 {
     bits_write(&key->bits);

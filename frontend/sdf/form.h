@@ -22,6 +22,7 @@
 /* False: bits is not 256, or the field's upper half is not 0. */
 bool form_point_read(const ECCrefPublicKey *key, uint8_t point[FORM_POINT]);
 void form_point_write(ECCrefPublicKey *key, const uint8_t point[FORM_POINT]);
+bool form_private_read(const ECCrefPrivateKey *key, uint8_t k[32]); /* as form_point_read */
 void form_private_write(ECCrefPrivateKey *key, const uint8_t k[32]);
 /* False: a number is longer than 32 bytes; such a signature never holds. */
 bool form_signature_read(const ECCSignature *signature, uint8_t out[FORM_SIGNATURE]);

@@ -34,6 +34,7 @@ struct handle_key {
     uint32_t number;        /* the back end's */
     uint32_t incarnation;   /* of the session */
     struct digest_run *run; /* a hash's handle; number and incarnation are its own then */
+    bool agreement;         /* of one under way, not a session key */
 };
 
 /* Makes a device or session handle; NULL where 2^20 handles are in use or memory is out. */

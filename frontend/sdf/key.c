@@ -10,12 +10,12 @@
 #include "frontend/sdf/form.h"
 #include "frontend/sdf/key.h"
 
-static bool key_bits_ok(uint32_t bits)
+bool key_bits_ok(uint32_t bits)
 {
     return bits == 128 || bits == 192 || bits == 256;
 }
 
-uint32_t key_make(struct sdf_session *session, struct call *call, void **handle)
+static uint32_t make(struct sdf_session *session, struct call *call, bool agreement, void **handle)
 {
     struct handle_key *key;
     void *made = handle_key_make(session->handle, &session->first_key, &key);
@@ -28,15 +28,32 @@ uint32_t key_make(struct sdf_session *session, struct call *call, void **handle)
     }
     key->number = call->value;
     key->incarnation = session_incarnation(session->wire);
+    key->agreement = agreement;
     *handle = made;
     return SDR_OK;
 }
 
-/* The answer to a call that made a key was not what it must be: the key goes again. */
-static void key_unmake(struct sdf_session *session, void *handle)
+uint32_t key_make(struct sdf_session *session, struct call *call, void **handle)
+{
+    return make(session, call, false, handle);
+}
+
+uint32_t agreement_make(struct sdf_session *session, struct call *call, void **handle)
+{
+    return make(session, call, true, handle);
+}
+
+/* The back end's number of a handle of either kind. */
+static uint32_t handle_number(struct sdf_session *session, void *handle, uint32_t *number)
+{
+    const struct handle_key *key = handle_key_find(handle, session->handle);
+    return key && key->agreement ? session_agreement(session, handle, number) : session_key(session, handle, number);
+}
+
+void key_unmake(struct sdf_session *session, void *handle)
 {
     uint32_t number;
-    if (session_key(session, handle, &number) == SDR_OK) {
+    if (handle_number(session, handle, &number) == SDR_OK) {
         struct call call = {.op = CM_OP_KEY_DESTROY, .key = number};
         session_call(session, &call);
     }
@@ -250,7 +267,7 @@ static uint32_t key_destroy(struct sdf_session *session, void *handle)
     uint32_t number;
     if (!key || key->run)
         return SDR_INARGERR;
-    uint32_t status = session_key(session, handle, &number);
+    uint32_t status = handle_number(session, handle, &number);
     if (status == SDR_OK) {
         struct call call = {.op = CM_OP_KEY_DESTROY, .key = number};
         status = session_call(session, &call);

@@ -5,7 +5,13 @@
 
 #include "frontend/sdf/session.h"
 
+/* A length that a session key can have? */
+bool key_bits_ok(uint32_t bits);
 /* Runs a call that makes a key and puts the key behind a new handle. */
 uint32_t key_make(struct sdf_session *session, struct call *call, void **handle);
+/* The same for a call that begins an agreement: its handle is good for session_agreement alone. */
+uint32_t agreement_make(struct sdf_session *session, struct call *call, void **handle);
+/* The answer to a call that made a key was not what it must be: the key goes again. */
+void key_unmake(struct sdf_session *session, void *handle);
 
 #endif

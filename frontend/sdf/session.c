@@ -224,13 +224,23 @@ uint32_t session_loss(struct sdf_session *session, uint32_t otherwise)
     return status == SDR_COMMFAIL ? SDR_COMMFAIL : otherwise;
 }
 
-uint32_t session_key(struct sdf_session *session, void *handle, uint32_t *number)
+static uint32_t number_of(struct sdf_session *session, void *handle, bool agreement, uint32_t *number)
 {
     struct handle_key *key = handle_key_find(handle, session->handle);
-    if (!key || key->run)
+    if (!key || key->run || key->agreement != agreement)
         return SDR_INARGERR;
     if (key->incarnation != session_incarnation(session->wire))
         return session_loss(session, SDR_KEYNOTEXIST);
     *number = key->number;
     return SDR_OK;
+}
+
+uint32_t session_key(struct sdf_session *session, void *handle, uint32_t *number)
+{
+    return number_of(session, handle, false, number);
+}
+
+uint32_t session_agreement(struct sdf_session *session, void *handle, uint32_t *number)
+{
+    return number_of(session, handle, true, number);
 }

@@ -97,6 +97,8 @@ uint32_t hmac_begin(struct sdf_session *session, struct digest_run *run, void *k
 
 /* ext_hash.c: a handle goes. */
 void hash_handle_gone(struct handle_key *key);
+/* The same for the handle of an agreement; session_key knows none of these, nor this one keys. */
+uint32_t session_agreement(struct sdf_session *session, void *handle, uint32_t *number);
 
 /* multi.c. With session NULL the back end is not told: the session ends. */
 void cipher_run_drop(struct sdf_session *session, struct cipher_run *run);

@@ -186,13 +186,25 @@ extern "C" {
 
 /*
  * Vendors' headers have two sizes of RSA structs: 2048 bits (a public key of 516 bytes; the older one, GmSSL's, and
- * that of 2023) and 4096 bits (1028). This one has the first; with -DSGD_RSA_MAX_BITS=4096 it has the second. Program
- * and library must be of one kind.
+ * that of 2023) and 4096 bits (1028). This one has the first; with -DSGD_RSA_MAX_BITS=4096 it has the second. Both
+ * kinds of programs use one library. Structs that go in are recognised: a modulus has its top bit set. For those that
+ * come out the three functions that write one have a namesake for the large kind, which a program gets by building with
+ * the macro. A program built with another header of the large kind says so by CARDMUX_RSA_BITS=4096 in its environment.
+ *
+ * RSA keys have 2048, 3072 or 4096 bits, else SDR_INARGERR, and public exponents up to 64. A key that is too long for
+ * the struct it should be written to is SDR_OUTARGERR, and nothing is written. Internal operations use the signing pair
+ * of an index, session keys the encrypting one. Operations are bare: as many bytes in and out as the modulus has, and a
+ * value below it; padding is the caller's. Session keys are padded by PKCS #1 v1.5.
  */
 #ifdef SGD_RSA_MAX_BITS
 #define RSAref_MAX_BITS SGD_RSA_MAX_BITS
 #else
 #define RSAref_MAX_BITS 2048
+#endif
+#if RSAref_MAX_BITS > 2048
+#define SDF_ExportSignPublicKey_RSA SDF_ExportSignPublicKey_RSA_4096
+#define SDF_ExportEncPublicKey_RSA  SDF_ExportEncPublicKey_RSA_4096
+#define SDF_GenerateKeyPair_RSA     SDF_GenerateKeyPair_RSA_4096
 #endif
 #define RSAref_MAX_LEN   ((RSAref_MAX_BITS + 7) / 8)
 #define RSAref_MAX_PBITS ((RSAref_MAX_BITS + 1) / 2)
@@ -455,6 +467,13 @@ SDF_API int SDF_GetEncPrivateKeyAccessRight_ECC(void *hSessionHandle, unsigned i
 SDF_API int SDF_ReleaseEncPrivateKeyAccessRight_ECC(void *hSessionHandle, unsigned int uiKeyIndex);
 SDF_API int SDF_ImportKeyPair_ECC(void *hSessionHandle, unsigned int uiKeyIndex, unsigned int uiAlgID,
                                   unsigned int uiKeyBits, void *pucEncedKeyPair);
+#if RSAref_MAX_BITS <= 2048
+/* With the structs of 4096 bits; a program built for those gets them under the standard's names. */
+SDF_API int SDF_ExportSignPublicKey_RSA_4096(void *hSessionHandle, unsigned int uiKeyIndex, void *pucPublicKey);
+SDF_API int SDF_ExportEncPublicKey_RSA_4096(void *hSessionHandle, unsigned int uiKeyIndex, void *pucPublicKey);
+SDF_API int SDF_GenerateKeyPair_RSA_4096(void *hSessionHandle, unsigned int uiKeyBits, void *pucPublicKey,
+                                         void *pucPrivateKey);
+#endif
 /* What an SDR_ code means, in English; never NULL, not to be freed. */
 SDF_API const char *SDF_GetErrMsg(unsigned int uiCode);
 

@@ -3,8 +3,9 @@
  * sdf_cases.h: what SDF must do, as a table of functions that need sdf.h and, as judge, libcrypto. The same cases run
  * against a fake back end (unit), a daemon (wire), and inside containers and VMs.
  *
- * The tenant: key index 1 without an access code, index 2 with the code "12345678", no index 3; KEK index 1 of 128
- * bits. Each case gets a session of its own.
+ * The tenant: key index 1 without an access code, index 2 with the code "12345678", no index 3, each with SM2 and RSA
+ * pairs, the latter of 2048 bits at index 1 and 3072 at 2; KEK index 1 of 128 bits. Each case gets a session of its
+ * own.
  *
  * Every call goes through CALL or FAILS, which also note (function, code, case) where the expectation was met: that is
  * the table function x state x test, and sdf_calls_missing() holds it against frontend/sdf/functions.def.
@@ -75,6 +76,16 @@ void case_destroy(struct sdf_env *env);
 void case_sign(struct sdf_env *env);
 void case_pke(struct sdf_env *env);
 void case_arity(struct sdf_env *env);
+void case_rsa_export(struct sdf_env *env);
+void case_rsa_keypair(struct sdf_env *env);
+void case_rsa_raw(struct sdf_env *env);
+void case_rsa_ipk_isk(struct sdf_env *env);
+void case_rsa_epk(struct sdf_env *env);
+void case_rsa_code(struct sdf_env *env);
+void case_rsa_large(struct sdf_env *env);
+void case_agree(struct sdf_env *env);
+void case_envelope(struct sdf_env *env);
+void case_debug_asym(struct sdf_env *env);
 void case_cipher(struct sdf_env *env);
 void case_cipher_chain(struct sdf_env *env);
 void case_cipher_huge(struct sdf_env *env);

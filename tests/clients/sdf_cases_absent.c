@@ -7,23 +7,6 @@ void case_absent(struct sdf_env *env)
     for (int i = 0; i < 2; i++) {
         void *s = i ? NULL : env->session;
         uint32_t want = i ? SDR_INARGERR : SDR_NOTSUPPORT;
-        CALL(want, SDF_ExportSignPublicKey_RSA, s, 0, NULL);
-        CALL(want, SDF_ExportEncPublicKey_RSA, s, 0, NULL);
-        CALL(want, SDF_GenerateKeyPair_RSA, s, 0, NULL, NULL);
-        CALL(want, SDF_GenerateKeyWithIPK_RSA, s, 0, 0, NULL, NULL, NULL);
-        CALL(want, SDF_GenerateKeyWithEPK_RSA, s, 0, NULL, NULL, NULL, NULL);
-        CALL(want, SDF_ImportKeyWithISK_RSA, s, 0, NULL, 0, NULL);
-        CALL(want, SDF_ExchangeDigitEnvelopeBaseOnRSA, s, 0, NULL, NULL, 0, NULL, NULL);
-        CALL(want, SDF_GenerateAgreementDataWithECC, s, 0, 0, NULL, 0, NULL, NULL, NULL);
-        CALL(want, SDF_GenerateKeyWithECC, s, NULL, 0, NULL, NULL, NULL, NULL);
-        CALL(want, SDF_GenerateAgreementDataAndKeyWithECC, s, 0, 0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, NULL);
-        CALL(want, SDF_ExchangeDigitEnvelopeBaseOnECC, s, 0, 0, NULL, NULL, NULL);
-        CALL(want, SDF_ExternalPublicKeyOperation_RSA, s, NULL, NULL, 0, NULL, NULL);
-        CALL(want, SDF_InternalPublicKeyOperation_RSA, s, 0, NULL, 0, NULL, NULL);
-        CALL(want, SDF_InternalPrivateKeyOperation_RSA, s, 0, NULL, 0, NULL, NULL);
-        CALL(want, SDF_ExternalPrivateKeyOperation_RSA, s, NULL, NULL, 0, NULL, NULL);
-        CALL(want, SDF_ExternalSign_ECC, s, 0, NULL, NULL, 0, NULL);
-        CALL(want, SDF_ExternalDecrypt_ECC, s, 0, NULL, NULL, NULL, NULL);
         CALL(want, SDF_ExternalSign_SM9, s, NULL, NULL, NULL, 0, NULL);
         CALL(want, SDF_ExternalDecrypt_SM9, s, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL);
         CALL(want, SDF_ExportUserID_SM9, s, 0, NULL, NULL);

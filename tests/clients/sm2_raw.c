@@ -183,3 +183,30 @@ bool sm2_raw_z(const uint8_t point[SM2_POINT], const uint8_t *id, size_t id_len,
     numbers_free(&v);
     return ok;
 }
+
+static bool bar(struct numbers *v, BIGNUM *to, const uint8_t *point)
+{
+    uint8_t low[16];
+    (void)v;
+    memcpy(low, point + 16, sizeof low);
+    low[0] |= 0x80;
+    return BN_bin2bn(low, sizeof low, to);
+}
+
+bool sm2_raw_agree(const uint8_t d[32], const uint8_t r[32], const uint8_t temporary[SM2_POINT],
+                   const uint8_t peer[SM2_POINT], const uint8_t peer_temporary[SM2_POINT], const uint8_t za[32],
+                   const uint8_t zb[32], uint8_t key[32])
+{
+    struct numbers v;
+    uint8_t text[SM2_POINT + 32 + 32 + 4] = {0};
+    bool ok = numbers_make(&v) && BN_bin2bn(d, 32, v.d) && BN_bin2bn(r, 32, v.r) && bar(&v, v.x, temporary) &&
+              BN_mod_mul(v.t, v.x, v.r, v.n, v.ctx) && BN_mod_add(v.t, v.t, v.d, v.n, v.ctx) &&
+              point_in(&v, v.p, peer) && point_in(&v, v.q, peer_temporary) && bar(&v, v.x, peer_temporary) &&
+              EC_POINT_mul(v.group, v.q, NULL, v.q, v.x, v.ctx) && EC_POINT_add(v.group, v.p, v.p, v.q, v.ctx) &&
+              EC_POINT_mul(v.group, v.p, NULL, v.p, v.t, v.ctx) && point_out(&v, v.p, text);
+    numbers_free(&v);
+    memcpy(text + SM2_POINT, za, 32);
+    memcpy(text + SM2_POINT + 32, zb, 32);
+    text[sizeof text - 1] = 1;
+    return ok && EVP_Digest(text, sizeof text, key, NULL, EVP_sm3(), NULL);
+}

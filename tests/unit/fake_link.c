@@ -9,6 +9,7 @@
 #include "tests/clients/sm2_raw.h"
 #include "tests/unit/fake_file.h"
 #include "tests/unit/fake_link.h"
+#include "tests/unit/fake_asym.h"
 #include "tests/unit/fake_digest.h"
 #include "tests/unit/fake_sym.h"
 
@@ -33,6 +34,7 @@ struct session {
     int rights[INDEX];
     struct fake_digest digest;
     struct fake_sym sym;
+    struct fake_asym asym;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -148,6 +150,7 @@ static void session_forget(struct session *session)
             key_count--;
         }
     memset(session->rights, 0, sizeof session->rights);
+    memset(&session->asym, 0, sizeof session->asym);
     fake_digest_forget(&session->digest);
     fake_sym_forget(&session->sym);
 }
@@ -392,6 +395,37 @@ static uint32_t run_outside(struct session *session, struct call *call)
     }
 }
 
+static void encrypting_pair(uint32_t index, const uint8_t **d, const uint8_t **point)
+{
+    *d = pairs[index][1].d;
+    *point = pairs[index][1].point;
+}
+
+static uint32_t run_asym(struct session *session, struct call *call)
+{
+    struct fake_index index = {.there = index_ok(call->key), .pair = encrypting_pair};
+    uint8_t key[32];
+    size_t len = 0;
+    if (index.there) {
+        index.right = session->rights[call->key];
+        encrypting_pair(call->key, &index.d, &index.point);
+    }
+    uint32_t status = fake_asym_run(&session->asym, &index, call, next_number, key, &len);
+    if (status == SDR_OK && call->value)
+        next_number++;
+    return status == SDR_OK && len ? key_add(session, call, key, len) : status;
+}
+
+static uint32_t run_destroy(struct session *session, struct call *call)
+{
+    struct fake_key *key = key_find(session, call->key);
+    if (!key)
+        return fake_asym_drop(&session->asym, call->key) ? SDR_OK : SDR_KEYNOTEXIST;
+    key->len = 0;
+    key_count--;
+    return SDR_OK;
+}
+
 static uint32_t run_info(struct call *call)
 {
     DEVICEINFO info = {.IssuerName = "cardmux", .DeviceName = "fake", .StandardVersion = 1};
@@ -427,13 +461,14 @@ static uint32_t run(struct session *session, struct call *call)
 {
     if (fake_sym_has(call->op))
         return run_sym(session, call);
+    if (cm_op_info(call->op)->traits & T_DEBUG && !debug)
+        return SDR_NOTSUPPORT;
+    if (fake_asym_has(call->op))
+        return run_asym(session, call);
     switch (call->op) {
     case CM_OP_TENANT_INFO:
         return run_tenant_info(call);
     case CM_OP_KEY_IMPORT_DEBUG:
-        if (!debug)
-            return SDR_NOTSUPPORT;
-        return key_add(session, call, call->data, call->data_len);
     case CM_OP_KEY_IMPORT:
         return key_add(session, call, call->data, call->data_len);
     case CM_OP_DEVICE_INFO:
@@ -450,14 +485,8 @@ static uint32_t run(struct session *session, struct call *call)
     case CM_OP_KEY_GENERATE_KEK:
     case CM_OP_KEY_IMPORT_KEK:
         return run_kek(session, call);
-    case CM_OP_KEY_DESTROY: {
-        struct fake_key *key = key_find(session, call->key);
-        if (!key)
-            return SDR_KEYNOTEXIST;
-        key->len = 0;
-        key_count--;
-        return SDR_OK;
-    }
+    case CM_OP_KEY_DESTROY:
+        return run_destroy(session, call);
     case CM_OP_ENCRYPT:
     case CM_OP_DECRYPT:
         return run_cipher(session, call, call->op == CM_OP_ENCRYPT);

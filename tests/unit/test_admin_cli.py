@@ -193,7 +193,7 @@ def what_goes_wrong(folder):
                  'tenant add vm1 --owner 1:', 'tenant set vm1', 'tenant set vm1 --enable --disable', 'file', 'file list', 'file list vm1 --name a', 'file remove vm1', 'file remove vm1 --hex 0',
                  'file remove vm1 --name a --hex 00', 'tenant set vm1 --deny dsa', 'tenant set vm1 --deny', 'tenant set vm1 --max-files 5000', 'tenant show vm1 --weight 3',
                  'tenant list --bogus', 'key', 'key frob vm1', 'key generate vm1 --index 1', 'key generate vm1 --type sm2',
-                 'key generate vm1 --type rsa --index 1', 'key generate --type sm2 --index 1', 'key generate vm1 --type sm2 --index 0',
+                 'key generate vm1 --type dsa --index 1', 'key generate vm1 --type rsa --index 1 --bits 1024', 'key generate --type sm2 --index 1', 'key generate vm1 --type sm2 --index 0',
                  'key generate vm1 --type sm2 --index 65536', 'key generate vm1 --type kek --index 1 --code-file -',
                  'key destroy vm1 --type sm2 --index 1 --bits 128', 'key list vm1 --index 1', 'key list', 'key list vm1 vm2',
                  'key unlock vm1 --index 1 --type kek', 'card', 'card frob', 'status now', 'qemu-args', 'qemu-args vm1 vm2',

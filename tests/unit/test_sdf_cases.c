@@ -28,7 +28,7 @@ static void debug_refused(void **state)
 {
     (void)state;
     for (const struct sdf_case *c = sdf_cases; c->name; c++)
-        if (strcmp(c->name, "debug") == 0) {
+        if (strncmp(c->name, "debug", 5) == 0) {
             fake_debug(false);
             assert_true(sdf_case_run(c, &env));
             fake_debug(true);

@@ -9,6 +9,7 @@
 #include "backend/vault/vault.h"
 #include "cardmux/card.h"
 #include "cardmux/sdf.h"
+#include "tests/clients/rsa_raw.h"
 #include "tests/wire/harness.h"
 
 static void stop(const char *what)
@@ -28,6 +29,24 @@ static void fill_secret(const struct card_driver *driver, struct card *card, boo
     if (job.status != SDR_OK)
         stop("the card makes no key");
     secret->len = job.out_len;
+}
+
+static void test_key(enum rsa_test_key which, struct vault_secret *secret)
+{
+    secret->len = rsa_test_key(which, secret->bytes);
+}
+
+/* RSA pairs at the same indexes, with the same codes. */
+static bool put_rsa(struct vault *vault, uint32_t tenant, struct vault_secret *a, struct vault_secret *b, char *error)
+{
+    test_key(RSA_TEST_SIGN, a);
+    test_key(RSA_TEST_ENCRYPT, b);
+    if (vault_key_put(vault, tenant, VAULT_KEY_RSA, 1, a, b, NULL, 0, error) != VAULT_OK)
+        return false;
+    test_key(RSA_TEST_LONG, a);
+    test_key(RSA_TEST_LONG, b);
+    return vault_key_put(vault, tenant, VAULT_KEY_RSA, 2, a, b, (const uint8_t *)WIRE_CODE, strlen(WIRE_CODE), error) ==
+           VAULT_OK;
 }
 
 void populate(const char *state_dir, const uint8_t *master, unsigned tenants)
@@ -54,6 +73,7 @@ void populate(const char *state_dir, const uint8_t *master, unsigned tenants)
                                index == 2 ? (const uint8_t *)WIRE_CODE : NULL, index == 2 ? strlen(WIRE_CODE) : 0,
                                error) == VAULT_OK;
         }
+        ok = ok && put_rsa(vault, tenant.id, a, b, error);
         fill_secret(driver, card, false, a);
         if (!ok || vault_key_put(vault, tenant.id, VAULT_KEY_KEK, 1, a, NULL, NULL, 0, error) != VAULT_OK)
             stop(error);

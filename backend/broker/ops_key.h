@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ops_key.h: what the handlers of keys (ops_key.c, ops_asym.c) share. */
+#ifndef CARDMUX_BROKER_OPS_KEY_H
+#define CARDMUX_BROKER_OPS_KEY_H
+
+#include "backend/broker/broker.h"
+
+#define WHICH_SIGN    0u
+#define WHICH_ENCRYPT 1u
+
+/* The pair of that kind at the index that the submission names; NULL: refused. */
+struct keypair *find_pair(struct job *job, enum vault_key_kind kind);
+/* The same where the session may use its private half. */
+struct keypair *find_own_pair(struct job *job, enum vault_key_kind kind);
+
+/* A length that a session key can have? */
+bool session_key_bits_ok(uint32_t bits);
+
+/* Results of up to JOB_BYTES go where? */
+void result_in_data(struct job *job);
+void result_in_param(struct job *job);
+
+/* The card's work on a worker's thread: for STEP_WORK. */
+enum step on_worker(struct job *job);
+
+#endif
