@@ -57,7 +57,7 @@ static int close_device(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[64] = {0};
+    struct CMUnitTest tests[256] = {0};
     size_t n = 0;
     for (const struct sdf_case *c = sdf_cases; c->name; c++)
         tests[n++] = (struct CMUnitTest){.name = c->name, .test_func = run_case, .initial_state = (void *)(uintptr_t)c};
