@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sdf_storm: many threads in several processes at once, each at the functions that hold something between calls
+ * (encryption, MAC, HMAC and authenticated encryption in several calls, hashes with handles, batches, queues); and some
+ * on one session together, where calls are put in order and only their results can be judged. Every result is compared
+ * with a judge's. Each process forks once in the middle, and the child opens a card of its own.
+ *
+ *     sdf_storm [--processes N] [--threads N] [--rounds N] [--forks 0|1]
+ *
+ * Prints "STORM wrong=W" for each process; exits 1 where one of them is not 0.
+ */
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "cardmux/sdf_ext.h"
+#include "tests/clients/mode_judge.h"
+
+#define TEXT 20000u
+
+static uint8_t text[TEXT];
+static const uint8_t key_bytes[16] = {0xca, 0x4d};
+static _Atomic unsigned wrong;
+static void *device, *shared; /* shared: one session for all threads */
+static struct cardmux_sdf_queue *queue;
+static unsigned rounds = 20;
+
+#define NEED(...) need((__VA_ARGS__), #__VA_ARGS__, __LINE__)
+
+static bool need(bool truth, const char *what, int line)
+{
+    if (!truth && atomic_fetch_add(&wrong, 1) < 5)
+        fprintf(stderr, "sdf_storm: line %d: %s\n", line, what);
+    return truth;
+}
+
+static void cipher(void *s, void *key, unsigned len)
+{
+    uint8_t iv[16] = {(uint8_t)len}, want[TEXT], got[TEXT + 32];
+    unsigned n, m, last;
+    NEED(judge_cipher("SM4-CTR", key_bytes, iv, true, text, len, want));
+    NEED(SDF_EncryptInit(s, key, SGD_SM4_CTR, iv, 16) == SDR_OK);
+    NEED(SDF_EncryptUpdate(s, text, len / 3, got, &n) == SDR_OK);
+    NEED(SDF_EncryptUpdate(s, text + len / 3, len - len / 3, got + n, &m) == SDR_OK);
+    NEED(SDF_EncryptFinal(s, got + n + m, &last) == SDR_OK);
+    NEED(n + m + last == len && memcmp(got, want, len) == 0);
+}
+
+static void macs(void *s, void *key, unsigned len)
+{
+    uint8_t mac[64], right[64];
+    size_t right_len;
+    unsigned n;
+    NEED(judge_hmac("SM3", key_bytes, 16, text, len, right, &right_len));
+    NEED(SDF_HMACInit(s, key, SGD_SM3) == SDR_OK);
+    NEED(SDF_CalculateMACInit(s, key, SGD_SM3, NULL, 0) == SDR_OK);
+    NEED(SDF_HMACUpdate(s, text, len) == SDR_OK && SDF_CalculateMACUpdate(s, text, len) == SDR_OK);
+    NEED(SDF_HMACFinal(s, mac, &n) == SDR_OK && n == 32 && memcmp(mac, right, 32) == 0);
+    NEED(SDF_CalculateMACFinal(s, mac, &n) == SDR_OK && n == 32 && memcmp(mac, right, 32) == 0);
+}
+
+static void sealed(void *s, void *key, unsigned len)
+{
+    uint8_t nonce[12] = {(uint8_t)len, 1}, want[TEXT], got[TEXT + 16], tag[16], right[16];
+    unsigned n, t, m;
+    struct judge_aead a = {
+        .cipher = "SM4", .key = key_bytes, .nonce = nonce, .aad = text, .nonce_len = 12, .aad_len = 20, .tag_len = 16};
+    NEED(judge_gcm(&a, text, len, want, right));
+    NEED(SDF_AuthEnc(s, key, SGD_SM4_GCM, nonce, 12, text, 20, text, len, got, &n, tag, &t) == SDR_OK);
+    NEED(n == len && memcmp(got, want, len) == 0 && memcmp(tag, right, 16) == 0);
+    NEED(SDF_AuthDecInit(s, key, SGD_SM4_GCM, nonce, 12, text, 20, tag, 16, len) == SDR_OK);
+    NEED(SDF_AuthDecUpdate(s, want, len, got, &n) == SDR_OK);
+    m = sizeof got;
+    NEED(SDF_AuthDecFinal(s, got + n, &m) == SDR_OK && n + m == len && memcmp(got, text, len) == 0);
+}
+
+static void hashes(void *s, unsigned len)
+{
+    uint8_t digest[64], right[64];
+    size_t right_len;
+    unsigned n;
+    void *a, *b;
+    NEED(EVP_Q_digest(NULL, "SHA3-256", NULL, text, len, right, &right_len) == 1);
+    NEED(cardmux_hash_open(s, SGD_SHA3_256, NULL, NULL, 0, &a) == SDR_OK);
+    NEED(cardmux_hash_update(s, a, text, len / 2) == SDR_OK && cardmux_hash_clone(s, a, &b) == SDR_OK);
+    NEED(cardmux_hash_update(s, b, text + len / 2, len - len / 2) == SDR_OK);
+    NEED(cardmux_hash_final(s, b, digest, &n) == SDR_OK && n == 32 && memcmp(digest, right, 32) == 0);
+    NEED(cardmux_hash_close(s, a) == SDR_OK);
+}
+
+/* A handful through the process's one queue, which other threads use too: each takes what comes, and hands what is not
+   its own on by its flag. */
+static void queued(void *s, unsigned len)
+{
+    uint8_t out[4][64], right[64];
+    size_t right_len;
+    _Atomic bool done[4] = {false};
+    struct cardmux_sdf_call calls[4], *some[4];
+    NEED(EVP_Q_digest(NULL, "SM3", NULL, text, len, right, &right_len) == 1);
+    for (int i = 0; i < 4; i++) {
+        calls[i] = (struct cardmux_sdf_call){.what = CARDMUX_SDF_HASH,
+                                             .session = s,
+                                             .alg = SGD_SM3,
+                                             .in = text,
+                                             .in_len = len,
+                                             .out = out[i],
+                                             .user = (void *)&done[i]};
+        some[i] = &calls[i];
+    }
+    if (!NEED(cardmux_sdf_submit(queue, some, 4) == SDR_OK))
+        return;
+    while (!(atomic_load(&done[0]) && atomic_load(&done[1]) && atomic_load(&done[2]) && atomic_load(&done[3]))) {
+        size_t n = cardmux_sdf_poll(queue, some, 4, 10);
+        for (size_t i = 0; i < n; i++)
+            atomic_store((_Atomic bool *)some[i]->user, true);
+    }
+    for (int i = 0; i < 4; i++)
+        NEED(calls[i].status == SDR_OK && memcmp(out[i], right, 32) == 0);
+}
+
+static void batched(void *s, void *key, unsigned len)
+{
+    uint8_t out[8][512], iv[8][16], want[512], first[16];
+    struct cardmux_sdf_call calls[8];
+    for (unsigned i = 0; i < 8; i++) {
+        memset(iv[i], (int)(i + len), 16);
+        calls[i] = (struct cardmux_sdf_call){.what = CARDMUX_SDF_ENCRYPT,
+                                             .session = s,
+                                             .key = key,
+                                             .alg = SGD_SM4_CBC,
+                                             .iv = iv[i],
+                                             .in = text + i,
+                                             .in_len = 512,
+                                             .out = out[i]};
+    }
+    NEED(cardmux_sdf_batch(calls, 8) == SDR_OK);
+    for (unsigned i = 0; i < 8; i++) {
+        memset(first, (int)(i + len), 16);
+        NEED(judge_cipher("SM4-CBC", key_bytes, first, true, text + i, 512, want) && memcmp(out[i], want, 512) == 0);
+    }
+}
+
+static void *work(void *arg)
+{
+    unsigned seed = (unsigned)(uintptr_t)arg * 7919 + 1;
+    void *s, *key, *shared_key;
+    if (!NEED(SDF_OpenSession(device, &s) == SDR_OK) ||
+        !NEED(SDF_ImportKey(s, (uint8_t *)(uintptr_t)key_bytes, 16, &key) == SDR_OK) ||
+        !NEED(SDF_ImportKey(shared, (uint8_t *)(uintptr_t)key_bytes, 16, &shared_key) == SDR_OK))
+        return NULL;
+    for (unsigned i = 0; i < rounds; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        unsigned len = 1000 + (seed >> 8) % (TEXT - 1000);
+        cipher(s, key, len);
+        macs(s, key, len);
+        sealed(s, key, len);
+        hashes(s, len);
+        batched(s, key, len);
+        queued(s, len % 3000);
+        hashes(shared, len); /* those that have handles are nobody else's there */
+        batched(shared, shared_key, len);
+    }
+    NEED(SDF_DestroyKey(shared, shared_key) == SDR_OK && SDF_CloseSession(s) == SDR_OK);
+    return NULL;
+}
+
+static int run_process(unsigned threads, bool forks)
+{
+    pthread_t ids[64];
+    pid_t child = 0;
+    int status = 0;
+    if (!NEED(SDF_OpenDevice(&device) == SDR_OK) || !NEED(SDF_OpenSession(device, &shared) == SDR_OK) ||
+        !NEED(cardmux_sdf_queue_open(&queue) == SDR_OK))
+        return 1;
+    for (unsigned i = 0; i < threads; i++)
+        NEED(pthread_create(&ids[i], NULL, work, (void *)(uintptr_t)(i + (unsigned)getpid())) == 0);
+    if (forks) {
+        usleep(20000); /* somewhere in the middle */
+        child = fork();
+        if (child == 0) {
+            atomic_store(&wrong, 0);
+            NEED(cardmux_sdf_poll(queue, &(struct cardmux_sdf_call *){NULL}, 1, -1) == 0);
+            rounds = 2;
+            exit(run_process(2, false));
+        }
+    }
+    for (unsigned i = 0; i < threads; i++)
+        pthread_join(ids[i], NULL);
+    if (forks)
+        NEED(waitpid(child, &status, 0) == child && status == 0);
+    cardmux_sdf_queue_close(queue);
+    NEED(SDF_CloseDevice(device) == SDR_OK);
+    printf("STORM wrong=%u\n", atomic_load(&wrong));
+    return atomic_load(&wrong) != 0;
+}
+
+static unsigned number(int argc, char **argv, const char *name, unsigned otherwise)
+{
+    for (int i = 1; i + 1 < argc; i++)
+        if (strcmp(argv[i], name) == 0)
+            return (unsigned)atoi(argv[i + 1]);
+    return otherwise;
+}
+
+int main(int argc, char **argv)
+{
+    unsigned processes = number(argc, argv, "--processes", 2), threads = number(argc, argv, "--threads", 8), failed = 0;
+    bool forks = number(argc, argv, "--forks", 1) != 0;
+    rounds = number(argc, argv, "--rounds", rounds);
+    if (threads > 64 || processes > 64)
+        return 2;
+    for (size_t i = 0; i < TEXT; i++)
+        text[i] = (uint8_t)(i * 7 ^ i >> 4);
+    for (unsigned i = 0; i < processes; i++)
+        if (fork() == 0)
+            exit(run_process(threads, forks)); /* ThreadSanitizer cannot follow a fork of many threads */
+    for (unsigned i = 0; i < processes; i++) {
+        int status = 1;
+        wait(&status);
+        failed += status != 0;
+    }
+    return failed != 0;
+}
