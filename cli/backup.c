@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cardmux backup: the whole vault in one sealed file. Making one needs the backup key's public half only, so that it can
- * run unattended; opening one needs the key itself, from a file or from as many shares as were said to be needed.
+ * cardmux backup: the whole vault in one sealed file. Making one needs the backup key's public half only, so that it
+ * can run unattended; opening one needs the key itself, from a file or from as many shares as were said to be needed.
  */
 #include "cli/api.h"
 #include "cli/code_input.h"
@@ -26,8 +26,10 @@ static const char help[] =
     "       cardmux backup restore FILE (--key-file FILE | --share FILE...) [--config FILE|--state DIR]\n"
     "\n"
     "key makes a backup key, once: into FILE, or split into N files FILE.1 to FILE.N of which any M open a backup; it\n"
-    "prints the public half, which create needs. create writes all of the vault, as it is at one moment, while the daemon\n"
-    "serves. verify opens every record of a backup and changes nothing. restore makes a vault of it where there is none,\n"
+    "prints the public half, which create needs. create writes all of the vault, as it is at one moment, while the "
+    "daemon\n"
+    "serves. verify opens every record of a backup and changes nothing. restore makes a vault of it where there is "
+    "none,\n"
     "under a new master key, or the one that is there already; the daemon must not run.\n"
     "\n"
     "options:\n"

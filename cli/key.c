@@ -3,6 +3,7 @@
 #include "cli/api.h"
 #include "cli/code_input.h"
 #include "cli/command.h"
+#include "cli/key_public.h"
 #include "cli/table.h"
 #include "backend/admin/body.h"
 #include <stdio.h>
@@ -13,6 +14,9 @@
 static const char help[] =
     "usage: cardmux key generate TENANT --type sm2|rsa|p256|kek --index N [--bits N] [--code-file FILE]\n"
     "       cardmux key list TENANT\n"
+    "       cardmux key show TENANT --type TYPE --index N\n"
+    "       cardmux key export-public TENANT --type sm2|rsa|p256 --index N --usage sign|encrypt\n"
+    "       cardmux key set-code TENANT --index N [--code-file FILE]\n"
     "       cardmux key destroy TENANT --type sm2|rsa|p256|kek --index N\n"
     "       cardmux key unlock TENANT --index N\n"
     "\n"
@@ -23,15 +27,16 @@ static const char help[] =
     "\n"
     "options:\n"
     "  --type TYPE       kind of key: sm2, rsa, p256, kek\n"
-    "  --index N         1 to 65535\n"
+    "  --index N         1 to 65535; 0: the device's own key, which each tenant is made with\n"
+    "  --usage WHICH     sign (which is the default) or encrypt: the pair whose public key is printed, as PEM\n"
     "  --bits N          length of an RSA key: 2048 (else 3072 or 4096); of a KEK: 128 (else 192 or 256)\n"
     "  --code-file FILE  access code of the index: from FILE, or - for standard input (typed unseen on a terminal)\n"
     "  --json            print JSON\n";
 
 struct key_options {
-    const char *type, *code_file;
+    const char *type, *code_file, *usage;
     uint32_t index, bits;
-    bool json;
+    bool has_index, json;
 };
 
 static void add_times(json_t *keys)
@@ -58,6 +63,8 @@ static enum cli_status list(const struct cli *cli, const char *path, bool json)
         {"CODE", "has_code"},
         {"LOCKED", "locked"},
         {"FAILURES", "failures"},
+        {"SIGNED", "sign_uses"},
+        {"OTHER USES", "encrypt_uses"},
         {"CREATED", "created_text"},
     };
     json_t *reply;
@@ -73,23 +80,70 @@ static enum cli_status list(const struct cli *cli, const char *path, bool json)
     return CLI_DONE;
 }
 
+/* The one key of a list that the options name. */
+static enum cli_status show(const struct cli *cli, const char *path, const struct key_options *options, bool public)
+{
+    static const struct column columns[] = {
+        {"type", "kind"},          {"index", "index"},         {"bits", "bits"},
+        {"access code", "has_code"}, {"locked", "locked"},       {"failures", "failures"},
+        {"created", "created_text"}, {"signed", "sign_uses"},    {"other uses", "encrypt_uses"},
+        {"public, sign", "sign_public"}, {"public, encrypt", "encrypt_public"},
+    };
+    json_t *reply, *key, *found = NULL;
+    size_t i;
+    if (api_call(cli, "GET", path, NULL, &reply) != CLI_DONE)
+        return CLI_FAILED;
+    json_array_foreach(json_object_get(reply, "keys"), i, key)
+    {
+        const char *kind = json_string_value(json_object_get(key, "kind"));
+        if (kind && strcmp(kind, options->type) == 0 &&
+            json_integer_value(json_object_get(key, "index")) == (json_int_t)options->index)
+            found = key;
+    }
+    enum cli_status status = found ? CLI_DONE : CLI_FAILED;
+    if (!found)
+        cli_say(cli, "there is no %s key %u", options->type, options->index);
+    else if (public) {
+        bool sign = !options->usage || strcmp(options->usage, "sign") == 0;
+        const char *hex = json_string_value(json_object_get(found, sign ? "sign_public" : "encrypt_public"));
+        if (!hex || !key_public_print(options->type, hex)) {
+            cli_say(cli, "the daemon tells no public key for that");
+            status = CLI_FAILED;
+        }
+    } else if (options->json)
+        json_print(found);
+    else {
+        add_times(json_object_get(reply, "keys"));
+        table_print_one(found, columns, sizeof columns / sizeof *columns);
+    }
+    json_decref(reply);
+    return status;
+}
+
+/* The access code of the options into the body; without a file none. */
+static bool add_code(const struct cli *cli, const struct key_options *options, json_t *body)
+{
+    char code[CODE_INPUT_MAX + 1];
+    if (!options->code_file)
+        return true;
+    bool ok = code_read(cli, options->code_file, code);
+    json_t *text = ok ? json_string(code) : NULL;
+    explicit_bzero(code, sizeof code);
+    if (ok && !text)
+        cli_say(cli, "the access code is not UTF-8");
+    if (text)
+        json_object_set_new(body, "code", text);
+    return text != NULL;
+}
+
 static enum cli_status generate(const struct cli *cli, const char *path, const struct key_options *options)
 {
     json_t *body = json_pack("{s:s s:I}", "kind", options->type, "index", (json_int_t)options->index), *reply = NULL;
-    char code[CODE_INPUT_MAX + 1];
     if (options->bits)
         json_object_set_new(body, "bits", json_integer((json_int_t)options->bits));
-    if (options->code_file) {
-        bool ok = code_read(cli, options->code_file, code);
-        json_t *text = ok ? json_string(code) : NULL;
-        explicit_bzero(code, sizeof code);
-        if (ok && !text)
-            cli_say(cli, "the access code is not UTF-8");
-        if (!text) {
-            json_decref(body);
-            return CLI_FAILED;
-        }
-        json_object_set_new(body, "code", text);
+    if (!add_code(cli, options, body)) {
+        json_decref(body);
+        return CLI_FAILED;
     }
     bool lengthy = vault_kind_named(options->type) == VAULT_KEY_RSA;
     enum cli_status status = lengthy ? api_call_slow(cli, "POST", path, body, &reply, "making two RSA key pairs")
@@ -100,38 +154,78 @@ static enum cli_status generate(const struct cli *cli, const char *path, const s
     return status;
 }
 
-static enum cli_status check(const struct cli *cli, const char *verb, struct key_options *options)
+/* What a verb takes. */
+static const struct verb {
+    const char *name;
+    bool index, code, bits, usage, any_kind; /* any_kind: the type goes without saying: it is the index's code */
+} verbs[] = {
+    {"generate", true, true, true, false, false}, {"list", false, false, false, false, true},
+    {"show", true, false, false, false, false},   {"export-public", true, false, false, true, false},
+    {"set-code", true, true, false, false, true}, {"unlock", true, false, false, false, true},
+    {"destroy", true, false, false, false, false},
+};
+
+static enum cli_status check(const struct cli *cli, const struct verb *verb, struct key_options *options)
 {
-    bool is_list = strcmp(verb, "list") == 0, is_unlock = strcmp(verb, "unlock") == 0;
-    bool is_generate = strcmp(verb, "generate") == 0;
-    if (!is_list && !is_unlock && !is_generate && strcmp(verb, "destroy") != 0)
-        return cli_usage(cli, "\"%.40s\" is not one of generate, list, destroy, unlock", verb);
-    if (!is_generate && (options->bits || options->code_file))
-        return cli_usage(cli, "--bits and --code-file go with generate only");
-    if (is_list)
-        return options->index || options->type ? cli_usage(cli, "list takes no --type and no --index") : CLI_DONE;
-    if (is_unlock && !options->type)
+    if ((options->bits && !verb->bits) || (options->code_file && !verb->code) || (options->usage && !verb->usage))
+        return cli_usage(cli, "--bits goes with generate, --code-file with generate and set-code, --usage with "
+                              "export-public");
+    if (!verb->index)
+        return options->has_index || options->type ? cli_usage(cli, "list takes no --type and no --index") : CLI_DONE;
+    if (verb->any_kind && !options->type)
         options->type = "sm2";
     if (!options->type)
         return cli_usage(cli, "--type is missing");
     if (!body_key_kind(options->type))
         return cli_usage(cli, "--type is sm2, rsa, p256 or kek, not \"%.40s\"", options->type);
     const struct vault_kind *kind = vault_kind(vault_kind_named(options->type));
-    if ((is_unlock || options->code_file) && !kind->has_code)
+    if ((verb->any_kind || options->code_file) && !kind->has_code)
         return cli_usage(cli, "a KEK has no access code");
+    if (verb->usage && !kind->has_code)
+        return cli_usage(cli, "a KEK has no public key");
+    if (options->usage && strcmp(options->usage, "sign") != 0 && strcmp(options->usage, "encrypt") != 0)
+        return cli_usage(cli, "--usage is sign or encrypt, not \"%.40s\"", options->usage);
     if (options->bits && !vault_kind_bits_ok(vault_kind_named(options->type), options->bits))
         return cli_usage(cli, "no %s key has %u bits", kind->title, options->bits);
-    if (!options->index)
+    if (!options->has_index)
         return cli_usage(cli, "--index is missing");
+    if (!vault_kind_place_ok(vault_kind_named(options->type), options->index))
+        return cli_usage(cli, "a KEK has an index from 1 on");
     return CLI_DONE;
+}
+
+static enum cli_status call(const struct cli *cli, const char *verb, const char *name, struct key_options *options)
+{
+    char path[160];
+    snprintf(path, sizeof path, "/v1/tenants/%s/keys", name);
+    if (strcmp(verb, "list") == 0)
+        return list(cli, path, options->json);
+    if (strcmp(verb, "generate") == 0)
+        return generate(cli, path, options);
+    if (strcmp(verb, "show") == 0 || strcmp(verb, "export-public") == 0)
+        return show(cli, path, options, verb[0] == 'e');
+    bool unlock = strcmp(verb, "unlock") == 0, code = strcmp(verb, "set-code") == 0;
+    snprintf(path, sizeof path, "/v1/tenants/%s/keys/%s/%u%s", name, options->type, options->index,
+             unlock ? "/unlock" : code ? "/code" : "");
+    json_t *body = code ? json_object() : NULL;
+    if (code && !add_code(cli, options, body)) {
+        json_decref(body);
+        return CLI_FAILED;
+    }
+    return api_call(cli, unlock || code ? "POST" : "DELETE", path, body, NULL);
 }
 
 static enum cli_status act(const struct cli *cli, int argc, char **argv, struct key_options *options)
 {
-    char path[160];
+    const struct verb *verb = NULL;
     if (optind >= argc)
-        return cli_usage(cli, "say what to do: generate, list, destroy or unlock");
-    const char *verb = argv[optind];
+        return cli_usage(cli, "say what to do: generate, list, show, export-public, set-code, unlock or destroy");
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (strcmp(verbs[i].name, argv[optind]) == 0)
+            verb = &verbs[i];
+    if (!verb)
+        return cli_usage(cli, "\"%.40s\" is not one of generate, list, show, export-public, set-code, unlock, destroy",
+                         argv[optind]);
     enum cli_status status = check(cli, verb, options);
     if (status != CLI_DONE)
         return status;
@@ -139,18 +233,9 @@ static enum cli_status act(const struct cli *cli, int argc, char **argv, struct 
         return cli_usage(cli, "name the tenant");
     if (optind + 2 < argc)
         return cli_usage(cli, "\"%.40s\" is one word too many", argv[optind + 2]);
-    const char *name = argv[optind + 1];
-    if (!body_name_ok(name))
-        return cli_usage(cli, "\"%.40s\" is no name for a tenant", name);
-    snprintf(path, sizeof path, "/v1/tenants/%s/keys", name);
-    if (strcmp(verb, "list") == 0)
-        return list(cli, path, options->json);
-    if (strcmp(verb, "generate") == 0)
-        return generate(cli, path, options);
-    bool unlock = strcmp(verb, "unlock") == 0;
-    snprintf(path, sizeof path, "/v1/tenants/%s/keys/%s/%u%s", name, options->type, options->index,
-             unlock ? "/unlock" : "");
-    return api_call(cli, unlock ? "POST" : "DELETE", path, NULL, NULL);
+    if (!body_name_ok(argv[optind + 1]))
+        return cli_usage(cli, "\"%.40s\" is no name for a tenant", argv[optind + 1]);
+    return call(cli, verb->name, argv[optind + 1], options);
 }
 
 static enum cli_status run(struct cli *cli, int argc, char **argv)
@@ -158,7 +243,8 @@ static enum cli_status run(struct cli *cli, int argc, char **argv)
     static const struct option table[] = {
         {"type", required_argument, NULL, 't'}, {"index", required_argument, NULL, 'i'},
         {"bits", required_argument, NULL, 'b'}, {"code-file", required_argument, NULL, 'c'},
-        {"json", no_argument, NULL, 'j'},       {0},
+        {"usage", required_argument, NULL, 'u'}, {"json", no_argument, NULL, 'j'},
+        {0},
     };
     struct key_options options = {0};
     int opt;
@@ -167,11 +253,14 @@ static enum cli_status run(struct cli *cli, int argc, char **argv)
             options.type = optarg;
         else if (opt == 'c')
             options.code_file = optarg;
+        else if (opt == 'u')
+            options.usage = optarg;
         else if (opt == 'j')
             options.json = true;
         else if (opt == 'i') {
-            if (!cli_number(cli, "--index", optarg, 1, 65535, &options.index))
+            if (!cli_number(cli, "--index", optarg, 0, 65535, &options.index))
                 return CLI_USAGE;
+            options.has_index = true;
         } else if (opt == 'b') {
             if (!cli_number(cli, "--bits", optarg, 128, 4096, &options.bits))
                 return CLI_USAGE;
@@ -181,4 +270,4 @@ static enum cli_status run(struct cli *cli, int argc, char **argv)
     return act(cli, argc, argv, &options);
 }
 
-const struct command command_key = {"key", "make, list, destroy and unlock a tenant's keys", help, run};
+const struct command command_key = {"key", "make, list, show, unlock and destroy a tenant's keys", help, run};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * transfer.h: sealed files between the operator and the daemon, which writes and reads them in its state directory only,
- * and keys as 64 hexadecimal digits.
+ * transfer.h: sealed files between the operator and the daemon, which writes and reads them in its state directory
+ * only, and keys as 64 hexadecimal digits.
  */
 #ifndef CARDMUX_CLI_TRANSFER_H
 #define CARDMUX_CLI_TRANSFER_H

@@ -18,17 +18,22 @@ static const char help[] =
     "       cardmux vault rekey [--no-wait]\n"
     "       cardmux vault passphrase [--config FILE] [--passphrase-file FILE] [--new-passphrase-file FILE|--none]\n"
     "\n"
-    "status tells the version and digest of the store, the public key of this host, to which tenants can be exported, and\n"
-    "how far a change of the master key is. rekey changes to a new master key while the daemon serves, then replaces all\n"
-    "tenants' keys; interrupted at any point, it goes on by itself. The old master key is useless afterwards: make a new\n"
-    "copy for the safe. passphrase changes the passphrase of the master key's file, gives it one, or takes it away; the\n"
+    "status tells the version and digest of the store, the public key of this host, to which tenants can be exported, "
+    "and\n"
+    "how far a change of the master key is. rekey changes to a new master key while the daemon serves, then replaces "
+    "all\n"
+    "tenants' keys; interrupted at any point, it goes on by itself. The old master key is useless afterwards: make a "
+    "new\n"
+    "copy for the safe. passphrase changes the passphrase of the master key's file, gives it one, or takes it away; "
+    "the\n"
     "key stays the same, and a daemon that runs notices nothing.\n"
     "\n"
     "options:\n"
     "  --json                      print JSON\n"
     "  --no-wait                   do not wait for tenants' keys\n"
     "  --config FILE               the daemon's configuration (" CONFIG_DEFAULT_FILE ")\n"
-    "  --passphrase-file FILE      the passphrase so far: from FILE, or - for standard input (the default; typed unseen\n"
+    "  --passphrase-file FILE      the passphrase so far: from FILE, or - for standard input (the default; typed "
+    "unseen\n"
     "                              on a terminal)\n"
     "  --new-passphrase-file FILE  the new one likewise\n"
     "  --none                      no passphrase: the file holds the key itself\n";
@@ -36,12 +41,9 @@ static const char help[] =
 static enum cli_status status(const struct cli *cli, bool json)
 {
     static const struct column columns[] = {
-        {"version", "version"},
-        {"digest", "digest"},
-        {"host key", "host_key"},
-        {"master key is being changed", "rekey.pending"},
-        {"records done", "rekey.done"},
-        {"of", "rekey.total"},
+        {"version", "version"},         {"digest", "digest"},
+        {"host key", "host_key"},       {"master key is being changed", "rekey.pending"},
+        {"records done", "rekey.done"}, {"of", "rekey.total"},
     };
     json_t *reply;
     if (api_call(cli, "GET", "/v1/vault", NULL, &reply) != CLI_DONE)
@@ -63,7 +65,8 @@ static void bar(json_int_t done, json_int_t total, bool last)
     memset(text, '-', BAR);
     memset(text, '#', filled > BAR ? BAR : filled);
     text[BAR] = 0;
-    fprintf(stderr, "\r[%s] %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT "%s", text, done, total, last ? "\n" : "");
+    fprintf(stderr, "\r[%s] %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT "%s", text, done, total,
+            last ? "\n" : "");
 }
 
 static enum cli_status rekey(const struct cli *cli, bool wait)

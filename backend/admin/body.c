@@ -59,7 +59,7 @@ static const struct field tenant_add[] = {
 static const struct field tenant_set[] = {LIMIT_FIELDS};
 static const struct field key_generate[] = {
     {"kind", FIELD_KIND, 0, 0, 0, 0, true},
-    {"index", FIELD_UINT, AT(key.index), 1, VAULT_INDEX_MAX, 0, true},
+    {"index", FIELD_UINT, AT(key.index), 0, VAULT_INDEX_MAX, 0, true},
     {"bits", FIELD_UINT, AT(key.bits), 128, 4096, 0, false},
     {"code", FIELD_CODE, 0, 0, 0, 0, false},
 };
@@ -73,6 +73,10 @@ static const struct field import[] = {
     {"name", FIELD_NAME, 0, 0, 0, 0, false},
 };
 
+static const struct field key_code[] = {
+    {"code", FIELD_CODE, 0, 0, 0, 0, false},
+};
+
 static const struct {
     const struct field *fields;
     size_t count;
@@ -80,6 +84,7 @@ static const struct {
     [BODY_EMPTY] = {NULL, 0},
     [BODY_TENANT_ADD] = {tenant_add, sizeof tenant_add / sizeof *tenant_add},
     [BODY_TENANT_SET] = {tenant_set, sizeof tenant_set / sizeof *tenant_set},
+    [BODY_KEY_CODE] = {key_code, sizeof key_code / sizeof *key_code},
     [BODY_KEY_GENERATE] = {key_generate, sizeof key_generate / sizeof *key_generate},
     [BODY_BACKUP] = {backup, sizeof backup / sizeof *backup},
     [BODY_IMPORT] = {import, sizeof import / sizeof *import},
@@ -290,6 +295,8 @@ static bool check_whole(enum body_kind kind, const bool *seen, struct admin_mess
         return true;
     struct vault_key *key = &message->key;
     const struct vault_kind *known = vault_kind(key->kind);
+    if (!vault_kind_place_ok(key->kind, key->index))
+        return refuse(error, "out-of-range", "field \"index\" must be from 1 on for a KEK");
     if (message->code_len && !known->has_code)
         return refuse(error, "unknown-field", "field \"code\" is not for a KEK");
     if (!key->bits)

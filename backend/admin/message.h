@@ -36,6 +36,7 @@ enum admin_type {
     ADMIN_AUDIT_REFUSED = 43,    /* who asked for what his roles do not allow: `text` says what; to be recorded */
     ADMIN_FILE_LIST = 60,        /* tenant.name -> rows: file */
     ADMIN_FILE_REMOVE = 61,      /* tenant.name, file.name */
+    ADMIN_KEY_CODE = 62,         /* tenant.name, key.index, code; none: taken away */
     ADMIN_ROW = 100,
     ADMIN_DONE, /* result, text */
 };
@@ -124,6 +125,7 @@ struct admin_message {
     struct vault_policy policy;     /* of the tenant; with ADMIN_TENANT_SET what the mask names */
     struct admin_names allow, deny; /* changes of what is denied */
     struct vault_key key;
+    uint64_t sign_uses, encrypt_uses; /* of the key, since the broker started */
     struct vault_file file;
     uint8_t sign_public[ADMIN_PUBLIC_MAX], encrypt_public[ADMIN_PUBLIC_MAX]; /* curves: x || y; RSA: m || e[8] */
     struct admin_counters counters;

@@ -88,6 +88,8 @@ json_t *render_key(const struct admin_message *row)
     json_t *key = json_pack("{s:s s:I s:I s:b s:I s:b s:o}", "kind", kind ? kind->name : "?", "index",
                             (json_int_t)k->index, "bits", (json_int_t)k->bits, "has_code", k->has_code, "failures",
                             (json_int_t)k->failures, "locked", k->locked, "created", number(k->created));
+    json_object_set_new(key, "sign_uses", number(row->sign_uses));
+    json_object_set_new(key, "encrypt_uses", number(row->encrypt_uses));
     if (!all_zero(row->sign_public, size))
         json_object_set_new(key, "sign_public", hex(row->sign_public, size));
     if (!all_zero(row->encrypt_public, size))

@@ -23,6 +23,7 @@ static const struct route routes[] = {
     {EVERY, "GET", "/v1/tenants/{name}/keys", BODY_EMPTY, ADMIN_KEY_LIST, ANSWER_KEYS, 200, false},
     {RUN, "POST", "/v1/tenants/{name}/keys", BODY_KEY_GENERATE, ADMIN_KEY_GENERATE, ANSWER_KEY, 201, true},
     {RUN, "DELETE", KEY, BODY_EMPTY, ADMIN_KEY_DESTROY, ANSWER_NONE, 204, true},
+    {RUN, "POST", KEY "/code", BODY_KEY_CODE, ADMIN_KEY_CODE, ANSWER_NONE, 204, true},
     {RUN, "POST", KEY "/unlock", BODY_EMPTY, ADMIN_KEY_UNLOCK, ANSWER_NONE, 204, true},
     {EVERY, "GET", "/v1/tenants/{name}/files", BODY_EMPTY, ADMIN_FILE_LIST, ANSWER_FILES, 200, false},
     {RUN, "DELETE", "/v1/tenants/{name}/files/{file}", BODY_EMPTY, ADMIN_FILE_REMOVE, ANSWER_NONE, 204, true},
@@ -42,18 +43,15 @@ static bool is_segment(const char *pattern, size_t len, const char *word)
     return len == strlen(word) && memcmp(pattern, word, len) == 0;
 }
 
-/* 1..VAULT_INDEX_MAX in plain decimal; 0: it is not. */
-static uint32_t parse_index(const char *text)
+/* 0..VAULT_INDEX_MAX in plain decimal. */
+static bool parse_index(const char *text, uint32_t *value)
 {
-    uint32_t value = 0;
-    if (text[0] < '1' || text[0] > '9')
-        return 0;
-    for (; *text; text++) {
-        if (*text < '0' || *text > '9' || value > VAULT_INDEX_MAX)
-            return 0;
-        value = value * 10 + (uint32_t)(*text - '0');
-    }
-    return value <= VAULT_INDEX_MAX ? value : 0;
+    *value = 0;
+    if (text[0] == '0')
+        return !text[1];
+    for (; *text >= '0' && *text <= '9' && *value <= VAULT_INDEX_MAX; text++)
+        *value = *value * 10 + (uint32_t)(*text - '0');
+    return !*text && *value && *value <= VAULT_INDEX_MAX;
 }
 
 /* 0..2^53 - 1 in plain decimal, which JSON can hold. */
@@ -119,9 +117,8 @@ static bool take_segment(const char *pattern, size_t plen, const char *word, str
         return parse_count(word, segment ? &message->audit.segment : &message->audit.offset) &&
                (!segment || message->audit.segment);
     }
-    snprintf(error->message, sizeof error->message, "the key index in the path must be from 1 to %u", VAULT_INDEX_MAX);
-    message->key.index = parse_index(word);
-    return message->key.index != 0;
+    snprintf(error->message, sizeof error->message, "the key index in the path must be from 0 to %u", VAULT_INDEX_MAX);
+    return parse_index(word, &message->key.index);
 }
 
 static enum match match_path(const char *pattern, const char *path, struct admin_message *message,
@@ -148,9 +145,10 @@ static enum match match_path(const char *pattern, const char *path, struct admin
 /* What has no access code is not unlocked. */
 static bool fits_kind(const struct route *route, const struct admin_message *message, struct body_error *error)
 {
-    if (route->type != ADMIN_KEY_UNLOCK || vault_kind(message->key.kind)->has_code)
+    bool code = route->type == ADMIN_KEY_UNLOCK || route->type == ADMIN_KEY_CODE;
+    if (!code || vault_kind(message->key.kind)->has_code)
         return true;
-    snprintf(error->message, sizeof error->message, "a KEK has no access code: nothing to unlock");
+    snprintf(error->message, sizeof error->message, "a KEK has no access code");
     return false;
 }
 

@@ -49,6 +49,9 @@ act_step work_vault_state, work_rekey, work_backup, work_tenant_export, work_ten
 /* admin_audit.c */
 act_step work_audit_state, work_audit_read, work_audit_checkpoint, work_audit_refused, done_audit_row, done_audit_read;
 
+/* admin_key.c */
+act_step work_key_code, done_key_code;
+
 /* admin_file.c */
 act_step work_file_list, done_file_list, work_file_remove;
 

@@ -86,6 +86,10 @@ void admin_audit_entry(const struct admin_message *message, enum audit_event eve
         audit_key_target(message->key.kind, message->key.index, entry->target);
         add(entry, "bits=%u code=%s", message->key.bits, message->code_len ? "yes" : "no");
         break;
+    case ADMIN_KEY_CODE:
+        audit_key_target(message->key.kind, message->key.index, entry->target);
+        add(entry, "code=%s", message->code_len ? "yes" : "no");
+        break;
     case ADMIN_KEY_DESTROY:
     case ADMIN_KEY_UNLOCK:
         audit_key_target(message->key.kind, message->key.index, entry->target);

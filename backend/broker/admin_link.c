@@ -54,14 +54,22 @@ void act_free(struct act *act)
 
 /* work: on a worker's thread */
 
+static void work_key_generate(struct broker *broker, struct task *task);
+
+/* With the key of the device at index 0, where the card can make one. */
 static void work_tenant_add(struct broker *broker, struct task *task)
 {
     struct act *act = (struct act *)task;
     struct admin_message *message = &act->message;
     act->result = vault_tenant_add(broker->vault, &message->tenant, act->error);
-    if (act->result != VAULT_OK || !(message->mask & ADMIN_SET_ANY_POLICY))
+    if (act->result != VAULT_OK)
         return;
-    act->result = vault_tenant_change(broker->vault, &message->tenant, &message->policy, act->error);
+    if (message->mask & ADMIN_SET_ANY_POLICY)
+        act->result = vault_tenant_change(broker->vault, &message->tenant, &message->policy, act->error);
+    if (act->result == VAULT_OK && broker->caps.asym_alg[0] & SGD_SM2 & 0xffff0000u) {
+        message->key = (struct vault_key){.kind = VAULT_KEY_SM2, .index = 0, .bits = 256};
+        work_key_generate(broker, task);
+    }
     if (act->result != VAULT_OK)
         vault_tenant_remove(broker->vault, message->tenant.id, NULL);
 }
@@ -186,6 +194,10 @@ static void done_tenant_add(struct broker *broker, struct task *task)
 {
     struct act *act = (struct act *)task;
     struct tenant *tenant = act->result == VAULT_OK ? tenant_install(broker, &act->message.tenant) : NULL;
+    if (act->loaded && !tenant)
+        pair_release(broker, &act->pair);
+    else if (act->loaded && !tenant_put_pair(broker, tenant, &act->pair))
+        broker_log("tenant %s: its device key is not served: no memory", tenant->record.name);
     if (tenant) {
         tenant_set_policy(tenant, &act->message.policy);
         act->task.next = waiting_for_doors;
@@ -302,8 +314,14 @@ static void done_key_list(struct broker *broker, struct task *task)
     for (size_t i = 0; act->result == VAULT_OK && i < act->row_count; i++) {
         struct admin_message row = {.type = ADMIN_ROW, .id = act->message.id, .key = act->rows[i]};
         struct keypair *pair = tenant ? tenant_pair(tenant, row.key.kind, row.key.index) : NULL;
-        if (pair)
+        if (pair) {
             publics_tell(pair, &row);
+            row.sign_uses = pair->sign->uses;
+            row.encrypt_uses = pair->encrypt ? pair->encrypt->uses : 0;
+        }
+        const struct kek *kek = tenant && row.key.kind == VAULT_KEY_KEK ? tenant_kek(tenant, row.key.index) : NULL;
+        if (kek)
+            row.encrypt_uses = kek->key->uses;
         answer(broker, &row);
     }
     done_plain(broker, task);
@@ -329,6 +347,7 @@ static const struct {
     [ADMIN_BACKUP] = {work_backup, done_plain, AUDIT_BACKUP_CREATE},
     [ADMIN_TENANT_EXPORT] = {work_tenant_export, done_plain, AUDIT_TENANT_EXPORT},
     [ADMIN_TENANT_IMPORT] = {work_tenant_import, done_tenant_add, AUDIT_TENANT_IMPORT},
+    [ADMIN_KEY_CODE] = {work_key_code, done_key_code, AUDIT_KEY_CODE},
     [ADMIN_FILE_LIST] = {work_file_list, done_file_list, NOT_AUDITED},
     [ADMIN_FILE_REMOVE] = {work_file_remove, done_plain, AUDIT_FILE_REMOVE},
     [ADMIN_AUDIT_STATE] = {work_audit_state, done_audit_row, NOT_AUDITED},
@@ -516,6 +535,7 @@ static void begin(struct broker *broker, struct admin_message *message)
     case ADMIN_KEY_DESTROY:
     case ADMIN_KEY_UNLOCK:
     case ADMIN_TENANT_EXPORT:
+    case ADMIN_KEY_CODE:
     case ADMIN_FILE_LIST:
     case ADMIN_FILE_REMOVE:
         tenant = tenant_by_name(broker, message->tenant.name);
@@ -533,8 +553,8 @@ static void begin(struct broker *broker, struct admin_message *message)
         answer_done(broker, message->id, VAULT_OK, "");
     } else if (message->type == ADMIN_KEY_GENERATE && !vault_kind_bits_ok(message->key.kind, message->key.bits)) {
         answer_done(broker, message->id, VAULT_INVALID, "no key of that kind has so many bits");
-    } else if (message->type == ADMIN_KEY_GENERATE && message->key.kind != VAULT_KEY_KEK && !message->code_len &&
-               tenant->policy.codes != VAULT_CODES_FREE) {
+    } else if ((message->type == ADMIN_KEY_GENERATE || message->type == ADMIN_KEY_CODE) &&
+               message->key.kind != VAULT_KEY_KEK && !message->code_len && tenant->policy.codes != VAULT_CODES_FREE) {
         answer_done(broker, message->id, VAULT_INVALID,
                     "this tenant's new keys must have access codes: give one with --code-file, or change its policy");
     } else {

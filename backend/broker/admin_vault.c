@@ -2,8 +2,8 @@
 /*
  * admin_vault.c: acts about the vault as a whole: another master key, backups, tenants on their way.
  *
- * Sealed files are written to and read from the state directory, the only one that the broker sees, under names that the
- * asker chose (`transfer-` and a word); the command line moves them from and to where the operator wants them.
+ * Sealed files are written to and read from the state directory, the only one that the broker sees, under names that
+ * the asker chose (`transfer-` and a word); the command line moves them from and to where the operator wants them.
  *
  * A rekey goes through three processes (backend/main/ground_master.c): the keeper makes the key, a worker has the vault
  * take it, the keeper puts its file in place. Then, in tasks one after another, the tenants' keys are replaced
@@ -59,9 +59,9 @@ static void work_write(struct broker *broker, struct act *act, bool backup)
     if (fd < 0)
         return;
     detail_key(act, "to", act->message.vault.key);
-    act->result = backup ? vault_backup(broker->vault, fd, act->message.vault.key, act->error)
-                         : vault_tenant_export(broker->vault, act->message.tenant.id, fd, act->message.vault.key,
-                                               act->error);
+    act->result =
+        backup ? vault_backup(broker->vault, fd, act->message.vault.key, act->error)
+               : vault_tenant_export(broker->vault, act->message.tenant.id, fd, act->message.vault.key, act->error);
     if (close(fd) && act->result == VAULT_OK) {
         act->result = VAULT_IO;
         snprintf(act->error, sizeof act->error, "the sealed file cannot be written: %s", strerror(errno));

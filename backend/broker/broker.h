@@ -58,6 +58,7 @@
 struct key {
     struct card_key *card;
     unsigned refs;
+    uint64_t uses;               /* jobs that it was looked up for */
     struct agreement *agreement; /* not NULL: the temporary key of one under way (ops_asym.c). Owned */
 };
 
@@ -80,6 +81,7 @@ struct kek {
 struct tenant {
     struct vault_tenant record;
     struct vault_policy policy;
+    uint32_t codes_set; /* how often an access code was set: rights that were asked for before are not given */
     bool restricted;      /* something is denied to it */
     bool gone;            /* removed; freed when its last region is */
     bool shut;            /* the keeper was told to close its doors: regions that it sent before are not taken */
@@ -127,12 +129,12 @@ struct channel {
     bool rung;        /* its doorbell was read since it last slept: further rings say nothing new */
     bool has_stalled; /* `stalled` was taken but could not be started: card or pool is full */
     uint32_t sq_pos, cq_pos;
-    uint64_t busy;         /* slots in flight */
-    unsigned jobs;         /* in flight */
-    bool turn_over;        /* set by intake: others come first now */
-    struct stream *stream; /* NULL: the front end writes the rings itself */
+    uint64_t busy;           /* slots in flight */
+    unsigned jobs;           /* in flight */
+    bool turn_over;          /* set by intake: others come first now */
+    struct stream *stream;   /* NULL: the front end writes the rings itself */
     struct vsock_port *port; /* not NULL: no queue pair, but a device */
-    uint64_t used;         /* slots that held data in this epoch: wiped for the next owner */
+    uint64_t used;           /* slots that held data in this epoch: wiped for the next owner */
     uint32_t stale_pos;
     uint32_t rung_at;     /* wake_at that was answered */
     uint32_t looks_empty; /* passes */
@@ -147,10 +149,10 @@ struct region {
     uint64_t id;
     struct tenant *tenant;
     struct shm_span all;
-    int memfd;             /* -1: a stream's */
-    struct stream *stream; /* NULL: shared memory */
+    int memfd;               /* -1: a stream's */
+    struct stream *stream;   /* NULL: shared memory */
     struct vsock_port *port; /* a device that has the streams */
-    bool gone;             /* the front end is gone: dropped with the last job */
+    bool gone;               /* the front end is gone: dropped with the last job */
     struct region *next;
     unsigned qp_count;
     struct channel channels[];
@@ -353,6 +355,8 @@ struct session *session_find(struct channel *channel, uint32_t id);
 uint32_t session_make(struct broker *broker, struct channel *channel, uint32_t *id);
 void session_end(struct broker *broker, struct session *session);
 void session_release(struct broker *broker, struct session *session);
+/* Takes back what sessions of the tenant hold for the index: its access code is another now. */
+void tenant_rights_revoke(struct tenant *tenant, uint32_t index);
 bool session_has_right(const struct session *session, uint32_t index);
 struct key *session_key(struct session *session, uint32_t id); /* not counted for the caller; NULL: none */
 uint32_t session_add_key(struct broker *broker, struct session *session, struct card_key *card, uint32_t *id);

@@ -31,8 +31,8 @@ void keeper_send_fd(struct broker *broker, const struct handover *message, int f
     if (fd >= 0) {
         header.msg_control = &control;
         header.msg_controllen = sizeof control;
-        control.head = (struct cmsghdr){
-            .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
+        control.head =
+            (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
         memcpy(CMSG_DATA(&control.head), &fd, sizeof fd);
     }
     while (sendmsg(broker->keeper_fd, &header, MSG_NOSIGNAL) < 0)

@@ -15,6 +15,7 @@ enum step refuse(struct job *job, enum cm_gate reason, uint32_t status)
 void job_use_key(struct job *job, struct key *key)
 {
     key->refs++;
+    key->uses++;
     job->key = key;
     job->card.key = key->card;
 }

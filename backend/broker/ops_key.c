@@ -127,6 +127,10 @@ void job_finish_on_broker(struct broker *broker, struct task *task)
 static void right_finish(struct broker *broker, struct job *job)
 {
     (void)broker;
+    bool codes_same = job->value == job->channel->tenant->codes_set;
+    job->value = 0;
+    if (job->card.status == SDR_OK && !codes_same)
+        job->card.status = SDR_PRKRERR; /* it may have been right a moment ago */
     if (job->card.status == SDR_OK)
         job->card.status = grant(job->session, job->sqe.key);
 }
@@ -141,6 +145,7 @@ enum step op_right_get(struct broker *broker, struct job *job)
     if (lacks_code(job, pair))
         return refuse(job, CM_GATE_POLICY, SDR_PARDENY);
     job->finish = right_finish;
+    job->value = job->channel->tenant->codes_set;
     if (!pair->has_code && !job->sqe.param_len)
         return STEP_DONE;
     if (!pair->has_code || !job->sqe.param_len) { /* a code where there is none, none where there is one */

@@ -65,6 +65,27 @@ void session_release(struct broker *broker, struct session *session)
     free(session);
 }
 
+static void rights_revoke(struct session *session, uint32_t index)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < session->right_count; i++)
+        if (session->rights[i] != index)
+            session->rights[kept++] = session->rights[i];
+    session->right_count = kept;
+}
+
+void tenant_rights_revoke(struct tenant *tenant, uint32_t index)
+{
+    tenant->codes_set++;
+    for (struct region *region = tenant->regions; region; region = region->next)
+        for (unsigned i = 0; i < region->qp_count; i++) {
+            const struct numbers *sessions = &region->channels[i].sessions;
+            for (uint32_t at = 0; at < sessions->room; at++)
+                if (sessions->slots[at].number)
+                    rights_revoke(sessions->slots[at].object, index);
+        }
+}
+
 bool session_has_right(const struct session *session, uint32_t index)
 {
     for (unsigned i = 0; i < session->right_count; i++)

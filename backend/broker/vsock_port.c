@@ -157,8 +157,7 @@ static void host_say(void *owner, const char *text)
     broker_log("tenant %s: %s", port->region->tenant->record.name, text);
 }
 
-static const struct vhost_host host = {
-    .watch = host_watch, .ring = host_ring, .keep = host_keep, .say = host_say};
+static const struct vhost_host host = {.watch = host_watch, .ring = host_ring, .keep = host_keep, .say = host_say};
 
 /* ---- its life ---- */
 
@@ -169,7 +168,8 @@ static void fds_close(int *fds, unsigned count)
             close(fds[i]);
 }
 
-static struct region *port_make(struct broker *broker, struct tenant *tenant, const struct handover *message, void *note)
+static struct region *port_make(struct broker *broker, struct tenant *tenant, const struct handover *message,
+                                void *note)
 {
     struct region *region = calloc(1, sizeof *region + CHANNELS * sizeof region->channels[0]);
     struct vsock_port *port = calloc(1, sizeof *port);

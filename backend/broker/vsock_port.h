@@ -22,8 +22,8 @@ void vsock_port_attach(struct broker *broker, const struct handover *message, in
 uint64_t vsock_port_cid(const struct tenant *tenant); /* what its guest is told that it is */
 void vsock_port_event(struct broker *broker, struct channel *channel);
 unsigned vsock_port_turn(struct broker *broker, struct channel *channel);
-bool vsock_port_quiet(struct channel *channel); /* may its channel sleep? */
-void vsock_port_shut(const struct region *region);   /* towards QEMU; the keeper sees it, and says REGION_GONE */
-void vsock_port_free(struct region *region);    /* in region_release */
+bool vsock_port_quiet(struct channel *channel);    /* may its channel sleep? */
+void vsock_port_shut(const struct region *region); /* towards QEMU; the keeper sees it, and says REGION_GONE */
+void vsock_port_free(struct region *region);       /* in region_release */
 
 #endif

@@ -183,6 +183,9 @@ enum vault_result vault_key_each(struct vault *vault, uint32_t tenant,
    without counting it. */
 enum vault_result vault_code_check(struct vault *vault, uint32_t tenant, uint32_t index, const uint8_t *code,
                                    size_t len, char *error);
+/* Gives the index another code, for all kinds of key there, or none (len 0); failures = 0, unlocked. */
+enum vault_result vault_code_set(struct vault *vault, uint32_t tenant, uint32_t index, const uint8_t *code, size_t len,
+                                 char *error);
 enum vault_result vault_code_reset(struct vault *vault, uint32_t tenant, uint32_t index,
                                    char *error); /* failures = 0, unlocked */
 

@@ -20,6 +20,7 @@ TENANT = {'name': 'vm1', 'id': 1, 'serial': 'CM00000000000001', 'disabled': Fals
           'max_connections': 16, 'max_sessions': 64, 'max_handles': 1024, 'weight': 100,
           'denied': ['files', 'debug'], 'access_codes': 'new-keys', 'max_files': 64, 'max_file_bytes': 4096, 'counters': COUNTERS}
 KEY = {'kind': 'sm2', 'index': 1, 'bits': 256, 'has_code': True, 'failures': 0, 'locked': False, 'created': 86400,
+       'sign_uses': 2, 'encrypt_uses': 3,
        'sign_public': 'ab' * 64, 'encrypt_public': 'cd' * 64}
 STATUS = {'version': '0', 'generation': '00000000000000aa', 'uptime_s': 5, 'broker_pid': 1, 'tenants': 1,
           'card': {'name': 'soft', 'state': 'ok'}, 'total': COUNTERS, 'sleeps': 0, 'passes': 0}
@@ -34,6 +35,8 @@ ANSWERS = {
     'POST /v1/tenants/vm1/keys': (201, KEY),
     'DELETE /v1/tenants/vm1/keys/sm2/1': (204, None),
     'POST /v1/tenants/vm1/keys/sm2/1/unlock': (204, None),
+    'POST /v1/tenants/vm1/keys/sm2/1/code': (204, None),
+    'DELETE /v1/tenants/vm1/keys/sm2/0': (204, None),
     'GET /v1/tenants/vm1/files': (200, {'files': [{'hex': '6162', 'text': 'ab', 'size': 9, 'created': 1},
                                                   {'hex': '00ff', 'size': 7, 'created': 1}]}),
     'DELETE /v1/tenants/vm1/files/6162': (204, None),
@@ -133,6 +136,10 @@ def requests_that_are_sent(folder):
           {'kind': 'kek', 'index': 2, 'bits': 192})
     sends('key generate vm1 --type sm2 --index 1', 'POST /v1/tenants/vm1/keys', {'kind': 'sm2', 'index': 1})
     sends('key destroy vm1 --type sm2 --index 1', 'DELETE /v1/tenants/vm1/keys/sm2/1')
+    sends('key destroy vm1 --type sm2 --index 0', 'DELETE /v1/tenants/vm1/keys/sm2/0')
+    sends('key set-code vm1 --index 1', 'POST /v1/tenants/vm1/keys/sm2/1/code', {})
+    sends('key set-code vm1 --index 1 --code-file -', 'POST /v1/tenants/vm1/keys/sm2/1/code', {'code': 'pass word'},
+          stdin='pass word\n')
     sends('key unlock vm1 --index 1', 'POST /v1/tenants/vm1/keys/sm2/1/unlock')
     sends('file remove vm1 --name ab', 'DELETE /v1/tenants/vm1/files/6162')
     sends('file remove vm1 --hex 00FF', 'DELETE /v1/tenants/vm1/files/00ff')
@@ -158,11 +165,22 @@ def what_is_printed():
                        ('key generate vm1 --type sm2 --index 1 --json', KEY), ('tenant add vm1 --json', TENANT)):
         done = run(line)
         check(f'{line}: the JSON of the daemon', done.returncode == 0 and json.loads(done.stdout) == want, done.stdout)
+    point = '09f9df311e5421a150dd7d161e4bc5c672179fad1833fc076bb08ff356f35020' 'ccea490ce26775a52dc6ea718cc1aa600aed05fbf35e084a6632f6072da9ad13'
+    Daemon.override['GET /v1/tenants/vm1/keys'] = [(200, {'keys': [{**KEY, 'sign_public': point}]})]
+    pem = run('key export-public vm1 --type sm2 --index 1').stdout
+    told = subprocess.run(['openssl', 'pkey', '-pubin', '-text', '-noout'], input=pem, capture_output=True, text=True).stdout
+    check('key export-public: openssl reads it', '09:f9:df:31' in told.replace('\n', '') and 'SM2' in told, told + pem)
+    Daemon.override['GET /v1/tenants/vm1/keys'] = [(200, {'keys': [{**KEY, 'kind': 'rsa', 'bits': 2048,
+                                                                    'sign_public': 'c1' * 256 + '0000000000010001'}]})]
+    pem = run('key export-public vm1 --type rsa --index 1').stdout
+    told = subprocess.run(['openssl', 'pkey', '-pubin', '-text', '-noout'], input=pem, capture_output=True, text=True).stdout
+    check('key export-public: openssl reads RSA', '65537' in told and '2048 bit' in told, told + pem)
+    check('key show: one key', 'ab' * 64 in run('key show vm1 --type sm2 --index 1').stdout)
     check('file list: names and sizes', all(word in run('file list vm1').stdout for word in ('ab', '00ff', '9')))
     check('tenant show: what is denied', 'files debug' in run('tenant show vm1').stdout)
     check('tenant --help-policy: the names', all(name in run('tenant --help-policy').stdout for name in ('debug', 'files', 'sm4')))
     check('tenant show: counters and rejects', 'rejected for key: 5' in run('tenant show vm1').stdout)
-    check('key list: time and type', 'sm2   1      256   yes   no      0         1970-01-02T00:00:00Z' in run('key list vm1').stdout,
+    check('key list: time and type', 'sm2   1      256   yes   no      0         2       3           1970-01-02T00:00:00Z' in run('key list vm1').stdout,
           run('key list vm1').stdout)
     line = run('qemu-args vm1').stdout
     words = shlex.split(line)
@@ -193,7 +211,8 @@ def what_goes_wrong(folder):
                  'tenant add vm1 --owner 1:', 'tenant set vm1', 'tenant set vm1 --enable --disable', 'file', 'file list', 'file list vm1 --name a', 'file remove vm1', 'file remove vm1 --hex 0',
                  'file remove vm1 --name a --hex 00', 'tenant set vm1 --deny dsa', 'tenant set vm1 --deny', 'tenant set vm1 --max-files 5000', 'tenant show vm1 --weight 3',
                  'tenant list --bogus', 'key', 'key frob vm1', 'key generate vm1 --index 1', 'key generate vm1 --type sm2',
-                 'key generate vm1 --type dsa --index 1', 'key generate vm1 --type rsa --index 1 --bits 1024', 'key generate --type sm2 --index 1', 'key generate vm1 --type sm2 --index 0',
+                 'key generate vm1 --type dsa --index 1', 'key generate vm1 --type rsa --index 1 --bits 1024', 'key generate --type sm2 --index 1', 'key generate vm1 --type kek --index 0', 'key show vm1 --type sm2', 'key export-public vm1 --type kek --index 1',
+                 'key set-code vm1', 'key list vm1 --usage sign', 'key destroy vm1 --type sm2 --index 1 --code-file -',
                  'key generate vm1 --type sm2 --index 65536', 'key generate vm1 --type kek --index 1 --code-file -',
                  'key destroy vm1 --type sm2 --index 1 --bits 128', 'key list vm1 --index 1', 'key list', 'key list vm1 vm2',
                  'key unlock vm1 --index 1 --type kek', 'card', 'card frob', 'status now', 'qemu-args', 'qemu-args vm1 vm2',

@@ -19,6 +19,10 @@ static void every_route_answers(void **state)
     expect(f, "POST", "/v1/tenants/a/keys", "{\"kind\": \"sm2\", \"index\": 1}", 201, NULL);
     expect(f, "DELETE", "/v1/tenants/a/keys/sm2/1", "", 204, NULL);
     expect(f, "POST", "/v1/tenants/a/keys/sm2/1/unlock", "", 204, NULL);
+    expect(f, "POST", "/v1/tenants/a/keys/sm2/0/code", "{\"code\": \"K123\"}", 204, NULL);
+    expect(f, "POST", "/v1/tenants/a/keys/kek/1/code", "{\"code\": \"K123\"}", 400, "out-of-range");
+    expect(f, "DELETE", "/v1/tenants/a/keys/sm2/65536", "", 400, "out-of-range");
+    expect(f, "DELETE", "/v1/tenants/a/keys/sm2/00", "", 400, "out-of-range");
     expect(f, "POST", "/v1/card/test", "", 204, NULL);
     expect(f, "GET", "/v1/vault", "", 200, NULL);
     expect(f, "POST", "/v1/vault/rekey", "", 204, NULL);
@@ -36,7 +40,7 @@ static void every_route_answers(void **state)
     unsigned rows = 0;
     while (route_row(rows))
         rows++;
-    assert_int_equal(rows, 22); /* a new route: ask it above, and refuse it below */
+    assert_int_equal(rows, 23); /* a new route: ask it above, and refuse it below */
     assert_string_equal(sandbox_calls, "drop filter");
 }
 
@@ -63,6 +67,7 @@ static void every_route_refuses(void **state)
         expect(f, route->method, url, "{", 400, "bad-json");
         expect(f, "TRACE", url, "", 405, "method-not-allowed");
         const char *body = route->body == BODY_TENANT_SET     ? "{\"weight\": 1}"
+                           : route->body == BODY_KEY_CODE     ? "{\"code\": \"x\"}"
                            : route->body == BODY_KEY_GENERATE ? "{\"kind\": \"kek\", \"index\": 1}"
                            : route->body == BODY_BACKUP       ? BACKUP
                                                               : "";

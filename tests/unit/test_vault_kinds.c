@@ -157,12 +157,48 @@ static void test_one_lock(void **state)
     env_end(&env);
 }
 
+/* Another code, for all kinds of key at the index at once; none; and what was locked is not any more. */
+static void test_code_set(void **state)
+{
+    static const uint8_t fresh[] = "fresh";
+    struct vault_key key;
+    struct env env;
+    (void)state;
+
+    env_start(&env);
+    struct vault *vault = env_create(&env);
+    uint32_t id = env_tenant(&env, vault, "one");
+    assert_vault(&env, VAULT_OK, env_put(&env, vault, id, VAULT_KEY_SM2, 1, 5, "old"));
+    assert_vault(&env, VAULT_OK, env_put(&env, vault, id, VAULT_KEY_SM2, 2, 9, "old"));
+    for (unsigned i = 0; i < 3; i++)
+        assert_vault(&env, VAULT_BAD_CODE, env_code(&env, vault, id, 1, "wrong"));
+    assert_vault(&env, VAULT_LOCKED, env_code(&env, vault, id, 1, "old"));
+    assert_vault(&env, VAULT_OK, vault_code_set(vault, id, 1, fresh, 5, env.error));
+    vault_close(vault);
+    vault = env_open(&env);
+    assert_vault(&env, VAULT_OK, env_code(&env, vault, id, 1, "fresh"));
+    assert_vault(&env, VAULT_BAD_CODE, env_code(&env, vault, id, 1, "old"));
+    assert_vault(&env, VAULT_OK, env_code(&env, vault, id, 2, "old"));
+    assert_int_equal(env_get(&env, vault, id, VAULT_KEY_SM2, 1), 5);
+    assert_vault(&env, VAULT_OK, vault_code_set(vault, id, 1, NULL, 0, env.error));
+    assert_vault(&env, VAULT_OK, env_code(&env, vault, id, 1, NULL));
+    assert_vault(&env, VAULT_BAD_CODE, env_code(&env, vault, id, 1, "fresh"));
+    assert_vault(&env, VAULT_OK, vault_key_get(vault, id, VAULT_KEY_SM2, 1, &key, NULL, NULL, env.error));
+    assert_false(key.has_code || key.locked || key.failures);
+    assert_vault(&env, VAULT_NOT_FOUND, vault_code_set(vault, id, 3, fresh, 5, env.error));
+    assert_vault(&env, VAULT_NOT_FOUND, vault_code_set(vault, 99, 1, fresh, 5, env.error));
+    assert_vault(&env, VAULT_INVALID, vault_code_set(vault, id, VAULT_INDEX_MAX + 1, fresh, 5, env.error));
+    assert_vault(&env, VAULT_INVALID, vault_code_set(vault, id, 1, fresh, VAULT_CODE_MAX + 1, env.error));
+    vault_close(vault);
+    env_end(&env);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),    cmocka_unit_test(test_tables_are_independent),
         cmocka_unit_test(test_lengths),  cmocka_unit_test(test_one_code),
-        cmocka_unit_test(test_one_lock),
+        cmocka_unit_test(test_one_lock), cmocka_unit_test(test_code_set),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

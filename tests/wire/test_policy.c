@@ -223,6 +223,81 @@ static void test_codes(void **state)
     assert_int_equal(call_sign(), SDR_OK);
 }
 
+static enum vault_result set_code(const char *code)
+{
+    struct admin_message message = tenant_message(ADMIN_KEY_CODE);
+    message.key.kind = VAULT_KEY_SM2;
+    message.key.index = 1;
+    message.code_len = code ? (uint32_t)strlen(code) : 0;
+    if (code)
+        memcpy(message.code, code, strlen(code));
+    return wire_admin(wire, &message);
+}
+
+/* Rights that were given under the old code are gone. */
+static void test_set_code(void **state)
+{
+    (void)state;
+    assert_int_equal(call_sign(), SDR_OK);
+    assert_int_equal(set_code("new code"), VAULT_OK);
+    assert_int_equal(call_sign(), SDR_PARDENY);
+    assert_int_equal(SDF_GetPrivateKeyAccessRight(session, 1, NULL, 0), SDR_PRKRERR);
+    assert_int_equal(SDF_GetPrivateKeyAccessRight(session, 1, (uint8_t *)"new code", 8), SDR_OK);
+    assert_int_equal(call_sign(), SDR_OK);
+    assert_int_equal(set_code(NULL), VAULT_OK);
+    assert_int_equal(call_sign(), SDR_PARDENY);
+    assert_int_equal(SDF_GetPrivateKeyAccessRight(session, 1, NULL, 0), SDR_OK);
+    assert_int_equal(call_sign(), SDR_OK);
+}
+
+/* The operator's way out of a lock-out; no code is right before it. */
+static void test_unlock(void **state)
+{
+    uint8_t wrong[] = "87654321", right[] = WIRE_CODE;
+    (void)state;
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(SDF_GetPrivateKeyAccessRight(session, 2, wrong, 8), SDR_PRKRERR);
+    assert_int_equal(SDF_GetPrivateKeyAccessRight(session, 2, right, 8), SDR_PRKRERR);
+    struct admin_message message = tenant_message(ADMIN_KEY_UNLOCK);
+    message.key.kind = VAULT_KEY_SM2;
+    message.key.index = 2;
+    assert_int_equal(wire_admin(wire, &message), VAULT_OK);
+    assert_int_equal(SDF_GetPrivateKeyAccessRight(session, 2, right, 8), SDR_OK);
+}
+
+/* A new tenant's card has a key of its own at index 0, for programs like any other; its uses are counted. */
+static void test_device_key(void **state)
+{
+    struct admin_message message = {.type = ADMIN_TENANT_ADD};
+    uint8_t digest[32] = {1};
+    ECCSignature signature;
+    ECCrefPublicKey public;
+    (void)state;
+    snprintf(message.tenant.name, sizeof message.tenant.name, "fresh");
+    assert_int_equal(wire_admin(wire, &message), VAULT_OK);
+    message = (struct admin_message){.type = ADMIN_KEY_LIST};
+    snprintf(message.tenant.name, sizeof message.tenant.name, "fresh");
+    assert_int_equal(wire_admin(wire, &message), VAULT_OK);
+    assert_int_equal(message.key.kind, VAULT_KEY_SM2);
+    assert_int_equal(message.key.index, 0);
+    assert_int_equal(message.sign_uses, 0);
+
+    message = tenant_message(ADMIN_KEY_GENERATE); /* t0 was made without the daemon */
+    message.key = (struct vault_key){.kind = VAULT_KEY_SM2, .index = 0, .bits = 256};
+    assert_int_equal(wire_admin(wire, &message), VAULT_OK);
+    assert_int_equal(SDF_ExportSignPublicKey_ECC(session, 0, &public), SDR_OK);
+    assert_int_equal(SDF_InternalSign_ECC(session, 0, digest, 32, &signature), SDR_PARDENY);
+    assert_int_equal(SDF_GetPrivateKeyAccessRight(session, 0, NULL, 0), SDR_OK);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(SDF_InternalSign_ECC(session, 0, digest, 32, &signature), SDR_OK);
+    assert_int_equal(SDF_ExternalVerify_ECC(session, SGD_SM2_1, &public, digest, 32, &signature), SDR_OK);
+    message = tenant_message(ADMIN_KEY_LIST);
+    assert_int_equal(wire_admin(wire, &message), VAULT_OK);
+    assert_int_equal(message.key.index, 0);
+    assert_int_equal(message.sign_uses, 3);
+    assert_int_equal(message.encrypt_uses, 0);
+}
+
 /* What the tenant's programs made, the operator sees and can remove; a limit counts at once. */
 static void test_files(void **state)
 {
@@ -289,9 +364,8 @@ static int stop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_denied),
-        cmocka_unit_test(test_durable),
-        cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_denied),   cmocka_unit_test(test_durable), cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_set_code), cmocka_unit_test(test_unlock),  cmocka_unit_test(test_device_key),
         cmocka_unit_test(test_files),
     };
     return cmocka_run_group_tests(tests, start, stop);
