@@ -42,6 +42,12 @@ static void on_ready(struct broker_link *link, const struct handover *message)
     doors_broker_ready(link->doors);
 }
 
+static void on_rekey(struct broker_link *link, const struct handover *message, struct handover *answer)
+{
+    must(message->type == HANDOVER_REKEY || message->type == HANDOVER_REKEYED);
+    answer->status = link->rejected & 1;
+}
+
 static void on_end(struct broker_link *link)
 {
     doors_broker_ended(link->doors);
@@ -97,11 +103,36 @@ static void packet_raw(struct world *world)
     send(world->broker, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/* With up to three descriptors, of which one may be of use. */
+static void packet_send(struct world *world, const struct handover *message, unsigned fd_count)
+{
+    union {
+        struct cmsghdr align;
+        char room[CMSG_SPACE(3 * sizeof(int))];
+    } control = {0};
+    struct iovec part = {.iov_base = (void *)(uintptr_t)message, .iov_len = sizeof *message};
+    struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
+    int fds[3] = {world->epoll_fd, world->epoll_fd, world->epoll_fd};
+    if (fd_count) {
+        header.msg_control = control.room;
+        header.msg_controllen = CMSG_SPACE(fd_count * sizeof(int));
+        control.align = (struct cmsghdr){
+            .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(fd_count * sizeof(int))};
+        memcpy(CMSG_DATA(&control.align), fds, fd_count * sizeof(int));
+    }
+    sendmsg(world->broker, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 static void packet_likely(struct world *world)
 {
     static const char *const names[] = {"a", "b", "c0-_.", "..", "a/b", "", "A", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
-    struct handover message = {.type = take(world) % 9u, .owner_uid = geteuid(), .owner_gid = getegid()};
-    uint8_t choice = take(world);
+    static const uint32_t later[] = {HANDOVER_KEEP, HANDOVER_REKEY, HANDOVER_REKEYED, HANDOVER_MASTER,
+                                     HANDOVER_REKEY_END};
+    uint8_t type = take(world), choice = take(world);
+    struct handover message = {.type = type & 0x80 ? later[(type & 0x7fu) % 5] : type % 9u,
+                               .slot = type & 0x80 ? type % 48u : 0,
+                               .owner_uid = geteuid(),
+                               .owner_gid = getegid()};
     message.tenant = choice % 4u;
     message.max_connections = choice & 0x80 ? 3 : UINT32_MAX;
     message.region = take(world) % 16u;
@@ -115,7 +146,7 @@ static void packet_likely(struct world *world)
         memset(message.name, 'a', sizeof message.name);
     else
         strcpy(message.name, names[choice % (sizeof names / sizeof names[0])]);
-    send(world->broker, &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    packet_send(world, &message, type & 0x80 ? choice >> 6 : 0);
 }
 
 static void broker_reads(struct world *world)
@@ -123,11 +154,13 @@ static void broker_reads(struct world *world)
     struct handover message;
     for (int i = 0; i < 8 && recv(world->broker, &message, sizeof message, MSG_DONTWAIT) > 0; i++)
         must(message.type == HANDOVER_DOOR_RESULT || message.type == HANDOVER_REGION ||
-             message.type == HANDOVER_REGION_GONE);
+             message.type == HANDOVER_REGION_GONE || message.type == HANDOVER_MASTER ||
+             message.type == HANDOVER_REKEY_END);
 }
 
 static void tenant_moves(struct world *world)
 {
+    static const char *const doors[] = {"unix.sock", "stream.sock_" CM_VSOCK_PORT_TEXT, "ivshmem.sock", "vsock.sock"};
     uint8_t choice = take(world);
     int *fd = &world->connections[choice % CONNECTIONS];
     if (*fd >= 0) {
@@ -137,7 +170,7 @@ static void tenant_moves(struct world *world)
     }
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(address.sun_path, sizeof address.sun_path, "%s/tenant/%s/%s", run_dir, choice & 0x40 ? "a" : "b",
-             choice & 0x80 ? "ivshmem.sock" : "unix.sock");
+             doors[(choice >> 6 & 2) | (choice >> 5 & 1)]);
     *fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (connect(*fd, (struct sockaddr *)&address, sizeof address)) {
         close(*fd);
@@ -192,6 +225,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                       .epoll_fd = world.epoll_fd,
                                       .doors = world.doors,
                                       .on_ready = on_ready,
+                                      .on_rekey = size & 1 ? on_rekey : NULL,
                                       .on_end = on_end};
     for (int i = 0; i < CONNECTIONS; i++)
         world.connections[i] = -1;
