@@ -16,6 +16,8 @@ enum {
     FD_SEALED,
     FD_UNSEALED,
     FD_PIPE,
+    FD_HUGE,
+    FD_READ_ONLY,
     FD_KINDS
 };
 
@@ -29,6 +31,8 @@ static void kinds_make(void)
     kinds[FD_EVENT] = eventfd(0, EFD_NONBLOCK);
     kinds[FD_UNSEALED] = other.fd;
     kinds[FD_PIPE] = pair[0];
+    kinds[FD_HUGE] = memfd_create("huge", MFD_HUGETLB | MFD_ALLOW_SEALING);
+    kinds[FD_READ_ONLY] = guest_ram_make(GUEST_SIZE, F_SEAL_SHRINK | F_SEAL_FUTURE_WRITE).fd;
 }
 
 /* Side by side, of the size of the file or less; or odd in one way. */
@@ -136,7 +140,7 @@ static void message_send(struct input *input, struct env *env)
         kind = odd & 8 ? take(input) : kind;
     }
     for (unsigned i = 0; i < count; i++) {
-        fds[i] = kinds[kind % FD_KINDS];
+        fds[i] = kinds[kind % FD_KINDS] < 0 ? kinds[FD_PIPE] : kinds[kind % FD_KINDS];
     }
     say_flags(env, request, flags, payload, len, fds, count);
 }

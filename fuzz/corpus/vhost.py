@@ -25,7 +25,7 @@ seeds = [up, up + use * 3, up + use + bytes([DIE, 0]) + use, up + bytes([DIE, 2,
          bytes([RAW, 12, 1, 0, 0, 0, 1]) + bytes(7), bytes([RAW, 12]) + b'\xff' * 12]
 seeds += [say(request, choice) for request in range(36) for choice in (0, 1, 0x40, 0x82, 0xff)]
 seeds += [up + odd(request, oddity, more=bytes([9, 0, 0, 0, 20, 3, 1])) for request in range(36) for oddity in range(16)]
-seeds += [up + odd(MEMORY, 8, more=bytes([kind])) for kind in range(4)] + [say(2, 0) + odd(MEMORY, 8, more=bytes([kind])) for kind in range(4)]
+seeds += [up + odd(MEMORY, 8, more=bytes([kind])) for kind in range(6)] + [say(2, 0) + odd(MEMORY, 8, more=bytes([kind])) for kind in range(6)]
 seeds += [say(MEMORY, 0x12, 0, bytes([a, b]) + bytes(6)) for a in range(0x80, 0x88) for b in (0, *range(0x81, 0x88))]
 for number, content in enumerate(seeds):
     with open(os.path.join(sys.argv[1], f'qemu-{number:03}'), 'wb') as file:

@@ -360,9 +360,11 @@ static void test_memory(void **state)
     }
     const char *why;
     struct guest_region_entry entry = {0, 4096, 0, 0};
-    int other[3] = {open("/dev/zero", O_RDWR), open("/proc/self/exe", O_RDONLY), eventfd(0, 0)};
-    for (int i = 0; i < 3; i++) {
+    int other[4] = {open("/dev/zero", O_RDWR), open("/proc/self/exe", O_RDONLY), eventfd(0, 0),
+                    memfd_create("huge", MFD_HUGETLB | MFD_ALLOW_SEALING)};
+    for (int i = 0; i < 4; i++) {
         assert_null(guest_memory_new(&entry, &other[i], 1, &why));
+        assert_true(other[i] < 0 || i < 3 || strstr(why, "ordinary pages")); /* -1: a kernel without huge pages */
         close(other[i]);
     }
 }
