@@ -201,6 +201,7 @@ static void check_doors(struct doctor *doctor, const char *run_dir, bool vsock)
             continue;
         check_door(doctor, run_dir, name, "unix.sock");
         check_door(doctor, run_dir, name, "ivshmem.sock");
+        check_door(doctor, run_dir, name, "vsock.sock");
         check_door(doctor, run_dir, name, "stream.sock_" CM_VSOCK_PORT_TEXT);
         with_cid += json_integer_value(json_object_get(tenant, "cid")) != 0;
     }

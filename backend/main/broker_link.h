@@ -3,8 +3,8 @@
  * broker_link.h: the keeper's end of the hand-over socket (handover.h).
  *
  * Bytes that come here are a broker's, and a broker may be a tenant's by then: each packet is copied once, checked for
- * length, type, names and numbers, and ignored and counted when wrong; descriptors that ride along are thrown away by
- * the kernel. Nothing blocks, and reading never stops, because a broker may send all its doors before it reads: answers
+ * length, type, names and numbers, and ignored and counted when wrong; a descriptor that rides along is closed, unless it
+ * is a KEEP's. Nothing blocks, and reading never stops, because a broker may send all its doors before it reads: answers
  * wait in a queue with room for one for each door and are dropped beyond; regions wait in doors' own list.
  */
 #ifndef CARDMUX_BROKER_LINK_H

@@ -23,7 +23,7 @@
 #define TEXT    190
 #define BACKLOG 128
 
-/* stream.sock: what a VMM calls the path of its vsock device, to which it adds _PORT for each port that a guest asks
+/* vsock.sock: QEMU's vhost-user connection. stream.sock: what a VMM calls the path of its vsock device, to which it adds _PORT for each port that a guest asks
    for (Firecracker, Cloud Hypervisor). */
 const struct door_socket_kind door_sockets[DOOR_SOCKETS] = {
     [DOOR_UNIX] = {"unix.sock", TRANSPORT_UNIX},
