@@ -81,7 +81,7 @@ struct kek {
 struct tenant {
     struct vault_tenant record;
     struct vault_policy policy;
-    uint32_t codes_set; /* how often an access code was set: rights that were asked for before are not given */
+    uint32_t codes_set;   /* how often an access code was set: rights that were asked for before are not given */
     bool restricted;      /* something is denied to it */
     bool gone;            /* removed; freed when its last region is */
     bool shut;            /* the keeper was told to close its doors: regions that it sent before are not taken */
@@ -101,7 +101,7 @@ struct tenant {
     uint64_t policy_told, policy_told_ns; /* rejects[CM_GATE_POLICY] that the audit log has, and since when */
     unsigned making;                      /* lengthy ones */
     uint32_t bad_unwraps;                 /* of RSA envelopes, less what is forgotten with time: ops_asym.c */
-    uint64_t bad_unwraps_at;
+    uint64_t bad_unwraps_at, bad_unwraps_told;
     struct admin_counters counters;
 };
 

@@ -11,8 +11,9 @@
 
 #include <stdlib.h>
 
-#define UNWRAP_BURST 256u
-#define UNWRAP_PER_S 16u
+#define UNWRAP_BURST   256u
+#define UNWRAP_PER_S   16u
+#define UNWRAP_TELL_NS 60000000000u /* a line in the log a minute, at most */
 
 static bool unwrap_refused(struct tenant *tenant)
 {
@@ -27,11 +28,17 @@ static bool unwrap_refused(struct tenant *tenant)
 static void unwrap_finish(struct broker *broker, struct job *job)
 {
     struct tenant *tenant = job->channel->tenant;
-    if (job->card.status == SDR_ENCDATAERR && ++tenant->bad_unwraps == UNWRAP_BURST)
-        broker_log("tenant %s: %u envelopes in a row did not open: a program gone wrong, or an attack on its RSA keys; "
-                   "more are taken at %u a second only",
-                   tenant->record.name, UNWRAP_BURST, UNWRAP_PER_S);
     (void)broker;
+    if (job->card.status != SDR_ENCDATAERR || ++tenant->bad_unwraps < UNWRAP_BURST)
+        return;
+    uint64_t now = clock_ns();
+    if (tenant->bad_unwraps_told && now - tenant->bad_unwraps_told < UNWRAP_TELL_NS)
+        return;
+    tenant->bad_unwraps_told = now;
+    broker_log(
+        "tenant %s: more than %u RSA envelopes did not open: a program gone wrong, or an attack on its keys; more "
+        "are taken at %u a second only",
+        tenant->record.name, UNWRAP_BURST, UNWRAP_PER_S);
 }
 
 /* The encrypting pair of the index, for taking something out of an RSA envelope. */

@@ -62,39 +62,6 @@ int SDF_ReleaseKekAccessRight(void *hSessionHandle, unsigned int uiKeyIndex)
     return absent(hSessionHandle);
 }
 
-int SDF_GetPrivateKeyAccessRight_RSA(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucPassword,
-                                     unsigned int uiPwdLength)
-{
-    return absent(hSessionHandle);
-}
-
-int SDF_ReleasePrivateKeyAccessRight_RSA(void *hSessionHandle, unsigned int uiKeyIndex)
-{
-    return absent(hSessionHandle);
-}
-
-int SDF_GetSignPrivateKeyAccessRight_ECC(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucPassword,
-                                         unsigned int uiPwdLength)
-{
-    return absent(hSessionHandle);
-}
-
-int SDF_ReleaseSignPrivateKeyAccessRight_ECC(void *hSessionHandle, unsigned int uiKeyIndex)
-{
-    return absent(hSessionHandle);
-}
-
-int SDF_GetEncPrivateKeyAccessRight_ECC(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucPassword,
-                                        unsigned int uiPwdLength)
-{
-    return absent(hSessionHandle);
-}
-
-int SDF_ReleaseEncPrivateKeyAccessRight_ECC(void *hSessionHandle, unsigned int uiKeyIndex)
-{
-    return absent(hSessionHandle);
-}
-
 int SDF_ImportKeyPair_ECC(void *hSessionHandle, unsigned int uiKeyIndex, unsigned int uiAlgID, unsigned int uiKeyBits,
                           void *pucEncedKeyPair)
 {

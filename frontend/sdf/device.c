@@ -52,28 +52,70 @@ int SDF_GenerateRandom(void *hSessionHandle, unsigned int uiLength, unsigned cha
     return session_leave(session, status);
 }
 
-int SDF_GetPrivateKeyAccessRight(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucPassword,
-                                 unsigned int uiPwdLength)
+static int right_get(void *handle, uint32_t index, unsigned char *code, uint32_t len)
 {
-    struct sdf_session *session = session_enter(hSessionHandle);
+    struct sdf_session *session = session_enter(handle);
     if (!session)
         return SDR_INARGERR;
     uint32_t status = SDR_INARGERR;
-    if ((pucPassword || uiPwdLength == 0) && uiPwdLength <= 256) {
-        struct call call = {.op = CM_OP_RIGHT_GET,
-                            .key = uiKeyIndex,
-                            .param = uiPwdLength ? pucPassword : NULL,
-                            .param_len = uiPwdLength};
+    if ((code || len == 0) && len <= 256) {
+        struct call call = {.op = CM_OP_RIGHT_GET, .key = index, .param = len ? code : NULL, .param_len = len};
         status = session_call(session, &call);
     }
     return session_leave(session, status);
 }
 
-int SDF_ReleasePrivateKeyAccessRight(void *hSessionHandle, unsigned int uiKeyIndex)
+static int right_release(void *handle, uint32_t index)
 {
-    struct sdf_session *session = session_enter(hSessionHandle);
+    struct sdf_session *session = session_enter(handle);
     if (!session)
         return SDR_INARGERR;
-    struct call call = {.op = CM_OP_RIGHT_RELEASE, .key = uiKeyIndex};
+    struct call call = {.op = CM_OP_RIGHT_RELEASE, .key = index};
     return session_leave(session, session_call(session, &call));
+}
+
+int SDF_GetPrivateKeyAccessRight(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucPassword,
+                                 unsigned int uiPwdLength)
+{
+    return right_get(hSessionHandle, uiKeyIndex, pucPassword, uiPwdLength);
+}
+
+int SDF_ReleasePrivateKeyAccessRight(void *hSessionHandle, unsigned int uiKeyIndex)
+{
+    return right_release(hSessionHandle, uiKeyIndex);
+}
+
+/* Some vendors tell kinds of keys and pairs apart here. With us a right is the index's, and these take and give back
+   the same one. */
+int SDF_GetPrivateKeyAccessRight_RSA(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucPassword,
+                                     unsigned int uiPwdLength)
+{
+    return right_get(hSessionHandle, uiKeyIndex, pucPassword, uiPwdLength);
+}
+
+int SDF_ReleasePrivateKeyAccessRight_RSA(void *hSessionHandle, unsigned int uiKeyIndex)
+{
+    return right_release(hSessionHandle, uiKeyIndex);
+}
+
+int SDF_GetSignPrivateKeyAccessRight_ECC(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucPassword,
+                                         unsigned int uiPwdLength)
+{
+    return right_get(hSessionHandle, uiKeyIndex, pucPassword, uiPwdLength);
+}
+
+int SDF_ReleaseSignPrivateKeyAccessRight_ECC(void *hSessionHandle, unsigned int uiKeyIndex)
+{
+    return right_release(hSessionHandle, uiKeyIndex);
+}
+
+int SDF_GetEncPrivateKeyAccessRight_ECC(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucPassword,
+                                        unsigned int uiPwdLength)
+{
+    return right_get(hSessionHandle, uiKeyIndex, pucPassword, uiPwdLength);
+}
+
+int SDF_ReleaseEncPrivateKeyAccessRight_ECC(void *hSessionHandle, unsigned int uiKeyIndex)
+{
+    return right_release(hSessionHandle, uiKeyIndex);
 }

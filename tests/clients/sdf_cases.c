@@ -57,6 +57,7 @@ const struct sdf_case sdf_cases[] = {
     {"wrong_wrapped", case_wrong_wrapped},
     {"wrong_sm2", case_wrong_sm2},
     {"wrong_rsa", case_wrong_rsa},
+    {"wrong_rights", case_wrong_rights},
     {"wrong_agree", case_wrong_agree},
     {"wrong_respond", case_wrong_respond},
     {"wrong_envelope", case_wrong_envelope},

@@ -126,6 +126,7 @@ void case_wrong_key(struct sdf_env *env);
 void case_wrong_wrapped(struct sdf_env *env);
 void case_wrong_sm2(struct sdf_env *env);
 void case_wrong_rsa(struct sdf_env *env);
+void case_wrong_rights(struct sdf_env *env);
 void case_wrong_agree(struct sdf_env *env);
 void case_wrong_respond(struct sdf_env *env);
 void case_wrong_envelope(struct sdf_env *env);

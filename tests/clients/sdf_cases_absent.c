@@ -42,12 +42,6 @@ void case_absent(struct sdf_env *env)
         CALL(want, SDF_ReleaseKEKAccessRight, s, 0);
         CALL(want, SDF_GetKekAccessRight, s, 0, NULL, 0);
         CALL(want, SDF_ReleaseKekAccessRight, s, 0);
-        CALL(want, SDF_GetPrivateKeyAccessRight_RSA, s, 0, NULL, 0);
-        CALL(want, SDF_ReleasePrivateKeyAccessRight_RSA, s, 0);
-        CALL(want, SDF_GetSignPrivateKeyAccessRight_ECC, s, 0, NULL, 0);
-        CALL(want, SDF_ReleaseSignPrivateKeyAccessRight_ECC, s, 0);
-        CALL(want, SDF_GetEncPrivateKeyAccessRight_ECC, s, 0, NULL, 0);
-        CALL(want, SDF_ReleaseEncPrivateKeyAccessRight_ECC, s, 0);
         CALL(want, SDF_ImportKeyPair_ECC, s, 0, 0, 0, NULL);
     }
 }

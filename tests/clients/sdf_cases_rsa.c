@@ -276,4 +276,14 @@ void case_rsa_code(struct sdf_env *env)
     CALL(SDR_OK, SDF_InternalSign_ECC, s, 2, digest, 32, &signature);
     CALL(SDR_OK, SDF_ReleasePrivateKeyAccessRight, s, 2);
     CALL(SDR_PARDENY, SDF_InternalPrivateKeyOperation_RSA, s, 2, block, 384, out, &n);
+    /* the same right under vendors' names */
+    CALL(SDR_OK, SDF_GetPrivateKeyAccessRight_RSA, s, 2, code, 8);
+    CALL(SDR_OK, SDF_InternalSign_ECC, s, 2, digest, 32, &signature);
+    CALL(SDR_OK, SDF_ReleasePrivateKeyAccessRight_RSA, s, 2);
+    CALL(SDR_OK, SDF_GetSignPrivateKeyAccessRight_ECC, s, 2, code, 8);
+    CALL(SDR_OK, SDF_ReleaseSignPrivateKeyAccessRight_ECC, s, 2);
+    CALL(SDR_OK, SDF_GetEncPrivateKeyAccessRight_ECC, s, 2, code, 8);
+    CALL(SDR_OK, SDF_InternalPrivateKeyOperation_RSA, s, 2, block, 384, out, &n);
+    CALL(SDR_OK, SDF_ReleaseEncPrivateKeyAccessRight_ECC, s, 2);
+    CALL(SDR_PARDENY, SDF_InternalSign_ECC, s, 2, digest, 32, &signature);
 }

@@ -183,6 +183,34 @@ void case_wrong_envelope(struct sdf_env *env)
     WRONG(pucEncDataOut, null, SDR_OUTARGERR, SDF_ExchangeDigitEnvelopeBaseOnECC, s, 1, SGD_SM2_3, &peer, &in.c, NULL);
 }
 
+/* One right under the names that vendors have for it. */
+#define NAMED(get, release)                                                                                            \
+    do {                                                                                                               \
+        WRONG_SESSION(get, 1, NULL, 0);                                                                                \
+        WRONG(uiKeyIndex, absent, SDR_KEYNOTEXIST, get, s, ABSENT_INDEX, NULL, 0);                                     \
+        WRONG(pucPassword, null, SDR_PRKRERR, get, s, 2, NULL, 0);                                                     \
+        WRONG(uiPwdLength, zero, SDR_PRKRERR, get, s, 2, code, 0);                                                     \
+        WRONG_SESSION(release, 1);                                                                                     \
+        WRONG(uiKeyIndex, absent, SDR_KEYNOTEXIST, release, s, ABSENT_INDEX);                                          \
+        WRONG(uiKeyIndex, right, SDR_PARDENY, release, s, 2);                                                          \
+        CALL(SDR_OK, get, s, 2, code, 8);                                                                              \
+        CALL(SDR_OK, SDF_InternalPrivateKeyOperation_RSA, s, 2, block, 384, out, &n);                                  \
+        CALL(SDR_OK, SDF_InternalSign_ECC, s, 2, block, 32, &signature);                                               \
+        CALL(SDR_OK, release, s, 2);                                                                                   \
+        CALL(SDR_PARDENY, SDF_InternalSign_ECC, s, 2, block, 32, &signature);                                          \
+    } while (0)
+
+void case_wrong_rights(struct sdf_env *env)
+{
+    void *s = env->session;
+    uint8_t code[] = "12345678", out[384];
+    ECCSignature signature;
+    unsigned n;
+    NAMED(SDF_GetPrivateKeyAccessRight_RSA, SDF_ReleasePrivateKeyAccessRight_RSA);
+    NAMED(SDF_GetSignPrivateKeyAccessRight_ECC, SDF_ReleaseSignPrivateKeyAccessRight_ECC);
+    NAMED(SDF_GetEncPrivateKeyAccessRight_ECC, SDF_ReleaseEncPrivateKeyAccessRight_ECC);
+}
+
 /* Where they are not allowed, the rest of the arguments does not matter (sdf_cases_agree.c). */
 void case_wrong_clear(struct sdf_env *env)
 {

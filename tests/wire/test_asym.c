@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the cases of tests/clients do not reach: the limit on RSA envelopes that do not open, an index that goes while
+ * an agreement is under way, keys made by the operator while a tenant works, and the operations that have no SDF
+ * function. Keeper's doors, broker and libsdf are in this process.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "cardmux/client.h"
+#include "cardmux/sdf.h"
+#include "tests/wire/harness.h"
+
+static struct wire *wire;
+static void *device, *session;
+
+static int start(void **state)
+{
+    (void)state;
+    wire = wire_start(&(struct wire_options){.tenants = 2, .deadline_ms = 60000});
+    wire_use(wire, 0);
+    return SDF_OpenDevice(&device) == SDR_OK && SDF_OpenSession(device, &session) == SDR_OK &&
+                   SDF_GetPrivateKeyAccessRight(session, 1, NULL, 0) == SDR_OK
+               ? 0
+               : -1;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    SDF_CloseDevice(device);
+    wire_stop(wire);
+    return 0;
+}
+
+static enum vault_result admin_key(uint32_t type, enum vault_key_kind kind, uint32_t index, uint32_t bits)
+{
+    struct admin_message message = {.type = type, .key = {.kind = kind, .index = index, .bits = bits}};
+    snprintf(message.tenant.name, sizeof message.tenant.name, "t0");
+    return wire_admin(wire, &message);
+}
+
+/* A flood of envelopes that do not open is cut off, for good ones too while it lasts; other work goes on, and so do
+   envelopes once the flood is over. */
+static void test_unwrap_limit(void **state)
+{
+    uint8_t good[256], bad[256] = {0, 1}, out[256];
+    unsigned n, refused = 0, wrong = 0;
+    void *key, *made;
+    (void)state;
+    assert_int_equal(SDF_GenerateKeyWithIPK_RSA(session, 1, 128, good, &n, &made), SDR_OK);
+    for (unsigned i = 0; i < 4000 && refused < 3; i++) {
+        uint32_t status = (uint32_t)SDF_ImportKeyWithISK_RSA(session, 1, bad, 256, &key);
+        wrong += status == SDR_ENCDATAERR;
+        refused += status == SDR_SKOPERR;
+        assert_true(status == SDR_ENCDATAERR || status == SDR_SKOPERR);
+    }
+    assert_int_equal(refused, 3);
+    assert_true(wrong >= 256);
+    assert_true(wire_counters(wire, 0).rejects[CM_GATE_LIMIT] >= 3);
+    assert_int_equal(SDF_InternalPrivateKeyOperation_RSA(session, 1, bad, 256, out, &n), SDR_OK);
+    uint32_t status = SDR_SKOPERR; /* it forgets 16 a second */
+    while (status == SDR_SKOPERR)
+        status = (uint32_t)SDF_ImportKeyWithISK_RSA(session, 1, good, 256, &key);
+    assert_int_equal(status, SDR_OK);
+    assert_int_equal(SDF_DestroyKey(session, key), SDR_OK);
+    assert_int_equal(SDF_DestroyKey(session, made), SDR_OK);
+}
+
+static void test_index_goes(void **state)
+{
+    ECCrefPublicKey own, temporary;
+    uint8_t id[] = "me";
+    void *agreement, *key;
+    (void)state;
+    assert_int_equal(admin_key(ADMIN_KEY_GENERATE, VAULT_KEY_SM2, 9, 256), VAULT_OK);
+    assert_int_equal(SDF_GetPrivateKeyAccessRight(session, 9, NULL, 0), SDR_OK);
+    assert_int_equal(SDF_GenerateAgreementDataWithECC(session, 9, 128, id, 2, &own, &temporary, &agreement), SDR_OK);
+    assert_int_equal(admin_key(ADMIN_KEY_DESTROY, VAULT_KEY_SM2, 9, 0), VAULT_OK);
+    assert_int_equal(SDF_GenerateKeyWithECC(session, id, 2, &own, &temporary, agreement, &key), SDR_KEYNOTEXIST);
+    assert_int_equal(SDF_DestroyKey(session, agreement), SDR_OK);
+    assert_int_equal(wire_counters(wire, 0).handles, 0);
+}
+
+/* What a session held is lost with the broker, an agreement too. */
+static void test_restart(void **state)
+{
+    ECCrefPublicKey own, temporary;
+    uint8_t id[] = "me";
+    void *agreement, *key, *other;
+    (void)state;
+    assert_int_equal(SDF_OpenSession(device, &other), SDR_OK);
+    assert_int_equal(SDF_GetPrivateKeyAccessRight(other, 1, NULL, 0), SDR_OK);
+    assert_int_equal(SDF_GenerateAgreementDataWithECC(other, 1, 128, id, 2, &own, &temporary, &agreement), SDR_OK);
+    wire_broker_stop(wire);
+    wire_broker_start(wire);
+    assert_int_equal(SDF_GenerateKeyWithECC(other, id, 2, &own, &temporary, agreement, &key), SDR_COMMFAIL);
+    assert_int_equal(SDF_GenerateKeyWithECC(other, id, 2, &own, &temporary, agreement, &key), SDR_KEYNOTEXIST);
+    assert_int_equal(SDF_CloseSession(other), SDR_OK);
+    assert_int_equal(SDF_CloseSession(session), SDR_OK);
+    assert_int_equal(SDF_OpenSession(device, &session), SDR_OK);
+    assert_int_equal(SDF_GetPrivateKeyAccessRight(session, 1, NULL, 0), SDR_OK);
+}
+
+static void test_made_by_operator(void **state)
+{
+    RSArefPublicKey key;
+    uint8_t block[256] = {0, 5}, out[256], back[256];
+    unsigned n;
+    (void)state;
+    assert_int_equal(SDF_ExportSignPublicKey_RSA(session, 20, &key), SDR_KEYNOTEXIST);
+    assert_int_equal(admin_key(ADMIN_KEY_GENERATE, VAULT_KEY_RSA, 20, 1024), VAULT_INVALID);
+    assert_int_equal(admin_key(ADMIN_KEY_GENERATE, VAULT_KEY_RSA, 20, 2048), VAULT_OK);
+    assert_int_equal(admin_key(ADMIN_KEY_GENERATE, VAULT_KEY_RSA, 20, 2048), VAULT_EXISTS);
+    assert_int_equal(SDF_ExportSignPublicKey_RSA(session, 20, &key), SDR_OK);
+    assert_int_equal(SDF_GetPrivateKeyAccessRight(session, 20, NULL, 0), SDR_OK);
+    assert_int_equal(SDF_InternalPrivateKeyOperation_RSA(session, 20, block, 256, out, &n), SDR_OK);
+    assert_int_equal(SDF_ExternalPublicKeyOperation_RSA(session, &key, out, 256, back, &n), SDR_OK);
+    assert_memory_equal(back, block, 256);
+    assert_int_equal(admin_key(ADMIN_KEY_DESTROY, VAULT_KEY_RSA, 20, 0), VAULT_OK);
+    assert_int_equal(SDF_InternalPrivateKeyOperation_RSA(session, 20, block, 256, out, &n), SDR_KEYNOTEXIST);
+}
+
+/* Debugging is for the tenant that has it. */
+static void test_debug_by_tenant(void **state)
+{
+    struct cardmux_client *client = NULL;
+    struct cardmux_options options = {.size = sizeof options, .reach = "unix", .where = wire_socket(wire, 1, "unix")};
+    struct cardmux_completion done;
+    (void)state;
+    assert_int_equal(cardmux_open(&options, &client, NULL, 0), SDR_OK);
+    struct cardmux_request request = {.op = CM_OP_SIGN_CLEAR, .data_len = 64};
+    request.slot = (uint16_t)cardmux_slot_take(client);
+    memset(cardmux_slot_data(client, request.slot), 1, 64);
+    assert_int_equal(cardmux_submit(client, &request, 1), 1);
+    assert_int_equal(cardmux_poll(client, &done, 1, 1, -1), 1);
+    assert_int_equal(done.status, SDR_NOTSUPPORT);
+    assert_int_equal(wire_counters(wire, 1).rejects[CM_GATE_POLICY], 1);
+    cardmux_close(client);
+}
+
+static struct cardmux_completion ask(struct cardmux_client *client, uint16_t op, uint32_t key, const void *param,
+                                     uint16_t len, uint8_t out[96])
+{
+    struct cardmux_request request = {.op = op, .key = key, .param_len = len};
+    struct cardmux_completion done;
+    request.slot = (uint16_t)cardmux_slot_take(client);
+    if (len)
+        memcpy(cardmux_slot_param(client, request.slot), param, len);
+    assert_int_equal(cardmux_submit(client, &request, 1), 1);
+    assert_int_equal(cardmux_poll(client, &done, 1, 1, -1), 1);
+    assert_true(done.param_len <= 96);
+    memcpy(out, cardmux_slot_param(client, request.slot), done.param_len);
+    cardmux_slot_free(client, request.slot);
+    return done;
+}
+
+static void test_p256(void **state)
+{
+    struct cardmux_client *client = NULL;
+    struct cardmux_options options = {.size = sizeof options, .reach = "unix", .where = wire_socket(wire, 0, "unix")};
+    uint8_t all[160], digest[32] = {7}, out[96];
+    struct cardmux_completion done;
+    (void)state;
+    assert_int_equal(admin_key(ADMIN_KEY_GENERATE, VAULT_KEY_P256, 1, 256), VAULT_OK);
+    assert_int_equal(cardmux_open(&options, &client, NULL, 0), SDR_OK);
+    assert_int_equal(ask(client, CM_OP_P256_SIGN, 1, digest, 32, out).status, SDR_PARDENY);
+    assert_int_equal(cardmux_right_get(client, 1, NULL, 0), SDR_OK);
+    assert_int_equal(ask(client, CM_OP_P256_SIGN, 9, digest, 32, out).status, SDR_KEYNOTEXIST);
+    assert_int_equal(ask(client, CM_OP_P256_EXPORT, 9, NULL, 0, out).status, SDR_KEYNOTEXIST);
+    done = ask(client, CM_OP_P256_EXPORT, 1, NULL, 0, all);
+    assert_true(done.status == SDR_OK && done.param_len == 64);
+    done = ask(client, CM_OP_P256_SIGN, 1, digest, 32, out);
+    assert_true(done.status == SDR_OK && done.param_len == 64);
+    memcpy(all + 64, digest, 32);
+    memcpy(all + 96, out, 64);
+    assert_int_equal(ask(client, CM_OP_P256_VERIFY, 0, all, 160, out).status, SDR_OK);
+    all[159] ^= 1;
+    assert_int_equal(ask(client, CM_OP_P256_VERIFY, 0, all, 160, out).status, SDR_VERIFYERR);
+    all[0] ^= 1;
+    assert_int_equal(ask(client, CM_OP_P256_VERIFY, 0, all, 160, out).status, SDR_KEYERR);
+    done = ask(client, CM_OP_P256_KEYPAIR, 0, NULL, 0, out);
+    assert_true(done.status == SDR_OK && done.param_len == 96);
+    cardmux_close(client);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_unwrap_limit),     cmocka_unit_test(test_index_goes),      cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_made_by_operator), cmocka_unit_test(test_debug_by_tenant), cmocka_unit_test(test_p256),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
