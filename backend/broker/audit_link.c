@@ -96,8 +96,9 @@ bool broker_open_audit(struct broker *broker, const char *state_dir, char *text)
         broker_log("audit log: %s", found.why);
         tell(broker, AUDIT_LOG_REPAIRED, AUDIT_OK, "%s", found.why);
     }
-    tell(broker, AUDIT_DAEMON_START, AUDIT_OK, "version=%s generation=%016" PRIx64 " card=%s config=%s",
-         CARDMUX_VERSION, broker->generation, broker->driver->name, config->digest ? config->digest : "defaults");
+    tell(broker, AUDIT_DAEMON_START, AUDIT_OK, "version=%s generation=%016" PRIx64 " broker=%s card=%s config=%s",
+         CARDMUX_VERSION, broker->generation, broker->again ? "again" : "first", broker->driver->name,
+         config->digest ? config->digest : "defaults");
     vault_compare(broker, found.vault);
     audit_look(broker->audit, &now);
     if (now.card_failed)

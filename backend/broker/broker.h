@@ -291,6 +291,7 @@ struct broker {
     struct rekey rekey;
     const char *state_dir; /* as seen from here */
     bool ending;
+    bool again; /* not the first broker of this keeper */
 };
 
 static inline uint64_t clock_ns(void)

@@ -78,6 +78,7 @@ bool broker_init(struct broker *broker, const struct broker_start *start)
     broker->config = start->config;
     broker->keeper_fd = start->keeper_fd;
     broker->admin_fd = start->admin_fd;
+    broker->again = start->again;
     broker->card_fd = broker->epoll_fd = -1;
     broker->started_ns = clock_ns();
     broker->cores = sched_getaffinity(0, sizeof set, &set) ? 1 : (unsigned)CPU_COUNT(&set);

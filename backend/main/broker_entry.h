@@ -50,6 +50,7 @@ struct broker_start {
     int admin_fd;    /* SEQPACKET, backend/admin/message.h; -1: none */
     uint8_t *master; /* VAULT_MASTER_KEY bytes; broker_main wipes it */
     uint8_t *next;   /* NULL, or another master key that may be the one: a rekey was begun. Wiped too */
+    bool again;      /* not the first of this keeper */
     uid_t uid;       /* to become; 0: stay (not root) */
     gid_t gid;
 };

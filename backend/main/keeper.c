@@ -85,6 +85,7 @@ static int broker_child(struct keeper *keeper, int link, int channel)
     struct broker_start start = {.config = &keeper->config->daemon,
                                  .keeper_fd = link,
                                  .admin_fd = channel,
+                                 .again = keeper->served,
                                  .master = keeper->ground.key->now,
                                  .next = keeper->ground.key->has_next ? keeper->ground.key->next : NULL,
                                  .uid = keeper->ground.uid,
