@@ -258,7 +258,8 @@ struct broker {
     struct card *card;
     struct card_caps caps;
     char card_state[16];
-    bool card_failed; /* serves nothing until an operator's test was good: card_watch.c */
+    _Atomic bool
+        card_failed; /* set on the broker's thread: serves nothing until an operator's test was good: card_watch.c */
     struct random_health random;
     struct self_test self_test;
     struct vault *vault;

@@ -232,9 +232,15 @@ bool key_make(struct broker *broker, enum vault_key_kind kind, uint32_t bits, st
     default:
         return false;
     }
+    struct random_health health = {0};
+    if (broker->card_failed)
+        return false;
     broker->driver->run(broker->card, &job);
     secret->len = job.out_len;
-    return job.status == SDR_OK && job.out_len == len;
+    if (job.status != SDR_OK || job.out_len != len)
+        return false;
+    /* it may have failed meanwhile; and random numbers that are stuck become no key */
+    return !broker->card_failed && (kind != VAULT_KEY_KEK || random_holds(&health, secret->bytes, len));
 }
 
 struct tenant *tenant_install(struct broker *broker, const struct vault_tenant *record)
