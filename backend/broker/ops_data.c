@@ -79,7 +79,7 @@ enum step op_device_info(struct broker *broker, struct job *job)
     memcpy(info.DeviceName, caps->name, sizeof info.DeviceName);
     memcpy(info.DeviceSerial, tenant->record.serial, sizeof info.DeviceSerial);
     info.DeviceVersion = caps->device_version;
-    info.StandardVersion = 1;
+    info.StandardVersion = 2; /* GM/T 0018-2023 */
     info.AsymAlgAbility[0] = caps->asym_alg[0];
     info.AsymAlgAbility[1] = caps->asym_alg[1];
     info.SymAlgAbility = caps->sym_alg;

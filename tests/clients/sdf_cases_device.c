@@ -17,7 +17,7 @@ void case_device(struct sdf_env *env)
     CALL(SDR_OK, SDF_GetDeviceInfo, session, &info);
     HOLDS(info.IssuerName[0] != 0 && info.IssuerName[0] != 0xff);
     HOLDS(info.DeviceSerial[0] != 0 && info.DeviceSerial[0] != 0xff);
-    HOLDS(info.StandardVersion != 0xffffffff && info.BufferSize != 0xffffffff);
+    HOLDS(info.StandardVersion == 2 && info.BufferSize != 0xffffffff);
     CALL(SDR_OUTARGERR, SDF_GetDeviceInfo, session, NULL);
     CALL(SDR_OK, SDF_CloseDevice, second); /* with a session open: it goes too */
     CALL(SDR_INARGERR, SDF_GetDeviceInfo, session, &info);

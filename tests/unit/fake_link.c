@@ -428,7 +428,7 @@ static uint32_t run_destroy(struct session *session, struct call *call)
 
 static uint32_t run_info(struct call *call)
 {
-    DEVICEINFO info = {.IssuerName = "cardmux", .DeviceName = "fake", .StandardVersion = 1};
+    DEVICEINFO info = {.IssuerName = "cardmux", .DeviceName = "fake", .StandardVersion = 2};
     memcpy(info.DeviceSerial, "2026010100100001", 16);
     give_param(call, (const uint8_t *)&info, sizeof info);
     return SDR_OK;
