@@ -128,12 +128,18 @@ static void sleep_once(struct link *link, uint64_t mine)
     wake_followers(link); /* one of them sleeps on the reach next */
 }
 
+/* Over a stream a round trip is long: it pays to let another thread send its request meanwhile. */
+static bool crowded(struct link *link)
+{
+    return queue_crowded(&link->queue) ||
+           (link->queue.pumped && atomic_load_explicit(&link->waiters, memory_order_relaxed) > 1);
+}
+
 /* Waits until one of `mine` (if any are) has landed, or the broker was replaced (LINK_STALE), or the deadline passed,
  * or the link died (SDR_COMMFAIL). */
-static uint32_t wait_any(struct link *link, uint64_t mine, uint64_t expected_ns)
+static uint32_t wait_until_any(struct link *link, uint64_t mine, uint64_t expected_ns)
 {
-    struct wait_input in = {
-        .mode = link->queue.wait, .crowded = queue_crowded(&link->queue), .expected_ns = expected_ns};
+    struct wait_input in = {.mode = link->queue.wait, .crowded = crowded(link), .expected_ns = expected_ns};
     uint64_t start = monotonic_ns(), limit = queue_deadline_ns(&link->queue), alive_at = WAIT_BLOCK_MS * 1000000ull;
     for (;;) {
         if (any_landed(link, mine))
@@ -151,7 +157,7 @@ static uint32_t wait_any(struct link *link, uint64_t mine, uint64_t expected_ns)
             continue;
         }
         in.waited_ns = monotonic_ns() - start;
-        in.crowded = queue_crowded(&link->queue);
+        in.crowded = crowded(link);
         if (queue_stale(&link->queue))
             return LINK_STALE;
         if (in.waited_ns > alive_at) { /* polling finds the host side gone too */
@@ -176,6 +182,16 @@ static uint32_t wait_any(struct link *link, uint64_t mine, uint64_t expected_ns)
             break;
         }
     }
+}
+
+static uint32_t wait_any(struct link *link, uint64_t mine, uint64_t expected_ns)
+{
+    if (!link->queue.pumped)
+        return wait_until_any(link, mine, expected_ns);
+    atomic_fetch_add_explicit(&link->waiters, 1, memory_order_relaxed);
+    uint32_t status = wait_until_any(link, mine, expected_ns);
+    atomic_fetch_sub_explicit(&link->waiters, 1, memory_order_relaxed);
+    return status;
 }
 
 /* All slots are other threads', or abandoned to a broker that does not answer: waits for one. */

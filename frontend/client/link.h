@@ -55,6 +55,7 @@ struct link {
     _Atomic uint32_t attach; /* never 0 */
     _Atomic uint32_t events; /* futex */
     _Atomic uint32_t followers;
+    _Atomic uint32_t waiters; /* threads in wait_any, where the queue is pumped */
     _Atomic uint32_t sleeper;
     _Atomic uint64_t sleeper_mine; /* slots of the sleeper */
     bool attached;                 /* under poll and submit */
