@@ -1,14 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Runs the rows of docs/BENCHMARKING.md and prints them as a Markdown table. About four minutes on a quiet machine.
+# Runs the rows of docs/BENCHMARKING.md and prints them as a Markdown table. About five minutes on a quiet machine.
 #
-#   bench/record.sh [CARDMUX] [SECONDS]     CARDMUX: the program (build/bin/cardmux), SECONDS for each row (12)
+#   bench/record.sh [CARDMUX] [SECONDS] [stream]   CARDMUX: the program (build/bin/cardmux), SECONDS for each row (12);
+#                                                  stream: only the rows of streams
 #
 # A row during which somebody else used the machine is run again, up to three times; then it says "not quiet" where the
 # figures would stand. Needs jq.
 set -eu
 cardmux=${1:-build/bin/cardmux}
 seconds=${2:-12}
+only=${3:-}
 
 # run WHAT KEY WANTED OPTIONS...: KEY is the figure that is wanted to be at least (ratios) or at most (the others) WANTED
 run() {
@@ -40,7 +42,7 @@ cat <<END
 | what | \`cardmux bench\` | wanted | got | spread | operations/s | p50 us | p99 us | notifications/op | CPU us/op client / broker / card | errors |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 END
-for via in unix ivshmem; do
+for via in $([ "$only" ] || echo unix ivshmem); do
     run "null card against the bare ring, one synchronous caller" ratio_to_ring 0.8 \
         --card null --via $via --op echo --size 4096
     run "null card against the bare ring, 16 in flight" ratio_to_ring 0.8 \
@@ -56,6 +58,17 @@ for via in unix ivshmem; do
     run "notifications of four sleeping tenants, depth 16" notifications_per_op 0.15 \
         --card soft --via $via --op sm4-cbc --size 4096 --tenants 4 --depth 16 --wait sleep
 done
+run "stream: echo against the bare socket, 16 in flight" ratio_to_socket 4 \
+    --card null --via stream --op echo --size 4096 --depth 16
+for via in stream unix; do # side by side: what a stream costs
+    run "$via: SM4-CBC, four synchronous threads, against direct" ratio 0.75 \
+        --card soft --via $via --op sm4-cbc --size 4096 --threads 4 --depth 1
+    run "$via: SM4-CBC, four threads at depth 4, against direct" ratio 0.9 \
+        --card soft --via $via --op sm4-cbc --size 4096 --threads 4 --depth 4
+    run "$via: SM4-CBC, one synchronous caller, against direct" ratio 0 \
+        --card soft --via $via --op sm4-cbc --size 4096
+done
+[ -z "$only" ] || exit 0
 run "direct against the library's own loop" direct_to_library 0.98 --card soft --op sm4-cbc --size 4096
 run "broker, 1 s after the load, % of a core" idle.broker_percent 1 --card soft --op sm4-cbc --size 4096 --depth 4 --idle
 run "broker, 64 idle tenants that were active, % of a core" idle.broker_percent 0.2 \
