@@ -41,9 +41,16 @@ static const char help[] =
 static enum cli_status status(const struct cli *cli, bool json)
 {
     static const struct column columns[] = {
-        {"version", "version"},         {"digest", "digest"},
-        {"host key", "host_key"},       {"master key is being changed", "rekey.pending"},
-        {"records done", "rekey.done"}, {"of", "rekey.total"},
+        {"version", "version"},
+        {"digest", "digest"},
+        {"host key", "host_key"},
+        {"master key is being changed", "rekey.pending"},
+        {"records done", "rekey.done"},
+        {"of", "rekey.total"},
+        {"keys in the card", "keys.loaded"},
+        {"at most", "keys.most"},
+        {"keys fetched from the vault", "keys.fetched"},
+        {"keys put out of the card", "keys.evicted"},
     };
     json_t *reply;
     if (api_call(cli, "GET", "/v1/vault", NULL, &reply) != CLI_DONE)

@@ -105,6 +105,8 @@ struct admin_vault {
     uint8_t key[VAULT_HOST_KEY]; /* of a recipient, a sender, or this host */
     uint32_t rekey_pending;
     uint64_t rekey_done, rekey_total;
+    uint32_t keys_loaded, keys_most;     /* in the card now, at most */
+    uint64_t keys_fetched, keys_evicted; /* since the broker started */
     char file[33];
 };
 

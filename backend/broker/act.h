@@ -27,11 +27,15 @@ struct act {
     bool loaded;
     struct vault_key *rows;
     size_t row_count, row_room;
+    struct listed {
+        struct keypair pair; /* publics only */
+        uint64_t sign_uses, encrypt_uses;
+    } * listed;  /* as many as rows */
     char *bytes; /* freed with the act */
     size_t len;
 };
 
-/* To the admin process; the broker's thread only. */
+/* To the admin process; from any thread, rows before the end that the broker's thread says. */
 void answer(struct broker *broker, const struct admin_message *message);
 void answer_done(struct broker *broker, uint32_t id, enum vault_result result, const char *text);
 void act_free(struct act *act);
@@ -50,7 +54,8 @@ act_step work_vault_state, work_rekey, work_backup, work_tenant_export, work_ten
 act_step work_audit_state, work_audit_read, work_audit_checkpoint, work_audit_refused, done_audit_row, done_audit_read;
 
 /* admin_key.c */
-act_step work_key_code, done_key_code;
+act_step work_key_code, done_key_code, work_key_list, done_key_list;
+void publics_tell(const struct keypair *pair, struct admin_message *row);
 
 /* admin_file.c */
 act_step work_file_list, done_file_list, work_file_remove;

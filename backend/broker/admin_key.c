@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* admin_key.c: acts about the access codes of a tenant's keys. Others about keys are in admin_link.c. */
+/* admin_key.c: lists of a tenant's keys, and acts about their access codes. Others about keys are in admin_link.c. */
 #include "backend/broker/act.h"
+#include "backend/broker/keycache.h"
+
+#include <stdio.h>
+#include <stdlib.h>
 
 void work_key_code(struct broker *broker, struct task *task)
 {
@@ -17,11 +21,87 @@ void done_key_code(struct broker *broker, struct task *task)
     struct tenant *tenant = tenant_by_id(broker, act->message.tenant.id);
     if (act->result == VAULT_OK && tenant) {
         for (unsigned kind = 0; kind < VAULT_KEY_KINDS; kind++) {
-            struct keypair *pair = tenant_pair(tenant, (enum vault_key_kind)kind, act->message.key.index);
-            if (pair)
-                pair->has_code = act->message.code_len != 0;
+            if (kind != VAULT_KEY_KEK)
+                keycache_code(broker, tenant, (enum vault_key_kind)kind, act->message.key.index,
+                              act->message.code_len != 0);
         }
         tenant_rights_revoke(tenant, act->message.key.index);
     }
     done_plain(broker, task);
+}
+
+void publics_tell(const struct keypair *pair, struct admin_message *row)
+{
+    if (pair->kind == VAULT_KEY_RSA && pair->rsa_public) {
+        size_t size = CARD_RSA_PUBLIC_SIZE(pair->bits / 8);
+        memcpy(row->sign_public, pair->rsa_public, size);
+        memcpy(row->encrypt_public, pair->rsa_public + size, size);
+    } else if (pair->kind != VAULT_KEY_RSA) {
+        memcpy(row->sign_public, pair->sign_public, sizeof pair->sign_public);
+        memcpy(row->encrypt_public, pair->encrypt_public, sizeof pair->encrypt_public);
+    }
+}
+
+static bool keep_row(void *arg, const struct vault_key *key)
+{
+    struct act *act = arg;
+    if (act->row_count == act->row_room) {
+        size_t room = act->row_room ? act->row_room * 2 : 16;
+        struct vault_key *grown = realloc(act->rows, room * sizeof *grown);
+        if (!grown)
+            return false;
+        act->rows = grown;
+        act->row_room = room;
+    }
+    act->rows[act->row_count++] = *key;
+    return true;
+}
+
+/* In three steps: what the vault has; the uses, which the broker's thread knows; the rows, from a worker again, since
+   there may be many and the admin process may be slow. */
+void work_key_list(struct broker *broker, struct task *task)
+{
+    struct act *act = (struct act *)task;
+    act->result = vault_key_each(broker->vault, act->message.tenant.id, keep_row, act, act->error);
+    act->listed = act->result == VAULT_OK && act->row_count ? calloc(act->row_count, sizeof *act->listed) : NULL;
+    for (size_t i = 0; act->listed && i < act->row_count; i++)
+        if (act->rows[i].kind != VAULT_KEY_KEK)
+            key_publics(broker, act->message.tenant.id, &act->rows[i], &act->listed[i].pair);
+}
+
+static void work_key_rows(struct broker *broker, struct task *task)
+{
+    struct act *act = (struct act *)task;
+    for (size_t i = 0; i < act->row_count; i++) {
+        struct listed *listed = &act->listed[i];
+        struct admin_message row = {.type = ADMIN_ROW,
+                                    .id = act->message.id,
+                                    .key = act->rows[i],
+                                    .sign_uses = listed->sign_uses,
+                                    .encrypt_uses = listed->encrypt_uses};
+        if (row.key.kind != VAULT_KEY_KEK)
+            publics_tell(&listed->pair, &row);
+        free(listed->pair.rsa_public);
+        answer(broker, &row);
+    }
+}
+
+void done_key_list(struct broker *broker, struct task *task)
+{
+    struct act *act = (struct act *)task;
+    struct tenant *tenant = tenant_by_id(broker, act->message.tenant.id);
+    if (act->result != VAULT_OK || !act->listed) {
+        if (act->row_count && act->result == VAULT_OK) {
+            act->result = VAULT_IO;
+            snprintf(act->error, sizeof act->error, "no memory for a list of %zu keys", act->row_count);
+        }
+        done_plain(broker, task);
+        return;
+    }
+    for (size_t i = 0; tenant && i < act->row_count; i++)
+        keycache_uses(broker, tenant, act->rows[i].kind, act->rows[i].index, &act->listed[i].sign_uses,
+                      &act->listed[i].encrypt_uses);
+    act->task.work = work_key_rows;
+    act->task.done = done_plain;
+    pool_submit(broker, &act->task);
 }

@@ -7,6 +7,7 @@
  * the tables and answers. Between begin and done a tenant may go: done looks it up again by its number.
  */
 #include "backend/broker/act.h"
+#include "backend/broker/keycache.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -47,6 +48,7 @@ void act_free(struct act *act)
 {
     explicit_bzero(act->message.code, sizeof act->message.code);
     free(act->rows);
+    free(act->listed);
     free(act->bytes);
     free(act);
     acts--;
@@ -140,27 +142,6 @@ static void work_key_unlock(struct broker *broker, struct task *task)
     act->result = vault_code_reset(broker->vault, act->message.tenant.id, act->message.key.index, act->error);
 }
 
-static bool keep_row(void *arg, const struct vault_key *key)
-{
-    struct act *act = arg;
-    if (act->row_count == act->row_room) {
-        size_t room = act->row_room ? act->row_room * 2 : 16;
-        struct vault_key *grown = realloc(act->rows, room * sizeof *grown);
-        if (!grown)
-            return false;
-        act->rows = grown;
-        act->row_room = room;
-    }
-    act->rows[act->row_count++] = *key;
-    return true;
-}
-
-static void work_key_list(struct broker *broker, struct task *task)
-{
-    struct act *act = (struct act *)task;
-    act->result = vault_key_each(broker->vault, act->message.tenant.id, keep_row, act, act->error);
-}
-
 static void work_card_test(struct broker *broker, struct task *task)
 {
     struct act *act = (struct act *)task;
@@ -196,7 +177,7 @@ static void done_tenant_add(struct broker *broker, struct task *task)
     struct tenant *tenant = act->result == VAULT_OK ? tenant_install(broker, &act->message.tenant) : NULL;
     if (act->loaded && !tenant)
         pair_release(broker, &act->pair);
-    else if (act->loaded && !tenant_put_pair(broker, tenant, &act->pair))
+    else if (act->loaded && !keycache_put_pair(broker, tenant, &act->pair))
         broker_log("tenant %s: its device key is not served: no memory", tenant->record.name);
     if (tenant) {
         tenant_set_policy(tenant, &act->message.policy);
@@ -261,18 +242,6 @@ static void done_tenant_remove(struct broker *broker, struct task *task)
     done_plain(broker, task);
 }
 
-static void publics_tell(const struct keypair *pair, struct admin_message *row)
-{
-    if (pair->kind == VAULT_KEY_RSA) {
-        size_t size = CARD_RSA_PUBLIC_SIZE(pair->bits / 8);
-        memcpy(row->sign_public, pair->rsa_public, size);
-        memcpy(row->encrypt_public, pair->rsa_public + size, size);
-    } else {
-        memcpy(row->sign_public, pair->sign_public, sizeof pair->sign_public);
-        memcpy(row->encrypt_public, pair->encrypt_public, sizeof pair->encrypt_public);
-    }
-}
-
 static void done_key_generate(struct broker *broker, struct task *task)
 {
     struct act *act = (struct act *)task;
@@ -284,13 +253,14 @@ static void done_key_generate(struct broker *broker, struct task *task)
     } else if (act->loaded && !tenant) {
         pair_release(broker, &act->pair);
     } else if (act->loaded &&
-               !(!kek ? tenant_put_pair(broker, tenant, &act->pair) : tenant_put_kek(broker, tenant, &act->kek))) {
+               !(!kek ? keycache_put_pair(broker, tenant, &act->pair) : keycache_put_kek(broker, tenant, &act->kek))) {
         act->result = VAULT_IO;
         snprintf(act->error, sizeof act->error, "the key is stored but not served: no memory");
     }
     if (act->result == VAULT_OK) {
         struct admin_message row = {.type = ADMIN_ROW, .id = message->id, .key = message->key};
-        struct keypair *pair = tenant ? tenant_pair(tenant, message->key.kind, message->key.index) : NULL;
+        struct keypair *pair =
+            tenant && !kek ? keycache_pair(broker, tenant, message->key.kind, message->key.index) : NULL;
         if (pair)
             publics_tell(pair, &row);
         answer(broker, &row);
@@ -303,27 +273,7 @@ static void done_key_destroy(struct broker *broker, struct task *task)
     struct act *act = (struct act *)task;
     struct tenant *tenant = tenant_by_id(broker, act->message.tenant.id);
     if (act->result == VAULT_OK && tenant)
-        tenant_drop_key(broker, tenant, act->message.key.kind, act->message.key.index);
-    done_plain(broker, task);
-}
-
-static void done_key_list(struct broker *broker, struct task *task)
-{
-    struct act *act = (struct act *)task;
-    struct tenant *tenant = tenant_by_id(broker, act->message.tenant.id);
-    for (size_t i = 0; act->result == VAULT_OK && i < act->row_count; i++) {
-        struct admin_message row = {.type = ADMIN_ROW, .id = act->message.id, .key = act->rows[i]};
-        struct keypair *pair = tenant ? tenant_pair(tenant, row.key.kind, row.key.index) : NULL;
-        if (pair) {
-            publics_tell(pair, &row);
-            row.sign_uses = pair->sign->uses;
-            row.encrypt_uses = pair->encrypt ? pair->encrypt->uses : 0;
-        }
-        const struct kek *kek = tenant && row.key.kind == VAULT_KEY_KEK ? tenant_kek(tenant, row.key.index) : NULL;
-        if (kek)
-            row.encrypt_uses = kek->key->uses;
-        answer(broker, &row);
-    }
+        keycache_drop(broker, tenant, act->message.key.kind, act->message.key.index);
     done_plain(broker, task);
 }
 

@@ -125,6 +125,10 @@ void done_vault_state(struct broker *broker, struct task *task)
     struct act *act = (struct act *)task;
     if (act->result == VAULT_OK) {
         struct admin_message row = {.type = ADMIN_ROW, .id = act->message.id, .vault = act->message.vault};
+        row.vault.keys_loaded = broker->keys.count;
+        row.vault.keys_most = broker->keys.most;
+        row.vault.keys_fetched = broker->keys.loaded;
+        row.vault.keys_evicted = broker->keys.evicted;
         answer(broker, &row);
     }
     done_plain(broker, task);

@@ -79,17 +79,18 @@ struct kek {
 };
 
 struct tenant {
+    struct broker *broker;
     struct vault_tenant record;
     struct vault_policy policy;
-    uint32_t codes_set;   /* how often an access code was set: rights that were asked for before are not given */
-    bool restricted;      /* something is denied to it */
-    bool gone;            /* removed; freed when its last region is */
-    bool shut;            /* the keeper was told to close its doors: regions that it sent before are not taken */
-    unsigned doors_asked; /* DOOR messages without a result yet */
-    struct keypair *pairs[VAULT_KEY_KINDS]; /* by kind; each sorted by index */
-    size_t pair_count[VAULT_KEY_KINDS];
-    struct kek *keks; /* sorted by index */
-    size_t kek_count;
+    uint32_t codes_set;          /* how often an access code was set: rights that were asked for before are not given */
+    bool restricted;             /* something is denied to it */
+    bool gone;                   /* removed; freed when its last region is */
+    bool shut;                   /* the keeper was told to close its doors: regions that it sent before are not taken */
+    unsigned doors_asked;        /* DOOR messages without a result yet */
+    struct fetch *fetches;       /* keys on their way from the vault: keycache.c */
+    unsigned fetching, resuming; /* of these; loops over their jobs */
+    struct job *fetch_first, *fetch_last; /* jobs that wait until one more may be fetched */
+    uint64_t complained_ns;
     struct region *regions;
     struct channel *active; /* ring of active channels: the one whose turn is next */
     unsigned active_count;
@@ -187,7 +188,10 @@ struct job {
     enum reply reply;
     uint16_t reply_param_len;
     bool makes_handle;
-    bool secret; /* in or out held something to wipe */
+    bool secret;                /* in or out held something to wipe */
+    bool wants;                 /* a key that is not in the card: keycache.h */
+    unsigned want_kind, absent; /* absent: bits of kinds that were looked for in vain */
+    uint32_t want_index;
     uint32_t value;
     uint8_t *big; /* a copy too long for `data`, or room for a result too long for `out` */
     size_t big_len;
@@ -233,6 +237,14 @@ struct self_test {
     unsigned part, parts; /* the next one; how many there are (0: not known yet) */
     uint64_t next_ns;
     bool busy;
+};
+
+#define KEYCACHE_BITS 16u
+
+struct keycache {
+    struct cached *buckets[1u << KEYCACHE_BITS], *newest, *oldest;
+    unsigned count, most;
+    uint64_t loaded, evicted; /* since the start */
 };
 
 /* A change of the master key, between a worker and the broker's thread: admin_vault.c. */
@@ -288,7 +300,8 @@ struct broker {
     unsigned clock_due; /* read again at CLOCK_DUE */
     int epoll_fd, keeper_fd, admin_fd;
     bool rekey_left, rekey_done; /* found at start: a rekey was interrupted; the new master key was the one */
-    bool stepping;               /* tenants' keys are being replaced */
+    struct keycache keys;
+    bool stepping; /* tenants' keys are being replaced */
     struct rekey rekey;
     const char *state_dir; /* as seen from here */
     bool ending;
@@ -315,18 +328,15 @@ void tenant_dispose(struct broker *broker, struct tenant *tenant); /* frees it w
 /* What the vault says that it may do; where that cannot be read, nothing. */
 void tenant_load_policy(struct broker *broker, struct tenant *tenant);
 void tenant_set_policy(struct tenant *tenant, const struct vault_policy *policy);
-struct keypair *tenant_pair(struct tenant *tenant, enum vault_key_kind kind, uint32_t index);
-struct kek *tenant_kek(struct tenant *tenant, uint32_t index);
-/* Puts imported keys into the tables; the references become the table's. False: no memory, they are released. */
-bool tenant_put_pair(struct broker *broker, struct tenant *tenant, const struct keypair *pair);
-bool tenant_put_kek(struct broker *broker, struct tenant *tenant, const struct kek *kek);
 void pair_release(struct broker *broker, const struct keypair *pair);
-void tenant_drop_key(struct broker *broker, struct tenant *tenant, enum vault_key_kind kind, uint32_t index);
 struct key *key_new(struct card_key *card);
 /* Makes a key for the vault in the card: a pair's private bytes, or a KEK. Blocking: worker. */
 bool key_make(struct broker *broker, enum vault_key_kind kind, uint32_t bits, struct vault_secret *secret);
 void key_release(struct broker *broker, struct key *key); /* NULL is allowed */
 /* Reads one key from the vault and imports it into the card. Any thread. SDR_OK or a sentence. */
+/* The public halves alone, from the vault; what cannot be read stays zero. rsa_public is the caller's to free. Worker.
+ */
+void key_publics(struct broker *broker, uint32_t tenant, const struct vault_key *key, struct keypair *pair);
 bool key_fetch(struct broker *broker, uint32_t tenant, const struct vault_key *key, struct keypair *pair,
                struct kek *kek, char *error);
 
@@ -370,6 +380,8 @@ bool session_drop_key(struct broker *broker, struct session *session, uint32_t i
 
 void session_states_free(struct broker *broker, struct session *session); /* states.c */
 
+/* intake.c: hands a job to its handler and on; also again, after a wait for a key. */
+void job_run(struct broker *broker, struct job *job);
 /* intake.c: takes and starts submissions of a channel, at most max of them; returns how many. */
 unsigned intake(struct broker *broker, struct channel *channel, unsigned max);
 /* Does its next submission wait for the end of a job, of whomever? Then no pass is needed before one ends. */

@@ -7,7 +7,7 @@
  * session, and the tenant's limits; below it, handlers take lengths and slot for granted. Whatever is parsed is copied
  * too, before a handler sees it.
  */
-#include "backend/broker/broker.h"
+#include "backend/broker/keycache.h"
 
 #include <stdlib.h>
 
@@ -134,6 +134,8 @@ static struct job *job_make(struct broker *broker, struct channel *channel, cons
     job->finish = NULL;
     job->reply = REPLY_NONE;
     job->makes_handle = job->secret = false;
+    job->wants = false;
+    job->absent = 0;
     job->value = 0;
     job->big = NULL;
     job->task.lengthy = false;
@@ -167,11 +169,22 @@ static void start(struct broker *broker, struct channel *channel, const struct c
         job->session = session;
     }
     broker->clock_due += sqe->op == CM_OP_ECHO ? 0 : CLOCK_DUE;
-    enum step step = STEP_DONE;
-    if (job_fill_input(job, info))
-        step = handlers[sqe->op](broker, job);
-    else
+    if (__builtin_expect(job_fill_input(job, info), 1)) {
+        job_run(broker, job);
+    } else {
         refuse(job, CM_GATE_LIMIT, SDR_NOBUFFER);
+        job_complete(broker, job);
+    }
+}
+
+void job_run(struct broker *broker, struct job *job)
+{
+    struct channel *channel = job->channel;
+    enum step step = handlers[job->sqe.op](broker, job);
+    if (__builtin_expect(job->wants, 0)) {
+        keycache_fetch(broker, job);
+        return;
+    }
     switch (step) {
     case STEP_DONE:
         job_complete(broker, job);

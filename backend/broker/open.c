@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* open.c: what the broker is made of, step by step: card, vault and tenants, threads, doors. */
-#include "backend/broker/broker.h"
+#include "backend/broker/keycache.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -46,6 +46,7 @@ bool broker_open_vault(struct broker *broker, const char *state_dir, const uint8
     enum vault_result result = vault_open(&vault, &broker->vault, text);
     broker->state_dir = state_dir;
     rekey_start(broker);
+    broker->keys.most = broker->config->keys_loaded ? broker->config->keys_loaded : KEYCACHE_KEYS;
     if (result == VAULT_NOT_FOUND) /* its own sentence knows only the directory as seen from inside */
         snprintf(text, VAULT_ERROR_TEXT, "there is no vault in %s: run `cardmux init` once", broker->config->state_dir);
     if (result != VAULT_OK || !tenants_load(broker, text) || !broker_open_audit(broker, state_dir, text))

@@ -287,9 +287,9 @@ enum step op_agree_conclude(struct broker *broker, struct job *job)
     if (!temporary)
         return refuse(job, CM_GATE_KEY, SDR_KEYNOTEXIST);
     const struct agreement *agreement = temporary->agreement;
-    struct keypair *pair = tenant_pair(job->channel->tenant, VAULT_KEY_SM2, agreement->index);
+    struct keypair *pair = find_pair_at(job, VAULT_KEY_SM2, agreement->index);
     if (!pair)
-        return refuse(job, CM_GATE_KEY, SDR_KEYNOTEXIST);
+        return STEP_DONE;
     if (!ids_join(job, agreement->id, agreement->id_len))
         return refuse(job, CM_GATE_LIMIT, SDR_NOBUFFER);
     job_use_key(job, pair->encrypt);

@@ -8,18 +8,26 @@
  */
 #include "backend/broker/ops_key.h"
 
+#include "backend/broker/keycache.h"
+
 /* SM2 has two numberings in the field; the operation says which use is meant, the id only that it is SM2. */
 static bool alg_is_sm2(uint32_t alg)
 {
     return alg == SGD_SM2 || alg == SGD_SM2_1 || alg == SGD_SM2_2 || alg == SGD_SM2_3;
 }
 
-struct keypair *find_pair(struct job *job, enum vault_key_kind kind)
+struct keypair *find_pair_at(struct job *job, enum vault_key_kind kind, uint32_t index)
 {
-    struct keypair *pair = tenant_pair(job->channel->tenant, kind, job->sqe.key);
-    if (!pair)
+    struct tenant *tenant = job->channel->tenant;
+    struct keypair *pair = keycache_pair(tenant->broker, tenant, kind, index);
+    if (!pair && !job_wants(job, kind, index))
         refuse(job, CM_GATE_KEY, SDR_KEYNOTEXIST);
     return pair;
+}
+
+struct keypair *find_pair(struct job *job, enum vault_key_kind kind)
+{
+    return find_pair_at(job, kind, job->sqe.key);
 }
 
 /* An index without an access code, where the policy demands one. */
@@ -64,12 +72,16 @@ void result_in_param(struct job *job)
 /* Some pair of the index: code and right are the index's, whatever kinds of pair it has. */
 static struct keypair *find_any_pair(struct job *job)
 {
-    for (unsigned kind = 0; kind < VAULT_KEY_KINDS; kind++) {
-        struct keypair *pair = tenant_pair(job->channel->tenant, (enum vault_key_kind)kind, job->sqe.key);
+    struct tenant *tenant = job->channel->tenant;
+    for (unsigned kind = 1; kind < VAULT_KEY_KINDS; kind++) {
+        struct keypair *pair = kind == VAULT_KEY_KEK
+                                   ? NULL
+                                   : keycache_pair(tenant->broker, tenant, (enum vault_key_kind)kind, job->sqe.key);
         if (pair)
             return pair;
     }
-    refuse(job, CM_GATE_KEY, SDR_KEYNOTEXIST);
+    if (!job_wants(job, 0, job->sqe.key))
+        refuse(job, CM_GATE_KEY, SDR_KEYNOTEXIST);
     return NULL;
 }
 
@@ -257,9 +269,10 @@ enum step op_key_import_isk(struct broker *broker, struct job *job)
 
 static enum step with_kek(struct job *job, enum card_op op)
 {
-    struct kek *kek = tenant_kek(job->channel->tenant, job->sqe.key);
+    struct tenant *tenant = job->channel->tenant;
+    struct kek *kek = keycache_kek(tenant->broker, tenant, job->sqe.key);
     if (!kek)
-        return refuse(job, CM_GATE_KEY, SDR_KEYNOTEXIST);
+        return job_wants(job, VAULT_KEY_KEK, job->sqe.key) ? STEP_DONE : refuse(job, CM_GATE_KEY, SDR_KEYNOTEXIST);
     job_use_key(job, kek->key);
     job->card.op = (uint16_t)op;
     memset(job->card.iv, 0, sizeof job->card.iv);

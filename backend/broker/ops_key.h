@@ -8,7 +8,10 @@
 #define WHICH_SIGN    0u
 #define WHICH_ENCRYPT 1u
 
-/* The pair of that kind at the index that the submission names; NULL: refused. */
+/* The pair of that kind at the index that the submission names; NULL: refused, or the key is not in the card yet:
+   return STEP_DONE, and the handler is called again with the key there (keycache.h). So nothing that must not be done
+   twice comes before. */
+struct keypair *find_pair_at(struct job *job, enum vault_key_kind kind, uint32_t index);
 struct keypair *find_pair(struct job *job, enum vault_key_kind kind);
 /* The same where the session may use its private half. */
 struct keypair *find_own_pair(struct job *job, enum vault_key_kind kind);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tenant.c: tenants and their key tables in memory, as loaded from the vault. */
-#include "backend/broker/broker.h"
+/* tenant.c: tenants in memory, as loaded from the vault, and keys on their way from there into the card. */
+#include "backend/broker/keycache.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,104 +38,11 @@ void key_release(struct broker *broker, struct key *key)
     free(key);
 }
 
-static int pair_order(const void *a, const void *b)
-{
-    uint32_t x = ((const struct keypair *)a)->index, y = ((const struct keypair *)b)->index;
-    return (x > y) - (x < y);
-}
-
-static int kek_order(const void *a, const void *b)
-{
-    uint32_t x = ((const struct kek *)a)->index, y = ((const struct kek *)b)->index;
-    return (x > y) - (x < y);
-}
-
-struct keypair *tenant_pair(struct tenant *tenant, enum vault_key_kind kind, uint32_t index)
-{
-    struct keypair wanted = {.index = index};
-    size_t count = tenant->pair_count[kind];
-    return count ? bsearch(&wanted, tenant->pairs[kind], count, sizeof wanted, pair_order) : NULL;
-}
-
-struct kek *tenant_kek(struct tenant *tenant, uint32_t index)
-{
-    struct kek wanted = {.index = index};
-    return tenant->kek_count ? bsearch(&wanted, tenant->keks, tenant->kek_count, sizeof *tenant->keks, kek_order)
-                             : NULL;
-}
-
-/* Makes room in a sorted array for an element of a new index; returns its place, NULL without memory. */
-static void *sorted_insert(void **array, size_t *count, size_t size, uint32_t index)
-{
-    char *grown = realloc(*array, (*count + 1) * size);
-    if (!grown)
-        return NULL;
-    *array = grown;
-    size_t at = *count;
-    uint32_t before;
-    /* both element types begin with their index; keys mostly come in order */
-    while (at > 0 && (memcpy(&before, grown + (at - 1) * size, sizeof before), before > index))
-        at--;
-    memmove(grown + (at + 1) * size, grown + at * size, (*count - at) * size);
-    (*count)++;
-    return grown + at * size;
-}
-
 void pair_release(struct broker *broker, const struct keypair *pair)
 {
     key_release(broker, pair->sign);
     key_release(broker, pair->encrypt);
     free(pair->rsa_public);
-}
-
-bool tenant_put_pair(struct broker *broker, struct tenant *tenant, const struct keypair *pair)
-{
-    enum vault_key_kind kind = pair->kind;
-    struct keypair *place = tenant_pair(tenant, kind, pair->index);
-    if (place)
-        pair_release(broker, place);
-    else
-        place = sorted_insert((void **)&tenant->pairs[kind], &tenant->pair_count[kind], sizeof *pair, pair->index);
-    if (!place) {
-        pair_release(broker, pair);
-        return false;
-    }
-    *place = *pair;
-    return true;
-}
-
-bool tenant_put_kek(struct broker *broker, struct tenant *tenant, const struct kek *kek)
-{
-    struct kek *place = tenant_kek(tenant, kek->index);
-    if (place)
-        key_release(broker, place->key);
-    else
-        place = sorted_insert((void **)&tenant->keks, &tenant->kek_count, sizeof *kek, kek->index);
-    if (!place) {
-        key_release(broker, kek->key);
-        return false;
-    }
-    *place = *kek;
-    return true;
-}
-
-void tenant_drop_key(struct broker *broker, struct tenant *tenant, enum vault_key_kind kind, uint32_t index)
-{
-    if (kind != VAULT_KEY_KEK) {
-        struct keypair *pair = tenant_pair(tenant, kind, index);
-        if (!pair)
-            return;
-        pair_release(broker, pair);
-        size_t at = (size_t)(pair - tenant->pairs[kind]);
-        memmove(pair, pair + 1, (--tenant->pair_count[kind] - at) * sizeof *pair);
-    } else {
-        struct kek *kek = tenant_kek(tenant, index);
-        if (!kek)
-            return;
-        key_release(broker, kek->key);
-        size_t at = (size_t)(kek - tenant->keks);
-        memmove(kek, kek + 1, (--tenant->kek_count - at) * sizeof *kek);
-    }
 }
 
 static struct key *import(struct broker *broker, enum card_key_type type, const struct vault_secret *secret)
@@ -154,7 +61,7 @@ static bool pair_publics(struct keypair *pair, const struct vault_secret *sign, 
 {
     if (pair->kind != VAULT_KEY_RSA) {
         memcpy(pair->sign_public, sign->bytes + CARD_ECC_PRIVATE, CARD_ECC_POINT);
-        if (pair->encrypt)
+        if (vault_kind(pair->kind)->has_encrypt)
             memcpy(pair->encrypt_public, encrypt->bytes + CARD_ECC_PRIVATE, CARD_ECC_POINT);
         return true;
     }
@@ -165,6 +72,18 @@ static bool pair_publics(struct keypair *pair, const struct vault_secret *sign, 
     memcpy(pair->rsa_public, sign->bytes, size);
     memcpy(pair->rsa_public + size, encrypt->bytes, size);
     return true;
+}
+
+void key_publics(struct broker *broker, uint32_t tenant, const struct vault_key *key, struct keypair *pair)
+{
+    struct vault_secret *sign = vault_secret_new(), *encrypt = vault_secret_new();
+    bool two = vault_kind(key->kind)->has_encrypt;
+    *pair = (struct keypair){.index = key->index, .kind = key->kind, .bits = key->bits};
+    if (sign && encrypt &&
+        vault_key_get(broker->vault, tenant, key->kind, key->index, NULL, sign, two ? encrypt : NULL, NULL) == VAULT_OK)
+        pair_publics(pair, sign, encrypt);
+    vault_secret_free(sign);
+    vault_secret_free(encrypt);
 }
 
 /* The vault has looked at the lengths. */
@@ -248,6 +167,7 @@ struct tenant *tenant_install(struct broker *broker, const struct vault_tenant *
     struct tenant *tenant = broker->tenant_count < TENANTS_MAX ? calloc(1, sizeof *tenant) : NULL;
     if (!tenant)
         return NULL;
+    tenant->broker = broker;
     tenant->record = *record;
     broker->tenants[broker->tenant_count++] = tenant;
     return tenant;
@@ -272,19 +192,12 @@ void tenant_load_policy(struct broker *broker, struct tenant *tenant)
 
 void tenant_dispose(struct broker *broker, struct tenant *tenant)
 {
-    if (!tenant->gone || tenant->regions || tenant->working || tenant->making)
+    if (!tenant->gone || tenant->regions || tenant->working || tenant->making || tenant->resuming)
         return;
-    for (unsigned kind = 0; kind < VAULT_KEY_KINDS; kind++) {
-        while (tenant->pair_count[kind])
-            tenant_drop_key(broker, tenant, (enum vault_key_kind)kind, tenant->pairs[kind][0].index);
-        free(tenant->pairs[kind]);
-    }
-    while (tenant->kek_count)
-        tenant_drop_key(broker, tenant, VAULT_KEY_KEK, tenant->keks[0].index);
+    keycache_drop_all(broker, tenant);
     for (unsigned i = 0; i < broker->tenant_count; i++)
         if (broker->tenants[i] == tenant)
             broker->tenants[i] = broker->tenants[--broker->tenant_count];
-    free(tenant->keks);
     free(tenant);
 }
 
@@ -323,33 +236,6 @@ static bool add_tenant(void *arg, const struct vault_tenant *tenant)
     return listing_add(arg, tenant);
 }
 
-static bool add_key(void *arg, const struct vault_key *key)
-{
-    return listing_add(arg, key);
-}
-
-static bool tenant_load_keys(struct broker *broker, struct tenant *tenant, char *error)
-{
-    if (!broker->caps.asym_alg[0] && !broker->caps.sym_alg)
-        return true; /* a card without keys: null */
-    struct listing list = {.size = sizeof(struct vault_key)};
-    bool ok = vault_key_each(broker->vault, tenant->record.id, add_key, &list, error) == VAULT_OK && !list.failed;
-    for (size_t i = 0; ok && i < list.count; i++) {
-        const struct vault_key *key = (const struct vault_key *)list.items + i;
-        struct keypair pair;
-        struct kek kek;
-        char why[VAULT_ERROR_TEXT] = "";
-        if (!key_fetch(broker, tenant->record.id, key, &pair, &kek, why)) {
-            /* one damaged key costs that key, not the daemon */
-            broker_log("tenant %s: key %u is not served: %s", tenant->record.name, key->index, why);
-            continue;
-        }
-        ok = key->kind != VAULT_KEY_KEK ? tenant_put_pair(broker, tenant, &pair) : tenant_put_kek(broker, tenant, &kek);
-    }
-    free(list.items);
-    return ok;
-}
-
 bool tenants_load(struct broker *broker, char *error)
 {
     struct listing list = {.size = sizeof(struct vault_tenant)};
@@ -358,7 +244,9 @@ bool tenants_load(struct broker *broker, char *error)
         struct tenant *tenant = tenant_install(broker, (const struct vault_tenant *)list.items + i);
         if (tenant)
             tenant_load_policy(broker, tenant);
-        ok = tenant && tenant_load_keys(broker, tenant, error);
+        else
+            snprintf(error, VAULT_ERROR_TEXT, "there are more than %u tenants", TENANTS_MAX);
+        ok = tenant != NULL;
     }
     free(list.items);
     return ok;

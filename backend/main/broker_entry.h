@@ -29,6 +29,7 @@ struct daemon_config {
     enum wait_mode wait;         /* [broker] wait = adaptive|sleep|poll */
     uint32_t deadline_ms;        /* [broker] deadline = 30000 */
     uint32_t workers;            /* [broker] workers = 2: threads for slow operations */
+    uint32_t keys_loaded;        /* [broker] keys-loaded = 4096: of the vault's keys, in the card at a time */
     uint32_t code_attempts;      /* [broker] code-attempts = 10 */
     uint32_t self_test_s;        /* [broker] self-test = 3600: seconds for a round of known answers; 0: none */
     uint32_t audit_segment_kib;  /* [audit] file-size = 4096: KiB */

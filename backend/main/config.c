@@ -55,6 +55,7 @@ static const struct key keys[] = {
     {"broker", "wait", KEY_WAIT, PLACE(wait), 0, 0},
     {"broker", "deadline", KEY_NUMBER, PLACE(deadline_ms), 100, 600000},
     {"broker", "workers", KEY_NUMBER, PLACE(workers), 1, 64},
+    {"broker", "keys-loaded", KEY_NUMBER, PLACE(keys_loaded), 1, 65536},
     {"broker", "code-attempts", KEY_NUMBER, PLACE(code_attempts), 1, 1000},
     {"broker", "self-test", KEY_NUMBER, PLACE(self_test_s), 0, 604800},
     {"audit", "file-size", KEY_NUMBER, PLACE(audit_segment_kib), 64, 1048576},
@@ -308,6 +309,7 @@ static int defaults_set(struct config *config)
     daemon->deadline_ms = 30000;
     daemon->workers = 2;
     daemon->code_attempts = 10;
+    daemon->keys_loaded = 4096;
     daemon->self_test_s = 3600;
     daemon->audit_segment_kib = 4096;
     daemon->audit_checkpoint_s = 3600;

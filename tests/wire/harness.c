@@ -215,6 +215,7 @@ struct wire *wire_start(const struct wire_options *options)
                                           .wait = options->wait,
                                           .deadline_ms = options->deadline_ms ? options->deadline_ms : 5000,
                                           .workers = 2,
+                                          .keys_loaded = options->keys_loaded,
                                           .code_attempts = 10};
     populate(wire->state, wire->master, wire->tenants);
     pthread_mutex_init(&wire->lock, NULL);

@@ -23,6 +23,7 @@ struct wire_options {
     unsigned tenants; /* 1 unless set */
     enum wait_mode wait;
     uint32_t deadline_ms; /* 5000 unless set */
+    uint32_t keys_loaded; /* 4096 unless set */
 };
 
 struct wire;
