@@ -34,11 +34,17 @@ static void check_taken(const struct route *route, const struct admin_message *m
     must(!named || body_name_ok(m->tenant.name));
     must(m->code_len <= VAULT_CODE_MAX && m->tenant.weight <= 1000);
     if (route->body == BODY_KEY_GENERATE || strstr(route->pattern, "{kind}")) {
-        must(m->key.kind == VAULT_KEY_SM2 || m->key.kind == VAULT_KEY_KEK);
-        must(m->key.index >= 1 && m->key.index <= VAULT_INDEX_MAX);
+        must(vault_kind(m->key.kind) != NULL);
+        must(m->key.index <= VAULT_INDEX_MAX);
     }
     if (route->body == BODY_KEY_GENERATE)
-        must(m->key.bits == 128 || m->key.bits == 192 || m->key.bits == 256);
+        must(vault_kind_bits_ok(m->key.kind, m->key.bits) && vault_kind_place_ok(m->key.kind, m->key.index));
+    if (strstr(route->pattern, "{file}"))
+        must(m->file.name_len >= 1 && m->file.name_len <= VAULT_FILE_NAME);
+    must(body_codes_word(m->policy.codes)[0] != '?');
+    must(!(m->allow.policy.denied_classes & m->deny.policy.denied_classes));
+    must(!(m->deny.policy.denied_algs & ~cm_policy_all.denied_algs));
+    must(m->policy.max_files <= VAULT_FILES_MAX && m->policy.max_file_bytes <= VAULT_FILE_BYTES_MAX);
     if (route->body == BODY_TENANT_SET)
         must(m->mask != 0);
 }

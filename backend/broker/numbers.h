@@ -36,10 +36,13 @@ static inline void *numbers_find(const struct numbers *numbers, uint32_t number)
     uint32_t mask = numbers->room - 1;
     if (!number || !numbers->room)
         return NULL;
-    for (uint32_t at = number & mask; numbers->slots[at].number; at = (at + 1) & mask)
-        if (numbers->slots[at].number == number)
-            return numbers->slots[at].object;
-    return NULL;
+    for (uint32_t at = number & mask;; at = (at + 1) & mask) {
+        const struct number_slot *slot = &numbers->slots[at];
+        if (slot->number == number) /* nearly always at once */
+            return slot->object;
+        if (!slot->number)
+            return NULL;
+    }
 }
 
 /* Gives object (not NULL) a number; 0: there are `most` already, no memory, or no random bytes for a key. */

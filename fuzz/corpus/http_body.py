@@ -23,6 +23,14 @@ SEEDS = [
     'POST /v1/tenants\n{"name": "a", "name": "b"}', 'POST /v1/tenants\n{"wieght": 1}', 'POST /v1/tenants\n[1]',
     'POST /v1/tenants\n{"name": "a\\u0000"}', 'POST /v1/tenants\n{"name": 1, "disabled": 2}',
     'POST /v1/tenants\n{"disabled": "no"}', 'POST /v1/tenants\n', 'POST /v1/tenants/vm1/keys\n{"index": 0}',
+    'PATCH /v1/tenants/vm1\n{"deny": ["rsa", "files"], "allow": ["debug"], "access_codes": "new-keys"}',
+    'PATCH /v1/tenants/vm1\n{"deny": ["rsa"], "allow": ["rsa"], "max_files": 1}', 'PATCH /v1/tenants/vm1\n{"deny": ["dsa"]}',
+    'PATCH /v1/tenants/vm1\n{"deny": 1, "access_codes": "x"}', 'PATCH /v1/tenants/vm1\n{"deny": [2], "max_file_bytes": 5}',
+    'PATCH /v1/tenants/vm1\n{"access_codes": "x"}', 'GET /v1/tenants/vm1/files\n', 'DELETE /v1/tenants/vm1/files/00ff\n',
+    'DELETE /v1/tenants/vm1/files/0\n', 'POST /v1/tenants/vm1/keys/sm2/0/code\n{"code": "abc"}',
+    'POST /v1/vault/backup\n{"recipient": "' + '0a' * 32 + '", "file": "abc"}', 'POST /v1/vault/backup\n{"recipient": "0a", "file": 1}',
+    'POST /v1/vault/backup\n{"recipient": 1}', 'POST /v1/vault/backup\n{"file": "A"}', 'POST /v1/imports\n{"file": "abc", "name": "vm1"}',
+    'POST /v1/tenants/vm1/export\n{"file": 1}', 'POST /v1/vault/backup\n{"file": "abc", "recipient": "' + '0G' * 32 + '"}',
     'POST /v1/tenants/vm1/keys\n{"kind": "kek", "index": 3}', 'POST /v1/tenants/vm1/keys\n{"kind": "rsa", "index": 3}',
 ]
 
