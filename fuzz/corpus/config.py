@@ -9,7 +9,12 @@ state = /var/lib/cardmux
 run = /run/cardmux
 user = cardmux   ; the daemon's own
 group = cardmux
+security-group = cardmux-so
+audit-group = cardmux-audit
+root-roles = operator, auditor
 master-key = /etc/cardmux/master.key
+passphrase-file = /run/credentials/passphrase
+vsock = on
 
 [card soft]
 driver = soft
@@ -22,6 +27,11 @@ wait = adaptive
 deadline = 30000
 workers = 2
 code-attempts = 10
+self-test = 3600
+
+[audit]
+file-size = 4096
+checkpoint = 3600
 
 [test]
 sandbox-probe = execve
@@ -35,6 +45,8 @@ seeds = [
     '[broker]\nwait = poll\n', '[broker]\nwait = never\n', '[broker]\nno equals sign\n', '[broken\n',
     '[daemon]\nuser = ' + 'a' * 400 + '\n', '[daemon]\nuser = a\0b\n', '\ufeff[daemon]\nuser = a\n',
     '[daemon]\r\nuser = a\r\n', '[daemon]\nuser = ' + 'a' * 150 + '\n', '[daemon]\nuser = ' + 'b' * 178 + '\n',
+    '[daemon]\nroot-roles = all\n', '[daemon]\nroot-roles = none\nvsock = off\n', '[daemon]\nroot-roles = king\n',
+    '[daemon]\nvsock = maybe\n', '[audit]\nfile-size = 63\n', '[broker]\nself-test = 0\n',
     '[daemon]\nstate = /' + 'c' * 180 + '\n']
 for number, seed in enumerate(seeds):
     with open(os.path.join(sys.argv[1], f'{number:02}'), 'wb') as file:
