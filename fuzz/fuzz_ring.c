@@ -92,6 +92,8 @@ static void step_word(struct input *in, struct shm_span span)
     must(shm_load32(span, off) == ((off & 3) == 0 && range_ok(off, 4, span.size) ? value : 0));
     shm_store64(span, off, value);
     must(shm_load64(span, off) == ((off & 7) == 0 && range_ok(off, 8, span.size) ? value : 0));
+    shm_store16(span, off, (uint16_t)value);
+    must(shm_load16(span, off) == ((off & 1) == 0 && range_ok(off, 2, span.size) ? (uint16_t)value : 0));
     shm_fence();
 }
 
