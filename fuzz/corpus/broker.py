@@ -6,15 +6,18 @@ import random
 import re
 import sys
 
-LIKELY, QUIET, RAW, WORDS, EPOCH, WORKERS, PASSES, END = 0, 8, 9, 10, 12, 13, 14, 15
+LIKELY, RECORDED, MEANWHILE, QUIET, RAW, WORDS, EPOCH, WORKERS, PASSES, END = 0, 6, 7, 8, 9, 10, 12, 13, 14, 15
 STEPS = 96  # of one input; more are not read
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../proto/ops.def')) as file:
     OPS = [int(number) for number in re.findall(r'^OP\((\d+),', file.read(), re.M)]
 SM2, ECB, CBC, SM3, CTR, MAC, SHA256, NONE = range(8)
+OPEN, CLOSE, KEY_GENERATE, KEY_DESTROY = 2, 3, 13, 15
 RIGHT, PAIR, HASH_INIT, HASH_UPDATE, HASH_FINAL = 6, 9, 25, 26, 27
 MAC_INIT, MAC_UPDATE, MAC_FINAL = 29, 30, 31
 AEAD_ENCRYPT, AEAD_DECRYPT, STATE_HASH, STATE_MAC, STATE_AEAD, STATE_UPDATE, STATE_CRYPT, STATE_FINAL, STATE_COPY, STATE_FREE = range(40, 50)
 KEY_IMPORT, KEY_IMPORT_DEBUG, SECTOR_ENCRYPT, SECTOR_DECRYPT, TENANT_INFO = range(50, 55)
+AGREE_START, AGREE_CONCLUDE, AGREE_RESPOND = range(91, 94)
+FILE_CREATE, FILE_READ, FILE_WRITE, FILE_DELETE = range(120, 124)
 MAX_PARAM, MAX_DATA, HANDLE, BITS_128, SMALL = 8, 16, 32, 64, 128
 
 
@@ -22,9 +25,24 @@ def call(op, choice=0, slot=0, quiet=False):
     return bytes([QUIET if quiet else LIKELY, op, choice, slot])
 
 
+def again(op):
+    """What the calls that come after an end need: a session, a key."""
+    return call(OPEN) + call(KEY_GENERATE, ECB) if op == CLOSE else call(KEY_GENERATE, ECB) if op == KEY_DESTROY else b''
+
+
+def deny(classes, algs):
+    return bytes([MEANWHILE, 0]) + classes.to_bytes(2, 'big') + algs.to_bytes(3, 'big')
+
+
+def param(slot, *words):
+    """Writes words into a slot's parameters."""
+    return bytes([WORDS, 3]) + (slot * 512).to_bytes(3, 'big') + bytes([len(words) - 1]) + b''.join(
+        word.to_bytes(4, 'big') for word in words)
+
+
 seeds = [b''.join(call(op, choice) for choice in range(0, 256, step)) for op in OPS for step in (1, 8)]
 for alg in range(8):
-    all_ops = b''.join(call(op, alg | more, op) for op in OPS for more in (0, HANDLE, MAX_DATA | HANDLE))
+    all_ops = b''.join(call(op, alg | more, op) + again(op) for op in OPS for more in (0, HANDLE, MAX_DATA | HANDLE))
     seeds += [all_ops[at:at + 4 * STEPS] for at in range(0, len(all_ops), 4 * STEPS)]
     seeds.append(call(HASH_INIT, alg) + call(HASH_UPDATE, MAX_DATA) * 3 + call(HASH_INIT, alg) + call(HASH_FINAL) * 2)
     seeds.append(call(HASH_INIT, alg | MAX_PARAM | MAX_DATA) + call(HASH_UPDATE, MAX_DATA) + call(HASH_FINAL))
@@ -43,9 +61,23 @@ seeds += [call(KEY_IMPORT_DEBUG), call(TENANT_INFO), call(STATE_HASH, 3) * 300]
 slow = b''.join(call(RIGHT if n & 1 else PAIR, MAX_PARAM, 64 | n, quiet=True) for n in range(24))
 passes, workers, end = bytes([PASSES, 3]), bytes([WORKERS]), bytes([END, 0])
 seeds += [slow + passes + workers, slow + passes + end, slow + passes + bytes([EPOCH, 2]) + workers + bytes([EPOCH, 3]),
-          slow + passes + call(3) + workers, slow + passes + call(1, slot=1) + workers, slow * 3 + workers + end]
+          slow + passes + call(CLOSE) + workers, slow + passes + call(1, slot=1) + workers, slow * 3 + workers + end]
 seeds += [call(2) * 300, bytes([EPOCH, 0]) + call(2) + passes, bytes([EPOCH, 0, EPOCH, 1, END, 255]) + call(28, SM3),
           call(3) + call(28, SM3) + bytes([END, 255]), call(15, HANDLE) * 2 + call(22, ECB | HANDLE)]
+revoke, few, failed, stale = bytes([MEANWHILE, 1, 1]), bytes([MEANWHILE, 2, 2, 3]), bytes([MEANWHILE, 3]), bytes([MEANWHILE, 5])
+some = [call(op, choice) for op in OPS if op not in (CLOSE, KEY_DESTROY) for choice in (0, SM3, HANDLE | ECB)]
+for change in (deny(0x3ffe, 0), deny(0, 0x1fffe), deny(1 << 13, 1 << 3 | 1 << 4), failed, few):
+    seeds += [change + b''.join(some[at:at + STEPS - 1]) for at in range(0, len(some), STEPS - 1)]
+seeds += [call(RIGHT, 0, 64) + workers + revoke + call(17) + workers, slow + passes + revoke + workers, slow + passes + failed + workers,
+          failed + call(KEY_DESTROY, HANDLE) + failed + call(22, ECB), few + call(2) * 4 + call(13, ECB) * 4 + call(STATE_HASH, SM3) * 4,
+          stale + passes + call(2), bytes([MEANWHILE, 4]) + passes + call(3), call(5, BITS_128 | SMALL), call(4)]
+seeds += [call(AGREE_START, BITS_128) + workers + call(AGREE_CONCLUDE, HANDLE) + workers + call(AGREE_RESPOND, BITS_128) + workers,
+          few + (call(AGREE_START, BITS_128) + workers) * 4]
+for name in (0, MAX_PARAM):
+    create, read, write, drop = (call(op, name) + workers for op in range(FILE_CREATE, FILE_DELETE + 1))
+    seeds += [create * 2 + write + read + drop * 2, read + write + create + call(FILE_WRITE, name | MAX_DATA | BITS_128 | SMALL) + workers + drop,
+              call(FILE_CREATE, name | BITS_128 | SMALL) + workers + create + read + call(FILE_DELETE, name, 1) + workers,
+              create + param(0, 255) + read + write + param(0, 256) + read + write + param(0, 0xffffffff) + read + write]
 dice = random.Random(1)
 for _ in range(24):
     program = b''
@@ -57,7 +89,8 @@ seeds += [bytes([RAW]) + dice.randbytes(64) + passes for _ in range(8)]
 
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'traffic.hex')) as file:
     traffic = [bytes.fromhex(line) for line in file]  # what libsdf.so really sends
-seeds += [b''.join(bytes([RAW]) + entry + passes for entry in traffic[at:at + 16]) for at in range(0, len(traffic), 16)]
+for kind, after in ((RAW, passes), (RECORDED, workers)):
+    seeds += [b''.join(bytes([kind]) + entry + after for entry in traffic[at:at + 16]) for at in range(0, len(traffic), 16)]
 
 for number, content in enumerate(seeds):
     with open(os.path.join(sys.argv[1], f'life-{number:03}'), 'wb') as file:
