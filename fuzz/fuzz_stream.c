@@ -219,7 +219,9 @@ static void step(struct program *in)
     case 5:
         drain(pumped.stream, take(in, 2));
         break;
-    case 6:
+    case 6: /* as the loop does when there is nothing to do */
+        if (pumped.stream->channel->active)
+            channel_deactivate(&broker, pumped.stream->channel);
         stream_rest(pumped.stream);
         break;
     case 7:

@@ -18,7 +18,7 @@ seeds += [b''.join(frame(slot=slot, lengths=255) for slot in range(64))]
 seeds += [bytes([ROOM | 8]) + b''.join(frame(slot=slot, lengths=251) for slot in range(70)) + bytes([ROOM, PASS, REST])]
 seeds += [bytes([ROOM | 8]) + frame(lengths=251) * 3 + bytes([DRAIN, 0, 100, DRAIN, 3, 0, ROOM]) + frame(slot=1)]
 seeds += [frame(wrong=248 + bit, more=place) for bit in range(8) for place in range(0, 64, 3)]
-seeds += [frame(choice=2) + bytes([REST, PASS, REST]), bytes([RAW | 31 << 3]) + bytes(31) + bytes([RAW | 31 << 3]) + b'x' * 60]
+seeds += [frame(choice=2) + bytes([REST, PASS, REST]), frame(choice=2) + bytes([PASS, REST]) + frame(choice=2), bytes([RAW | 31 << 3]) + bytes(31) + bytes([RAW | 31 << 3]) + b'x' * 60]
 seeds += [frame(choice=op << 2, lengths=op) for op in range(1, 60)]
 dice = random.Random(3)
 seeds += [bytes(dice.randrange(256) for _ in range(200)) for _ in range(20)]

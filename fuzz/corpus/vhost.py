@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """vhost.py FOLDER: what QEMU says, in its order, as fuzz_vhost.c reads it; and each request alone, good and odd."""
 import os
+import struct
 import sys
 
 SAY, RAW, DIE, USE = 0x00, 0xc0, 0xd0, 0xe0
@@ -27,6 +28,9 @@ seeds += [say(request, choice) for request in range(36) for choice in (0, 1, 0x4
 seeds += [up + odd(request, oddity, more=bytes([9, 0, 0, 0, 20, 3, 1])) for request in range(36) for oddity in range(16)]
 seeds += [up + odd(MEMORY, 8, more=bytes([kind])) for kind in range(6)] + [say(2, 0) + odd(MEMORY, 8, more=bytes([kind])) for kind in range(6)]
 seeds += [say(MEMORY, 0x12, 0, bytes([a, b]) + bytes(6)) for a in range(0x80, 0x88) for b in (0, *range(0x81, 0x88))]
+seeds += [up + odd(request, 1, more=bytes([flags])) for request in (1, 12, 18) for flags in (0, 2, 5)]  # another version, a reply
+seeds += [up + bytes([RAW, 20]) + struct.pack('<3IQ', 12, 1, 8, 0x300), up + bytes([RAW, 12]) + struct.pack('<3I', 12, 1, 8) + use]
+seeds += [say(MEMORY, 21, 0, bytes([0x85]) + bytes(7)), say(MEMORY, 21, 0, bytes([0x7c]) + bytes(7))]  # one, beyond the end of its file
 for number, content in enumerate(seeds):
     with open(os.path.join(sys.argv[1], f'qemu-{number:03}'), 'wb') as file:
         file.write(content)
