@@ -157,7 +157,16 @@ static void host_say(void *owner, const char *text)
     broker_log("tenant %s: %s", port->region->tenant->record.name, text);
 }
 
-static const struct vhost_host host = {.watch = host_watch, .ring = host_ring, .keep = host_keep, .say = host_say};
+/* The keeper's copy keeps the open file, and with it what epoll knows of it: closing ours would not end the watch, and
+   its events would name a region that is freed. */
+static void host_over(void *owner, int socket)
+{
+    struct vsock_port *port = owner;
+    epoll_ctl(port->broker->epoll_fd, EPOLL_CTL_DEL, socket, NULL);
+}
+
+static const struct vhost_host host = {
+    .watch = host_watch, .ring = host_ring, .keep = host_keep, .say = host_say, .over = host_over};
 
 /* ---- its life ---- */
 

@@ -26,7 +26,7 @@ struct env {
     _Alignas(64) uint8_t note[VHOST_NOTE_SIZE];
     int kept[VHOST_KEEP_SLOTS];
     int watched[VHOST_QUEUES_MAX];
-    unsigned started[VHOST_QUEUES_MAX], again[VHOST_QUEUES_MAX], stopped[VHOST_QUEUES_MAX], resets, rings;
+    unsigned started[VHOST_QUEUES_MAX], again[VHOST_QUEUES_MAX], stopped[VHOST_QUEUES_MAX], resets, rings, overs;
     char said[256];
     struct guest_ram ram;
     struct driver_ring ring[QUEUES];
@@ -73,7 +73,18 @@ static inline void host_say(void *owner, const char *text)
     snprintf(((struct env *)owner)->said, 256, "%s", text);
 }
 
-static const struct vhost_host host = {host_watch, host_ring, host_keep, host_say};
+/* Whoever watches it must be able to name it still. */
+static inline void host_over(void *owner, int socket)
+{
+    struct env *env = owner;
+    int kind;
+    socklen_t len = sizeof(kind);
+    assert_int_equal(getsockopt(socket, SOL_SOCKET, SO_TYPE, &kind, &len), 0);
+    assert_int_equal(socket, env->dev.socket);
+    env->overs++;
+}
+
+static const struct vhost_host host = {host_watch, host_ring, host_keep, host_say, host_over};
 
 static inline void device_config(void *device, uint8_t *bytes)
 {
@@ -134,7 +145,10 @@ static inline void env_open(struct env *env)
 /* Nothing of it is left, whatever was done to it. */
 static inline void env_close(struct env *env)
 {
+    unsigned overs = env->overs + (env->dev.socket >= 0);
     vhost_device_close(&env->dev);
+    assert_int_equal(env->overs, overs); /* told each time, and once */
+    assert_true(overs > 0);
     for (unsigned i = 0; i < VHOST_KEEP_SLOTS; i++) {
         if (env->kept[i] >= 0) {
             close(env->kept[i]);

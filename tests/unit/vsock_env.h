@@ -150,7 +150,11 @@ static inline void host_say(void *owner, const char *text)
 {
     (void)owner, (void)text;
 }
-static const struct vhost_host host = {host_watch, host_ring, host_keep, host_say};
+static inline void host_over(void *owner, int socket)
+{
+    (void)owner, (void)socket;
+}
+static const struct vhost_host host = {host_watch, host_ring, host_keep, host_say, host_over};
 
 /* Rings are put in place without QEMU's messages; test_vhost_device.c has those. */
 static inline void rings_start(struct env *env, bool again)

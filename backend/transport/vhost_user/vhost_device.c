@@ -191,6 +191,7 @@ void vhost_device_close(struct vhost_device *dev)
     guest_memory_release(dev->memory);
     dev->memory = NULL;
     if (dev->socket >= 0) {
+        dev->host->over(dev->owner, dev->socket);
         /* the keeper has a copy: without this QEMU would wait for answers for ever */
         shutdown(dev->socket, SHUT_RDWR);
         close(dev->socket);

@@ -65,6 +65,7 @@ struct vhost_host {
     void (*ring)(void *owner, int fd);                  /* adds 1 to an eventfd that QEMU may make block */
     void (*keep)(void *owner, unsigned slot, int fd);   /* for the next process; -1: none. fd stays ours */
     void (*say)(void *owner, const char *text);         /* for the operator */
+    void (*over)(void *owner, int socket); /* still open here, and for long in the keeper: to be watched no more */
 };
 
 struct vhost_ring_note {
