@@ -272,8 +272,11 @@ static void done_key_destroy(struct broker *broker, struct task *task)
 {
     struct act *act = (struct act *)task;
     struct tenant *tenant = tenant_by_id(broker, act->message.tenant.id);
-    if (act->result == VAULT_OK && tenant)
+    if (act->result == VAULT_OK && tenant) {
         keycache_drop(broker, tenant, act->message.key.kind, act->message.key.index);
+        if (act->message.key.kind != VAULT_KEY_KEK) /* the next key at this index may have another code */
+            tenant_rights_revoke(tenant, act->message.key.index);
+    }
     done_plain(broker, task);
 }
 

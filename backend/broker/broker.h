@@ -110,8 +110,10 @@ struct session {
     uint32_t id; /* 0: closed */
     unsigned refs;
     struct channel *channel;
-    struct numbers keys;                 /* struct key */
-    uint32_t rights[SESSION_RIGHTS_MAX]; /* key indexes; the same may stand more than once */
+    struct numbers keys; /* struct key */
+    struct {
+        uint32_t index, count; /* of the key; how often it was taken and not released */
+    } rights[SESSION_RIGHTS_MAX];
     unsigned right_count;
     struct card_state *hash, *mac;
     bool hash_busy, mac_busy; /* a job uses the state now */

@@ -207,6 +207,7 @@ enum step op_pke_rewrap(struct broker *broker, struct job *job)
 /* Of the sponsor between its two calls: who it is, and which key it brings. */
 struct agreement {
     uint32_t index, bits, id_len;
+    uint8_t own[CARD_ECC_POINT]; /* what the peer was told: the key at the index may be another one later */
     uint8_t id[];
 };
 
@@ -237,6 +238,7 @@ static void agree_start_finish(struct broker *broker, struct job *job)
         return;
     }
     *agreement = (struct agreement){.index = job->sqe.key, .bits = job->sqe.arg, .id_len = id_len};
+    memcpy(agreement->own, job->out, sizeof agreement->own);
     memcpy(agreement->id, job->card.in, id_len);
     job->card.status = session_add_agreement(broker, job->session, job->card.new_key, agreement, &job->value);
     agree_replied(job);
@@ -290,6 +292,8 @@ enum step op_agree_conclude(struct broker *broker, struct job *job)
     struct keypair *pair = find_pair_at(job, VAULT_KEY_SM2, agreement->index);
     if (!pair)
         return STEP_DONE;
+    if (memcmp(agreement->own, pair->encrypt_public, sizeof agreement->own) != 0)
+        return refuse(job, CM_GATE_KEY, SDR_KEYNOTEXIST);
     if (!ids_join(job, agreement->id, agreement->id_len))
         return refuse(job, CM_GATE_LIMIT, SDR_NOBUFFER);
     job_use_key(job, pair->encrypt);

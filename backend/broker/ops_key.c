@@ -87,9 +87,15 @@ static struct keypair *find_any_pair(struct job *job)
 
 static uint32_t grant(struct session *session, uint32_t index)
 {
+    for (unsigned i = 0; i < session->right_count; i++)
+        if (session->rights[i].index == index) {
+            session->rights[i].count += session->rights[i].count < UINT32_MAX;
+            return SDR_OK;
+        }
     if (session->right_count >= SESSION_RIGHTS_MAX)
         return SDR_NOBUFFER;
-    session->rights[session->right_count++] = index;
+    session->rights[session->right_count].index = index;
+    session->rights[session->right_count++].count = 1;
     return SDR_OK;
 }
 
@@ -174,8 +180,9 @@ enum step op_right_release(struct broker *broker, struct job *job)
     (void)broker;
     struct session *session = job->session;
     for (unsigned i = 0; i < session->right_count; i++)
-        if (session->rights[i] == job->sqe.key) {
-            session->rights[i] = session->rights[--session->right_count];
+        if (session->rights[i].index == job->sqe.key) {
+            if (!--session->rights[i].count)
+                session->rights[i] = session->rights[--session->right_count];
             return STEP_DONE;
         }
     if (!find_any_pair(job))

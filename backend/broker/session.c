@@ -69,7 +69,7 @@ static void rights_revoke(struct session *session, uint32_t index)
 {
     unsigned kept = 0;
     for (unsigned i = 0; i < session->right_count; i++)
-        if (session->rights[i] != index)
+        if (session->rights[i].index != index)
             session->rights[kept++] = session->rights[i];
     session->right_count = kept;
 }
@@ -89,7 +89,7 @@ void tenant_rights_revoke(struct tenant *tenant, uint32_t index)
 bool session_has_right(const struct session *session, uint32_t index)
 {
     for (unsigned i = 0; i < session->right_count; i++)
-        if (session->rights[i] == index)
+        if (session->rights[i].index == index)
             return true;
     return false;
 }

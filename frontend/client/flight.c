@@ -13,6 +13,8 @@
 
 #include "cardmux/sdf.h"
 
+#define KEY_BYTES 4096u /* no key in clear is longer */
+
 static int slot_claim(struct link *link)
 {
     uint64_t free_slots = atomic_load_explicit(&link->free, memory_order_relaxed);
@@ -223,6 +225,28 @@ static uint32_t wait_slot(struct link *link, uint32_t attach)
     return SDR_OK;
 }
 
+/* Access codes and keys in clear, sent or received, do not stay in the region. */
+static void wipe_slot(struct link *link, unsigned slot, const struct call *call)
+{
+    switch (call->op) {
+    case CM_OP_RIGHT_GET:
+    case CM_OP_KEYPAIR_GENERATE:
+    case CM_OP_P256_KEYPAIR:
+        explicit_bzero(shm_bytes(link->queue.qp, cm_param_offset(slot), CM_PARAM_SIZE), CM_PARAM_SIZE);
+        break;
+    case CM_OP_KEY_IMPORT:
+    case CM_OP_KEY_IMPORT_DEBUG:
+    case CM_OP_RSA_KEYPAIR:
+    case CM_OP_RSA_PRIVATE_EXTERNAL:
+    case CM_OP_SIGN_CLEAR:
+    case CM_OP_PKE_DECRYPT_CLEAR:
+        explicit_bzero(shm_bytes(link->queue.qp, cm_slot_offset(slot), KEY_BYTES), KEY_BYTES);
+        break;
+    default:
+        break;
+    }
+}
+
 /* Gives up what still flies. The slots come back when the late answers do. */
 static void abandon(struct link *link, uint64_t mine, struct call *const *owner)
 {
@@ -230,8 +254,10 @@ static void abandon(struct link *link, uint64_t mine, struct call *const *owner)
         unsigned slot = (unsigned)__builtin_ctzll(left);
         uint32_t state = FLIGHT_FLYING;
         owner[slot]->status = SDR_COMMFAIL;
-        if (!atomic_compare_exchange_strong(&link->flights[slot].state, &state, FLIGHT_ABANDONED))
+        if (!atomic_compare_exchange_strong(&link->flights[slot].state, &state, FLIGHT_ABANDONED)) {
+            wipe_slot(link, slot, owner[slot]);
             slot_give(link, slot);
+        }
     }
 }
 
@@ -264,15 +290,6 @@ static void take_result(struct link *link, unsigned slot, struct call *call)
         call->status = SDR_COMMFAIL;
 }
 
-/* Access codes and keys in clear do not stay in the region. */
-static void wipe_param(struct link *link, unsigned slot, const struct call *call)
-{
-    if (call->op == CM_OP_RIGHT_GET && call->param_len)
-        explicit_bzero(shm_bytes(link->queue.qp, cm_param_offset(slot), CM_PARAM_SIZE), CM_PARAM_SIZE);
-    if (call->op == CM_OP_KEY_IMPORT || call->op == CM_OP_KEY_IMPORT_DEBUG)
-        explicit_bzero(shm_bytes(link->queue.qp, cm_slot_offset(slot), call->data_len), call->data_len);
-}
-
 /* Takes what has landed of `mine`; what is lost (maybe seen by another thread first) becomes CALL_LOST and sets *stale.
  * Returns the slots that still fly. */
 static uint64_t take_landed(struct link *link, uint64_t mine, struct call *const *owner, bool *stale)
@@ -288,7 +305,7 @@ static uint64_t take_landed(struct link *link, uint64_t mine, struct call *const
             owner[slot]->status = CALL_LOST;
             *stale = true;
         }
-        wipe_param(link, slot, owner[slot]);
+        wipe_slot(link, slot, owner[slot]);
         slot_give(link, slot);
         mine &= ~(1ull << slot);
     }
@@ -323,7 +340,7 @@ static bool launch(struct link *link, uint32_t attach, uint32_t session, unsigne
     }
     pthread_mutex_unlock(&link->submit);
     if (!current) {
-        wipe_param(link, slot, call);
+        wipe_slot(link, slot, call);
         slot_give(link, slot);
     }
     return current;

@@ -94,10 +94,11 @@ static inline bool link_current(struct link *link, uint32_t attach)
     return atomic_load_explicit(&link->attach, memory_order_acquire) == attach;
 }
 
-/* An abandoned slot comes back; access codes do not stay in the region. */
+/* An abandoned slot comes back; access codes and keys do not stay in the region. */
 static inline void flight_reclaim(struct link *link, unsigned slot)
 {
     explicit_bzero(shm_bytes(link->queue.qp, cm_param_offset(slot), CM_PARAM_SIZE), CM_PARAM_SIZE);
+    explicit_bzero(shm_bytes(link->queue.qp, cm_slot_offset(slot), CM_SLOT_SIZE), CM_SLOT_SIZE);
     atomic_store_explicit(&link->flights[slot].state, FLIGHT_IDLE, memory_order_relaxed);
     atomic_fetch_or(&link->free, 1ull << slot);
 }

@@ -184,10 +184,12 @@ static uint32_t sign_clear(struct sdf_session *session, const ECCrefPrivateKey *
                            uint32_t len, ECCSignature *signature)
 {
     uint8_t data[32 + DIGEST];
-    if (!key || !digest || len != DIGEST || !form_private_read(key, data))
+    if (!key || !digest || len != DIGEST)
         return SDR_INARGERR;
     if (!signature)
         return SDR_OUTARGERR;
+    if (!form_private_read(key, data))
+        return SDR_INARGERR;
     memcpy(data + 32, digest, DIGEST);
     struct call call = {.op = CM_OP_SIGN_CLEAR, .data = data, .data_len = sizeof data};
     uint32_t status = session_call_expect(session, &call, FORM_SIGNATURE, 0);
@@ -214,10 +216,12 @@ static uint32_t decrypt_clear(struct sdf_session *session, const ECCrefPrivateKe
 {
     uint8_t data[32 + FORM_CIPHER_MAX], out[FORM_PKE_MAX];
     size_t len;
-    if (!key || !cipher || !form_private_read(key, data))
+    if (!key || !cipher)
         return SDR_INARGERR;
     if (!plain_len)
         return SDR_OUTARGERR;
+    if (!form_private_read(key, data))
+        return SDR_INARGERR;
     uint32_t status = form_cipher_read(cipher, data + 32, &len);
     if (status == SDR_OK && plain) {
         struct call call = {

@@ -153,8 +153,10 @@ static uint32_t update(struct sdf_session *session, bool decrypt, const uint8_t 
         return SDR_INARGERR;
     if (!out_len)
         return SDR_OUTARGERR;
+    if (len > UINT32_MAX - sizeof run->carry)
+        return SDR_INARGERR;
     size_t n = settled(run, run->fill + len);
-    if (out || n == 0) {
+    if (out) {
         bool apart = n > 0 && run->fill > 0 && overlap(in, len, out, n);
         if (len > 0)
             status = (apart ? take_in_apart : take_in)(session, run, in, len, out, n);

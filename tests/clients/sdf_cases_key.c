@@ -196,6 +196,8 @@ void case_sign(struct sdf_env *env)
     memcpy(raw + 32, sig.s + 32, 32);
     HOLDS(sm2_raw_verify(point, digest, raw));
     CALL(SDR_OK, SDF_InternalVerify_ECC, s, 1, digest, 32, &sig);
+    for (int i = 0; i < 200; i++) /* once for each signature, and never released: programs do so */
+        CALL(SDR_OK, SDF_GetPrivateKeyAccessRight, s, 1, NULL, 0);
     CALL(SDR_OK, SDF_ExternalVerify_ECC, s, SGD_SM2_1, &key, digest, 32, &sig);
     CALL(SDR_OK, SDF_ExternalVerify_ECC, s, SGD_SM2, &key, digest, 32, &sig);
     CALL(SDR_VERIFYERR, SDF_InternalVerify_ECC, s, 2, digest, 32, &sig);

@@ -112,7 +112,9 @@ void case_multi_steps(struct sdf_env *env)
     CALL(SDR_OK, SDF_EncryptInit, s, key, SGD_SM4_CBC, iv, 16);
     CALL(SDR_INARGERR, SDF_EncryptUpdate, s, NULL, 16, out, &n);
     CALL(SDR_OUTARGERR, SDF_EncryptUpdate, s, text, 16, out, NULL);
-    CALL(SDR_OK, SDF_EncryptUpdate, s, text, 20, NULL, &n); /* how much? and nothing is taken in */
+    CALL(SDR_OK, SDF_EncryptUpdate, s, text, 5, NULL, &n); /* how much? and nothing is taken in */
+    HOLDS(n == 0);
+    CALL(SDR_OK, SDF_EncryptUpdate, s, text, 20, NULL, &n);
     HOLDS(n == 16);
     CALL(SDR_OK, SDF_EncryptUpdate, s, text, 20, out, &n);
     HOLDS(n == 16);

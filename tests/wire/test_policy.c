@@ -250,6 +250,32 @@ static void test_set_code(void **state)
     assert_int_equal(call_sign(), SDR_OK);
 }
 
+/* A right is for a key, not for whatever comes to the same index after it. */
+static void test_right_dies_with_key(void **state)
+{
+    uint8_t digest[32] = {1};
+    ECCSignature signature;
+    struct admin_message message = tenant_message(ADMIN_KEY_GENERATE);
+    const struct vault_key which = {.kind = VAULT_KEY_SM2, .index = 77, .bits = 256};
+    (void)state;
+    message.key = which;
+    assert_int_equal(wire_admin(wire, &message), VAULT_OK);
+    assert_int_equal(SDF_GetPrivateKeyAccessRight(session, 77, NULL, 0), SDR_OK);
+    assert_int_equal(SDF_InternalSign_ECC(session, 77, digest, 32, &signature), SDR_OK);
+    message = tenant_message(ADMIN_KEY_DESTROY);
+    message.key = which;
+    assert_int_equal(wire_admin(wire, &message), VAULT_OK);
+    message = tenant_message(ADMIN_KEY_GENERATE);
+    message.key = which;
+    message.code_len = 8;
+    memcpy(message.code, "new code", 8);
+    assert_int_equal(wire_admin(wire, &message), VAULT_OK);
+    assert_int_equal(SDF_InternalSign_ECC(session, 77, digest, 32, &signature), SDR_PARDENY);
+    message = tenant_message(ADMIN_KEY_DESTROY);
+    message.key = which;
+    assert_int_equal(wire_admin(wire, &message), VAULT_OK);
+}
+
 /* The operator's way out of a lock-out; no code is right before it. */
 static void test_unlock(void **state)
 {
@@ -364,8 +390,13 @@ static int stop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_denied),   cmocka_unit_test(test_durable), cmocka_unit_test(test_codes),
-        cmocka_unit_test(test_set_code), cmocka_unit_test(test_unlock),  cmocka_unit_test(test_device_key),
+        cmocka_unit_test(test_denied),
+        cmocka_unit_test(test_durable),
+        cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_set_code),
+        cmocka_unit_test(test_right_dies_with_key),
+        cmocka_unit_test(test_unlock),
+        cmocka_unit_test(test_device_key),
         cmocka_unit_test(test_files),
     };
     return cmocka_run_group_tests(tests, start, stop);
