@@ -210,8 +210,11 @@ static enum vault_result target_make(struct reader *reader, const struct archive
     memset(target->meta.tally, 0, RECORD_TALLY);
     if (reader->import)
         result = import_place(reader, &target->meta.tenant);
-    if (reader->import)
-        target->meta.tenant.cid = 0; /* of a guest on another host */
+    if (reader->import) { /* a guest and a user of another host, and what its operators allowed there */
+        target->meta.tenant.cid = 0;
+        target->meta.tenant.owner_uid = target->meta.tenant.owner_gid = 0;
+        target->meta.tenant.flags &= ~(uint32_t)VAULT_TENANT_DEBUG;
+    }
     if (result != VAULT_OK)
         return result;
     target->row.id = target->meta.tenant.id;

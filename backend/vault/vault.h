@@ -211,7 +211,8 @@ enum vault_result vault_rekey_pending(struct vault *vault, struct vault_rekey_st
  * VAULT_HOST_KEY bytes, a secret its other half; fd stays the caller's. A backup is of one moment, while the vault is
  * in use. vault_backup_verify is a whole restore into nothing: each record is opened. vault_restore makes a store in a
  * state directory that has none, under the master key of config. vault_tenant_import opens what was exported to this
- * store's own key, and gives the tenant a new id; name NULL: it keeps its own.
+ * store's own key, and gives the tenant a new id; name NULL: it keeps its own. Owner, CID and the debug flag are not
+ * taken along.
  */
 #define VAULT_HOST_KEY 32u
 struct vault_archive_info {

@@ -146,6 +146,10 @@ static void test_export(void **state)
     assert_vault(&env, VAULT_NOT_FOUND, vault_tenant_export(from, 2, fd, key, env.error));
     assert_int_equal(ftruncate(fd, 0), 0);
     lseek(fd, 0, SEEK_SET);
+    assert_vault(&env, VAULT_OK, vault_tenant_find(from, "two", &tenant, env.error));
+    tenant.owner_uid = tenant.owner_gid = 1000;
+    tenant.flags = VAULT_TENANT_DEBUG | VAULT_TENANT_DISABLED;
+    assert_vault(&env, VAULT_OK, vault_tenant_set(from, &tenant, env.error));
     assert_vault(&env, VAULT_OK, vault_tenant_export(from, 3, fd, key, env.error));
     lseek(fd, 0, SEEK_SET);
     /* for that host alone, and no backup */
@@ -160,6 +164,7 @@ static void test_export(void **state)
     assert_vault(&there, VAULT_OK, vault_tenant_import(to, fd, "moved", &tenant, &info, there.error));
     assert_int_equal(tenant.id, 2);
     assert_string_equal(tenant.name, "moved");
+    assert_true(tenant.owner_uid == 0 && tenant.owner_gid == 0 && tenant.flags == VAULT_TENANT_DISABLED);
     assert_memory_equal(info.sender, host, 32);
     check_two(&there, to, 2);
     lseek(fd, 0, SEEK_SET);
