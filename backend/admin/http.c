@@ -39,6 +39,7 @@
 #define IDLE_SECONDS      15u
 #define LENGTH_REFUSED    (16u << 20) /* announced bodies longer than this are not even read */
 #define ROWS_MAX          100000u
+#define HTTP_ACCEPTS      64u /* connections taken at a time; epoll tells of the rest at once */
 
 struct http {
     struct MHD_Daemon *daemon;
@@ -456,7 +457,7 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **c
 
 static void accept_all(struct http *http)
 {
-    for (;;) {
+    for (unsigned i = 0; i < HTTP_ACCEPTS; i++) { /* who connects without end does not keep us from all else */
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         struct peer peer;
         if (http->connections >= HTTP_CONNECTIONS) {
