@@ -65,8 +65,9 @@ struct audit {
     struct audit_state state; /* a copy for audit_look, under the lock */
     _Atomic uint64_t missed, unsigned_entries;
     _Atomic bool failing;
-    _Atomic uint64_t retry_ms; /* when what was missed is to be tried again */
-    uint64_t checkpoint_at;    /* seq */
+    _Atomic uint64_t retry_ms;  /* when what was missed is to be tried again */
+    _Atomic uint64_t missed_ms; /* when what was missed may be told again */
+    uint64_t checkpoint_at;     /* seq */
 
     pthread_mutex_t flood_lock; /* the flood table; never held while the other is */
     struct flood floods[FLOOD_SLOTS];

@@ -8,7 +8,8 @@
  * the counts of the last FLUSH_MS.
  *
  * The table is small and its places are shared: what falls on the same place as another one's is written for that one
- * first. Who fills the table only makes counts be written earlier, and each costs a token of its own.
+ * first, for a token of the place; where it has none the count becomes a part of what log-missed tells, once in
+ * FLUSH_MS. Who fills the table only makes counts be written earlier, or with less about them.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -67,9 +68,14 @@ void audit_tell_often(struct audit *audit, struct audit_entry *entry)
     pthread_mutex_lock(&audit->flood_lock);
     struct flood *flood = flood_find(audit, entry);
     if (!flood_is(flood, entry)) {
-        if (flood->used && flood->counted) {
+        if (flood->used)
+            flood_fill(flood, now);
+        if (flood->used && flood->counted && flood->tokens >= TOKEN) {
+            flood->tokens -= TOKEN;
             count_take(flood, &count);
             counted = true;
+        } else if (flood->used) {
+            atomic_fetch_add(&audit->missed, flood->counted);
         }
         uint64_t tokens = flood->used ? flood->tokens : BURST * TOKEN; /* a shared place does not fill up by sharing */
         uint64_t filled = flood->used ? flood->filled_ms : now;
@@ -98,12 +104,15 @@ void audit_tell_often(struct audit *audit, struct audit_entry *entry)
         audit_tell(audit, entry);
 }
 
-static void missed_flush(struct audit *audit)
+static void missed_flush(struct audit *audit, uint64_t now, bool everything)
 {
     struct audit_entry entry = {.by = AUDIT_BY_DAEMON};
+    if (!everything && now < audit->missed_ms)
+        return;
     uint64_t missed = atomic_exchange(&audit->missed, 0);
     if (!missed)
         return;
+    audit->missed_ms = now + FLUSH_MS;
     memcpy(entry.event, audit_event_name(AUDIT_LOG_MISSED), strlen(audit_event_name(AUDIT_LOG_MISSED)) + 1);
     snprintf(entry.detail, sizeof entry.detail, "count=%" PRIu64, missed);
     if (audit_note(audit, &entry, NULL, NULL) != VAULT_OK) {
@@ -115,7 +124,7 @@ static void missed_flush(struct audit *audit)
 void audit_flush(struct audit *audit, bool everything)
 {
     uint64_t now = audit_now_ms();
-    missed_flush(audit);
+    missed_flush(audit, now, everything);
     pthread_mutex_lock(&audit->flood_lock);
     audit->flood_due_ms = 0;
     for (unsigned i = 0; i < FLOOD_SLOTS; i++) {
@@ -143,5 +152,5 @@ bool audit_due(struct audit *audit, bool *checkpoint)
 {
     uint64_t due = audit->flood_due_ms, now = audit_now_ms();
     *checkpoint = audit->unsigned_entries >= audit->checkpoint_entries && now >= audit->retry_ms;
-    return *checkpoint || (due && now >= due) || (audit->missed && now >= audit->retry_ms);
+    return *checkpoint || (due && now >= due) || (audit->missed && now >= audit->retry_ms && now >= audit->missed_ms);
 }

@@ -176,21 +176,36 @@ static void state_copy(struct audit *audit)
         audit->checkpoint_at = place->seq, audit->unsigned_entries = 0;
 }
 
-/* A file that is full is closed with a checkpoint and followed by another one. Where that fails it goes on growing. */
-static void rotate(struct audit *audit)
+/* The writer. false: the file is as it was. */
+static bool checkpoint_append(struct audit *audit)
 {
     struct audit_line line = {.kind = AUDIT_CHECKPOINT};
     struct mark mark;
+    if (audit->vault)
+        audit->vault(audit->vault_arg, line.checkpoint.vault);
+    mark_set(audit, &mark);
+    if (!mark.ok)
+        return false;
+    size_t len = line_make(audit, &line, audit->batch);
+    if (len && bytes_append(audit, audit->batch, len, NULL))
+        return true;
+    mark_back(audit, &mark);
+    return false;
+}
+
+/* A file that is full is closed with a checkpoint and followed by another one. Where that fails it goes on growing. The
+   new one has a checkpoint too, since only the last file is read at start: of a vault that is older than it says. */
+static void rotate(struct audit *audit)
+{
+    struct mark mark;
+    if (!checkpoint_append(audit))
+        return;
     mark_set(audit, &mark);
     if (!mark.ok)
         return;
-    size_t len = line_make(audit, &line, audit->batch);
-    if (!len || !bytes_append(audit, audit->batch, len, NULL)) {
-        mark_back(audit, &mark);
-        return;
-    }
-    mark_set(audit, &mark);
-    if (mark.ok && segment_new(audit, NULL) != VAULT_OK)
+    if (segment_new(audit, NULL) == VAULT_OK)
+        checkpoint_append(audit);
+    else
         mark_back(audit, &mark);
 }
 

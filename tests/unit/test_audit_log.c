@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include "backend/audit/audit_internal.h" /* FLOOD_SLOTS */
 
 static void it_goes_on_after_a_restart(void **state)
 {
@@ -336,6 +337,68 @@ static void floods_are_counted(void **state)
     log_end(&env);
 }
 
+/* Two that share a place in the table, in turn: an entry costs a token all the same, and no count is lost. */
+static void floods_share_places(void **state)
+{
+    (void)state;
+    struct log_env env;
+    log_start(&env);
+    struct audit *audit = log_open(&env);
+    for (unsigned i = 0; i < 5000; i++) {
+        struct audit_entry entry = entry_of(AUDIT_CODE_FAILED, 1 + i % 2 * FLOOD_SLOTS, "sm2/1");
+        entry.by = AUDIT_BY_TENANT;
+        audit_tell_often(audit, &entry);
+    }
+    audit_flush(audit, true);
+    audit_close(audit);
+    size_t len;
+    char *text = log_text(&env, &len);
+    unsigned lines = count_of(text, "\"event\":\"code-failed\""), told = count_of(text, "\"event\":\"log-");
+    assert_true(lines + told >= 9 && lines + told < 100); /* more only where this took minutes */
+    unsigned long counted = 0;
+    for (char *at = text; (at = strstr(at, "count=")); at += 6)
+        counted += strtoul(at + 6, NULL, 10);
+    assert_int_equal(lines + counted, 5000);
+    free(text);
+    log_end(&env);
+}
+
+static void vault_says(void *arg, char text[AUDIT_VAULT_MAX + 1])
+{
+    snprintf(text, AUDIT_VAULT_MAX + 1, "%u:00", *(unsigned *)arg);
+}
+
+/* Also a file that has just begun knows how old the vault must be at least. */
+static void each_file_knows_the_vault(void **state)
+{
+    (void)state;
+    struct log_env env;
+    struct audit_state now;
+    unsigned version = 1;
+    uint64_t was = 1;
+    char want[16];
+    log_start(&env);
+    env.config.segment_bytes = 4096;
+    env.config.vault = vault_says;
+    env.config.arg = &version;
+    for (; version < 60; version++) {
+        struct audit *audit = log_open(&env);
+        note(audit, AUDIT_SETTING, 0, "");
+        audit_look(audit, &now);
+        audit_close(audit);
+        if (now.segment == was)
+            continue;
+        was = now.segment;
+        audit = log_open(&env);
+        snprintf(want, sizeof want, "%u:00", version);
+        assert_string_equal(env.found.vault, want);
+        audit_close(audit);
+    }
+    assert_true(now.segment > 3);
+    must_hold(&env, now.seq);
+    log_end(&env);
+}
+
 static void reading_gives_what_is_acknowledged(void **state)
 {
     (void)state;
@@ -376,6 +439,8 @@ int main(void)
         cmocka_unit_test(acknowledged_entries_survive_kills),
         cmocka_unit_test(a_full_disk_refuses_acts_and_loses_none),
         cmocka_unit_test(floods_are_counted),
+        cmocka_unit_test(floods_share_places),
+        cmocka_unit_test(each_file_knows_the_vault),
         cmocka_unit_test(reading_gives_what_is_acknowledged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
