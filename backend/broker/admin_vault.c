@@ -199,18 +199,19 @@ void work_rekey(struct broker *broker, struct task *task)
         return;
     }
     rekey->state = REKEY_ASKED;
+    ask.region = ++rekey->round;
     keeper_send(broker, &ask);
     rekey_wait(rekey, REKEY_ASKED);
     bool got = rekey->state == REKEY_GIVEN;
     if (rekey->state == REKEY_ASKED)
-        keeper_rekeyed(broker, false); /* it need not keep what comes too late */
+        keeper_rekeyed(broker, rekey->round, false); /* it need not keep what comes too late */
     pthread_mutex_unlock(&rekey->lock);
     if (got) {
         act->result = vault_rekey(broker->vault, rekey->key, act->error);
         explicit_bzero(rekey->key, sizeof rekey->key);
         pthread_mutex_lock(&rekey->lock);
         rekey->state = REKEY_TOLD;
-        keeper_rekeyed(broker, act->result == VAULT_OK);
+        keeper_rekeyed(broker, rekey->round, act->result == VAULT_OK);
         rekey_wait(rekey, REKEY_TOLD);
         pthread_mutex_unlock(&rekey->lock);
     }
@@ -255,17 +256,19 @@ void rekey_heard(struct broker *broker, const struct handover *message)
 {
     struct rekey *rekey = &broker->rekey;
     pthread_mutex_lock(&rekey->lock);
-    if (message->status)
+    bool ours = message->region == rekey->round && rekey->state != REKEY_IDLE;
+    if (ours && message->status)
         snprintf(rekey->text, sizeof rekey->text, "%s", message->text);
-    if (rekey->state == REKEY_ASKED && message->type == HANDOVER_MASTER) {
+    if (ours && rekey->state == REKEY_ASKED && message->type == HANDOVER_MASTER) {
         rekey->state = message->status ? REKEY_FAILED : REKEY_GIVEN;
         if (!message->status)
             memcpy(rekey->key, message->text, sizeof rekey->key);
-    } else if (rekey->state == REKEY_TOLD && message->type == HANDOVER_REKEY_END) {
+    } else if (ours && rekey->state == REKEY_TOLD && message->type == HANDOVER_REKEY_END) {
         rekey->state = REKEY_FINISHED;
     } else if (message->type == HANDOVER_REKEY_END && message->status) {
         broker_log("keeper: %s", message->text);
-        rekey->text[0] = 0;
+        if (ours)
+            rekey->text[0] = 0;
     }
     pthread_cond_broadcast(&rekey->changed);
     pthread_mutex_unlock(&rekey->lock);

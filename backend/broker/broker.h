@@ -262,6 +262,8 @@ struct rekey {
         REKEY_FAILED
     } state;
     bool stopping;
+    bool unsure;    /* whether the vault has taken the key */
+    uint64_t round; /* of the last asking: no other's answer counts */
     uint8_t key[VAULT_MASTER_KEY];
     char text[VAULT_ERROR_TEXT]; /* the keeper's, where something failed */
 };
@@ -467,7 +469,7 @@ bool keeper_read(struct broker *broker);
 void keeper_send(struct broker *broker, const struct handover *message);
 void keeper_send_fd(struct broker *broker, const struct handover *message, int fd); /* fd -1: none */
 void keeper_door(struct broker *broker, struct tenant *tenant);
-void keeper_rekeyed(struct broker *broker, bool done);
+void keeper_rekeyed(struct broker *broker, uint64_t round, bool done);
 bool admin_read(struct broker *broker);
 void admin_door_result(struct broker *broker, const struct handover *message); /* to whoever added the tenant */
 

@@ -78,9 +78,9 @@ static void on_door_result(struct broker *broker, const struct handover *message
     admin_door_result(broker, message);
 }
 
-void keeper_rekeyed(struct broker *broker, bool done)
+void keeper_rekeyed(struct broker *broker, uint64_t round, bool done)
 {
-    struct handover message = {.type = HANDOVER_REKEYED, .status = done ? 0 : 1};
+    struct handover message = {.type = HANDOVER_REKEYED, .region = round, .status = done ? 0 : 1};
     keeper_send(broker, &message);
 }
 

@@ -68,7 +68,7 @@ int broker_main(const struct broker_start *start)
     }
     broker_open_doors(&broker, text);
     if (broker.rekey_left)
-        keeper_rekeyed(&broker, broker.rekey_done);
+        keeper_rekeyed(&broker, 0, broker.rekey_done);
     int status = broker_loop(&broker);
     broker_end(&broker);
     return status;

@@ -56,7 +56,8 @@ static int packet_send(int fd, const struct handover *message, const int *fds, u
 /* The answer may hold a key: it never waits in a queue. A broker that leaves no room for it gets none. */
 static void broker_link_rekey(struct broker_link *link, const struct handover *message)
 {
-    struct handover answer = {.type = message->type == HANDOVER_REKEY ? HANDOVER_MASTER : HANDOVER_REKEY_END};
+    struct handover answer = {.type = message->type == HANDOVER_REKEY ? HANDOVER_MASTER : HANDOVER_REKEY_END,
+                              .region = message->region};
     link->on_rekey(link, message, &answer);
     link->rejected += packet_send(link->watch.fd, &answer, NULL, 0) != 0;
     explicit_bzero(&answer, sizeof(answer));

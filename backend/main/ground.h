@@ -26,6 +26,7 @@ struct ground {
     int admin_listen;
     unsigned fd_limit;
     struct ground_key *key;   /* a page: locked, not dumped, not inherited but by a broker */
+    uint64_t rekey_round;     /* whose key is `next` there; 0: an earlier broker's */
     struct master_wrap *wrap; /* another, never inherited; NULL: the master key has no passphrase */
 };
 
@@ -38,8 +39,8 @@ int ground_admin_socket(struct ground *ground, const struct daemon_config *daemo
 /* ground_master.c */
 int ground_master(struct ground *ground, const struct daemon_config *daemon, char *text);
 /* Makes the next master key and writes its file. Then, when the broker has said how it went, the end of it. */
-int ground_rekey_begin(struct ground *ground, const struct daemon_config *daemon, char *text);
-int ground_rekey_end(struct ground *ground, const struct daemon_config *daemon, bool done, char *text);
+int ground_rekey_begin(struct ground *ground, const struct daemon_config *daemon, uint64_t round, char *text);
+int ground_rekey_end(struct ground *ground, const struct daemon_config *daemon, uint64_t round, bool done, char *text);
 void ground_master_end(struct ground *ground);
 /* Shows the master key's page to the next child, or not. */
 void ground_master_inherit(struct ground *ground, bool inherit);

@@ -235,7 +235,7 @@ void ground_master_end(struct ground *ground)
 
 /* ---- rekey ---- */
 
-int ground_rekey_begin(struct ground *ground, const struct daemon_config *daemon, char *text)
+int ground_rekey_begin(struct ground *ground, const struct daemon_config *daemon, uint64_t round, char *text)
 {
     struct ground_key *key = ground->key;
     struct vault_secret *now = vault_secret_new();
@@ -256,16 +256,19 @@ int ground_rekey_begin(struct ground *ground, const struct daemon_config *daemon
                master_key_write(path, key->next, ground->wrap, false, error) != VAULT_OK) {
         result = fail(text, "%s", error);
     }
-    key->has_next = result == 0 || key->has_next;
+    if (result == 0) {
+        key->has_next = true;
+        ground->rekey_round = round;
+    }
     vault_secret_free(now);
     return result;
 }
 
-int ground_rekey_end(struct ground *ground, const struct daemon_config *daemon, bool done, char *text)
+int ground_rekey_end(struct ground *ground, const struct daemon_config *daemon, uint64_t round, bool done, char *text)
 {
     struct ground_key *key = ground->key;
     char error[VAULT_ERROR_TEXT] = "", path[PATH_MAX];
-    if (!key->has_next || next_path(daemon, path)) {
+    if (!key->has_next || round != ground->rekey_round || next_path(daemon, path)) {
         return fail(text, "no change of the master key is under way");
     }
     if (done) {

@@ -42,6 +42,8 @@ enum handover_type {
     HANDOVER_DOOR_RESULT,
     HANDOVER_REGION,
     HANDOVER_REGION_GONE,
+    /* `region` of these four is the round: the number that the broker gave its REKEY, from 1, never twice; 0 in the
+       REKEYED of a broker that starts while a change of an earlier broker is not finished. Another round's is refused. */
     HANDOVER_REKEY = 20, /* broker -> keeper: make the next master key */
     HANDOVER_MASTER,     /* keeper -> broker: here it is, the first 32 bytes of `text`; or status, text: it cannot */
     HANDOVER_REKEYED,    /* broker -> keeper: the vault has taken it (status 0), or has not */

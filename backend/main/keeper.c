@@ -120,6 +120,7 @@ static int broker_fork(struct keeper *keeper)
         return -1;
     }
     keeper->broker.pid = pid;
+    keeper->ground.rekey_round = 0; /* what the last one began this one ends */
     if (broker_link_open(&keeper->link, link[0])) {
         broker_link_close(&keeper->link);
         kill(pid, SIGKILL); /* its end starts the next */
@@ -221,8 +222,8 @@ static void broker_rekey(struct broker_link *link, const struct handover *messag
     const struct daemon_config *daemon = &keeper->config->daemon;
     char text[GROUND_TEXT] = "";
     int failed = message->type == HANDOVER_REKEY
-                     ? ground_rekey_begin(&keeper->ground, daemon, text)
-                     : ground_rekey_end(&keeper->ground, daemon, message->status == 0, text);
+                     ? ground_rekey_begin(&keeper->ground, daemon, message->region, text)
+                     : ground_rekey_end(&keeper->ground, daemon, message->region, message->status == 0, text);
     if (failed) {
         answer->status = 1;
         snprintf(answer->text, sizeof(answer->text), "%.190s", text);

@@ -28,6 +28,12 @@ static void on_end(struct broker_link *link)
     env->ended++;
 }
 
+static void on_rekey(struct broker_link *link, const struct handover *message, struct handover *answer)
+{
+    (void)link;
+    answer->status = (int32_t)message->status;
+}
+
 static void link_begin(struct link_env *env)
 {
     int pair[2];
@@ -182,6 +188,30 @@ static void test_slow_broker(void **state)
     link_env_close(&env);
 }
 
+/* Each answer names the round of its question. */
+static void test_rounds(void **state)
+{
+    (void)state;
+    struct link_env env;
+    unsigned fds;
+    link_env_open(&env);
+    env.link.on_rekey = on_rekey;
+    for (uint64_t round = 1; round <= 3; round++) {
+        struct handover message = {.type = HANDOVER_REKEY, .region = round};
+        assert_int_equal(send(env.broker, &message, sizeof(message), MSG_NOSIGNAL), sizeof(message));
+        message.type = HANDOVER_REKEYED;
+        message.status = 1;
+        assert_int_equal(send(env.broker, &message, sizeof(message), MSG_NOSIGNAL), sizeof(message));
+    }
+    turn(&env);
+    for (uint64_t round = 1; round <= 3; round++) {
+        struct handover answer;
+        assert_true(broker_take(&env, &answer, &fds) && answer.type == HANDOVER_MASTER && answer.region == round);
+        assert_true(broker_take(&env, &answer, &fds) && answer.type == HANDOVER_REKEY_END && answer.region == round);
+    }
+    link_env_close(&env);
+}
+
 static void test_wrong_packets(void **state)
 {
     (void)state;
@@ -263,6 +293,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_doors_before_reading),
         cmocka_unit_test(test_slow_broker),
+        cmocka_unit_test(test_rounds),
         cmocka_unit_test(test_wrong_packets),
         cmocka_unit_test(test_descriptors_of_the_broker),
         cmocka_unit_test(test_end),
