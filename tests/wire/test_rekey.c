@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_rekey.c: the broker asks for a master key, and the keeper (this test) answers late, or for another round. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "backend/broker/act.h"
+#include "tests/wire/populate.h"
+
+struct stage {
+    struct broker broker;
+    struct daemon_config config;
+    char dir[64];
+    int keeper;
+    struct act act;
+};
+
+static void stage_start(struct stage *stage)
+{
+    uint8_t master[VAULT_MASTER_KEY] = {1};
+    int pair[2];
+    char text[512] = "";
+    memset(stage, 0, sizeof *stage);
+    snprintf(stage->dir, sizeof stage->dir, "/tmp/cardmux-rekey-XXXXXX");
+    assert_non_null(mkdtemp(stage->dir));
+    populate(stage->dir, master, 1);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    stage->keeper = pair[0];
+    stage->config = (struct daemon_config){
+        .card = "soft", .wait = WAIT_SLEEP, .deadline_ms = 1000, .workers = 1, .code_attempts = 10};
+    struct broker_start start = {.config = &stage->config, .keeper_fd = pair[1], .admin_fd = -1, .master = master};
+    if (!broker_init(&stage->broker, &start) || !broker_open_card(&stage->broker, text) ||
+        !broker_open_vault(&stage->broker, stage->dir, master, text))
+        fail_msg("%s", text);
+}
+
+static void stage_end(struct stage *stage)
+{
+    char line[128];
+    broker_end(&stage->broker);
+    close(stage->keeper);
+    snprintf(line, sizeof line, "rm -r %s", stage->dir);
+    assert_int_equal(system(line), 0);
+}
+
+static void *work(void *arg)
+{
+    struct stage *stage = arg;
+    work_rekey(&stage->broker, &stage->act.task);
+    return NULL;
+}
+
+static uint64_t asked(struct stage *stage, enum handover_type type, int status)
+{
+    struct handover message;
+    do
+        assert_int_equal(recv(stage->keeper, &message, sizeof message, 0), sizeof message);
+    while (message.type != HANDOVER_REKEY && message.type != HANDOVER_REKEYED);
+    assert_int_equal(message.type, type);
+    assert_int_equal(message.status, status);
+    return message.region;
+}
+
+static void say(struct stage *stage, enum handover_type type, uint64_t round, uint8_t fill)
+{
+    struct handover message = {.type = type, .region = round};
+    memset(message.text, fill, VAULT_MASTER_KEY);
+    rekey_heard(&stage->broker, &message);
+}
+
+static void only_its_round_counts(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    static const uint8_t right[VAULT_MASTER_KEY] = {[0 ... VAULT_MASTER_KEY - 1] = 7};
+    pthread_t thread;
+    uint64_t before = 0;
+    stage_start(&stage);
+    for (unsigned i = 0; i < 2; i++) {
+        stage.act = (struct act){0};
+        assert_int_equal(pthread_create(&thread, NULL, work, &stage), 0);
+        uint64_t round = asked(&stage, HANDOVER_REKEY, 0);
+        assert_true(round > before);
+        say(&stage, HANDOVER_MASTER, before, 9);
+        say(&stage, HANDOVER_MASTER, round + 1, 9);
+        say(&stage, HANDOVER_MASTER, round, 7);
+        assert_int_equal(asked(&stage, HANDOVER_REKEYED, 0), round);
+        say(&stage, HANDOVER_REKEY_END, before, 0);
+        pthread_mutex_lock(&stage.broker.rekey.lock);
+        assert_int_equal(stage.broker.rekey.state, REKEY_TOLD);
+        pthread_mutex_unlock(&stage.broker.rekey.lock);
+        say(&stage, HANDOVER_REKEY_END, round, 0);
+        pthread_join(thread, NULL);
+        assert_int_equal(stage.act.result, VAULT_OK);
+        before = round;
+    }
+    struct vault_config config = {.state_dir = stage.dir, .master = right};
+    struct vault *vault;
+    broker_end_audit(&stage.broker);
+    vault_close(stage.broker.vault);
+    stage.broker.vault = NULL;
+    assert_int_equal(vault_open(&config, &vault, NULL), VAULT_OK);
+    vault_close(vault);
+    stage_end(&stage);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(only_its_round_counts)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
