@@ -43,6 +43,7 @@ static void pump_push(struct stream *stream)
 {
     struct vsock_connection *connection = stream->owner;
     struct vsock_port *port = connection->vsock->owner;
+    port->broker->clock_due = CLOCK_DUE;
     stream->blocked = !vsock_push(connection);
     port_wanted(port);
 }

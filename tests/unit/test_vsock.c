@@ -375,6 +375,51 @@ static void test_turns(void **state)
     env_close(&env);
 }
 
+/* However many small buffers the guest gives, a call sends so many packets; the rest goes in the next turns. */
+static void test_much_to_send(void **state)
+{
+    struct env env;
+    static uint8_t bytes[200];
+    (void)state;
+    env_open(&env, 8);
+    buffers_offer(&env, 1);
+    connect_port(&env, 9);
+    env.hold = true;
+    packet_put(&env, header_of(9, VSOCK_OP_RW), bytes, sizeof(bytes));
+    turns(&env);
+    for (uint16_t i = 0; i < SIZE; i++) { /* a byte of payload in each */
+        driver_put(&env.ring[VSOCK_RX], i, GUEST_GPA + BUFFERS + i * 64u, VSOCK_HEADER + 1, 2, 0);
+        driver_offer(&env.ring[VSOCK_RX], i);
+    }
+    env.hold = false;
+    env.last->blocked = !vsock_push(env.last->connection);
+    assert_true(env.last->blocked);
+    assert_int_equal(env.last->first, VSOCK_PUSH_MAX);
+    assert_false(vsock_sleep(&env.vsock));
+    assert_true(vsock_turn(&env.vsock, 16) > 0);
+    assert_int_equal(env.last->first, 2 * VSOCK_PUSH_MAX);
+    turns(&env);
+    assert_int_equal(env.last->first, SIZE);
+    env_close(&env);
+}
+
+/* Buffers that are too short for anything are taken and given back: a turn that did that did something. */
+static void test_short_buffers(void **state)
+{
+    struct env env;
+    (void)state;
+    env_open(&env, 8);
+    say(&env, 9, VSOCK_OP_RW); /* wants an RST */
+    for (uint16_t i = 0; i < 8; i++) {
+        driver_put(&env.ring[VSOCK_RX], i, GUEST_GPA + BUFFERS, VSOCK_HEADER - 1, 2, 0);
+        driver_offer(&env.ring[VSOCK_RX], i);
+    }
+    assert_int_equal(vsock_turn(&env.vsock, 16), 8);
+    assert_int_equal(driver_used(&env.ring[VSOCK_RX])[1], 8);
+    assert_int_equal(vsock_turn(&env.vsock, 16), 0);
+    env_close(&env);
+}
+
 /* ---- the stream's side ---- */
 
 static void test_service_ends(void **state)
@@ -480,6 +525,7 @@ int main(void)
         cmocka_unit_test(test_closing_places),  cmocka_unit_test(test_echo),
         cmocka_unit_test(test_credit_of_guest), cmocka_unit_test(test_credit_of_ours),
         cmocka_unit_test(test_lengths),         cmocka_unit_test(test_starved),
+        cmocka_unit_test(test_much_to_send),    cmocka_unit_test(test_short_buffers),
         cmocka_unit_test(test_turns),           cmocka_unit_test(test_service_ends),
         cmocka_unit_test(test_half_close),      cmocka_unit_test(test_restart),
     };

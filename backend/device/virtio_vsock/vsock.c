@@ -6,8 +6,6 @@
 
 #define UPDATE_AT (VSOCK_BUF_ALLOC / 4) /* bytes taken that the guest was not told of: tell it */
 
-#define VSOCK_COST 4096u /* bytes of payload that count as one more packet */
-
 /* What outlives the process: which connections are to be reset. By place in `connections`. */
 struct vsock_note {
     struct {
@@ -298,6 +296,8 @@ static unsigned packets_take(struct vsock *vsock, unsigned budget)
 
 unsigned vsock_turn(struct vsock *vsock, unsigned budget)
 {
+    vsock->in_turn = true;
+    vsock->room = VSOCK_PUSH_MAX;
     unsigned did = vsock_send_due(vsock);
     vhost_device_awake(&vsock->vhost, 1u << VSOCK_TX);
     unsigned taken = packets_take(vsock, budget);
@@ -306,6 +306,9 @@ unsigned vsock_turn(struct vsock *vsock, unsigned budget)
     }
     did += vsock_resume_stalled(vsock);
     vsock_notify(vsock, false);
+    vsock->in_turn = false;
+    did += vsock->wasted;
+    vsock->wasted = 0;
     return did + taken;
 }
 

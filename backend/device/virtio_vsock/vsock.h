@@ -39,6 +39,8 @@
 #define VSOCK_BUF_ALLOC       262144u /* what a guest may send ahead; nothing is set aside for it */
 #define VSOCK_PACKET_MAX      65536u  /* bytes of payload in one packet to the guest */
 #define VSOCK_IOV             96u
+#define VSOCK_COST            4096u /* bytes of payload that count as one more packet */
+#define VSOCK_PUSH_MAX        32u   /* packets of streams, about, that go to the guest before others have their turn */
 
 enum vsock_queue {
     VSOCK_RX = 0, /* to the guest */
@@ -99,7 +101,10 @@ struct vsock {
     unsigned due;   /* connections with something due: at least 1 where there is one */
     unsigned last;  /* who was found last */
     unsigned turn;  /* who is resumed first next time */
-    bool starved;   /* somebody waits for receive buffers */
+    bool starved;   /* somebody waits for receive buffers, or for the next turn */
+    bool in_turn;
+    unsigned room;   /* of VSOCK_PUSH_MAX, left */
+    unsigned wasted; /* receive buffers that were too short, in this turn or since the last: they are work too */
     bool event_due;
     unsigned reset_first, reset_count;
     struct vsock_header resets[VSOCK_RESETS_MAX];
@@ -121,7 +126,8 @@ unsigned vsock_turn(struct vsock *vsock, unsigned budget);
 /* Is there nothing to do, and will a kick tell of more? */
 bool vsock_sleep(struct vsock *vsock);
 
-/* Sends what the stream has. False: not all of it, for lack of buffers or credit; `resume` follows. */
+/* Sends what the stream has. False: not all of it, for lack of buffers or credit, or because it was much; `resume`
+   follows. */
 bool vsock_push(struct vsock_connection *connection);
 /* The stream ends the connection; `close` follows, in a vsock_turn. */
 void vsock_shut(struct vsock_connection *connection);

@@ -4,13 +4,19 @@
  *
  * Every packet needs a receive buffer that the guest has given. Where there is none the device is `starved`: it asks to
  * be kicked on the receive queue, and goes on where it stopped: answers first, then the streams, each time another one
- * at the head of the line.
+ * at the head of the line. So it does, too, when streams have sent VSOCK_PUSH_MAX packets at a time: the rest goes in
+ * its next turn, after others had theirs.
  */
 #include "backend/device/virtio_vsock/vsock_internal.h"
 
 #include <string.h>
 
 #define TOO_SHORT_MAX 16u /* receive buffers without room for a header, in a row */
+
+static void room_use(struct vsock *vsock, size_t packets)
+{
+    vsock->room -= packets < vsock->room ? (unsigned)packets : vsock->room;
+}
 
 /* The next receive buffer, with room for a header and something behind it where there is a payload. */
 static struct virtqueue *buffer_take(struct vsock *vsock, struct vq_chain *chain, struct vq_cursor *cursor,
@@ -23,6 +29,8 @@ static struct virtqueue *buffer_take(struct vsock *vsock, struct vq_chain *chain
             return vq;
         }
         vq_give(vq, chain->head, 0);
+        vsock->wasted++;
+        room_use(vsock, 1);
     }
     vsock->starved = true;
     return NULL;
@@ -162,13 +170,15 @@ unsigned vsock_send_due(struct vsock *vsock)
 
 /* ---- the streams' bytes ---- */
 
-/* Fills one receive buffer from iov, whose first *at bytes have gone. The bytes that it took; 0: no buffer. */
+/* Fills one receive buffer from iov, whose first *at bytes have gone. The bytes that it took; 0: no buffer, or
+   enough for now. */
 static size_t data_send(struct vsock_connection *connection, const struct iovec *iov, size_t at, size_t left)
 {
     static struct vq_chain chain;
     struct vq_cursor cursor;
     struct vsock *vsock = connection->vsock;
-    struct virtqueue *vq = buffer_take(vsock, &chain, &cursor, VSOCK_HEADER + 1);
+    vsock->starved |= !vsock->room;
+    struct virtqueue *vq = vsock->room ? buffer_take(vsock, &chain, &cursor, VSOCK_HEADER + 1) : NULL;
     if (!vq) {
         return 0;
     }
@@ -191,6 +201,7 @@ static size_t data_send(struct vsock_connection *connection, const struct iovec 
     }
     vq_give(vq, chain.head, (uint32_t)(VSOCK_HEADER + len));
     connection->sent += (uint32_t)len;
+    room_use(vsock, 1 + len / VSOCK_COST);
     return len;
 }
 
@@ -225,6 +236,9 @@ static bool stream_send(struct vsock_connection *connection)
 bool vsock_push(struct vsock_connection *connection)
 {
     struct vsock *vsock = connection->vsock;
+    if (!vsock->in_turn) {
+        vsock->room = VSOCK_PUSH_MAX;
+    }
     if (connection->state != VSOCK_OPEN || connection->reset_due || connection->guest_deaf) {
         return true; /* nobody would read it */
     }

@@ -206,7 +206,8 @@ static void descriptor_fetch(struct descriptor *desc, struct shm_span table, uin
 static bool table_walk(struct virtqueue *vq, struct vq_chain *chain, struct shm_span table, uint32_t size,
                        uint32_t index, bool nested)
 {
-    for (uint32_t steps = 0; steps < size; steps++) {
+    uint32_t most = size < VQ_PARTS_MAX ? size : VQ_PARTS_MAX; /* empty descriptors cost time too */
+    for (uint32_t steps = 0; steps < most; steps++) {
         struct descriptor desc;
         descriptor_fetch(&desc, table, index);
         if (desc.flags & DESC_INDIRECT) {
@@ -231,7 +232,7 @@ static bool table_walk(struct virtqueue *vq, struct vq_chain *chain, struct shm_
             return false;
         }
     }
-    vq_break(vq, "descriptors form a loop");
+    vq_break(vq, most < size ? "a chain has too many parts" : "descriptors form a loop");
     return false;
 }
 

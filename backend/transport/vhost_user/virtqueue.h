@@ -8,7 +8,7 @@
  *   - positions are kept privately; of the driver's index only the distance to ours counts, and it must not be larger
  *     than the ring;
  *   - a descriptor is copied once, checked on the copy and translated to a span at once;
- *   - a walk ends after as many descriptors as the ring has entries, or after VQ_PARTS_MAX parts;
+ *   - a walk ends after as many descriptors as its table has, or after VQ_PARTS_MAX of them, empty ones too;
  *   - what breaks a rule makes the queue VQ_BROKEN: nothing is taken from it any more until it is started anew. A
  *     broken queue is its guest's affair alone.
  *
