@@ -14,7 +14,8 @@
 _Static_assert(VHOST_KEEP_SLOTS <= HANDOVER_KEEP_SLOTS && VHOST_NOTE_SIZE == HANDOVER_NOTE_SIZE,
                "the keeper has room for what a device deposits");
 
-#define BURST 32u /* packets of a turn, about */
+#define BURST         32u /* packets of a turn, about */
+#define REGIONS_SLACK 16u
 
 enum {
     CHANNEL_KICKS = 0,
@@ -69,6 +70,9 @@ static void *service_open(void *owner, struct vsock_connection *connection, uint
     struct vsock_port *port = owner;
     struct tenant *tenant = port->region->tenant;
     if (number != CM_VSOCK_PORT || tenant->shut || port->region->gone)
+        return NULL;
+    /* connections that are over keep their region until their jobs have left the card: not without bound */
+    if (tenant->counters.regions >= 2 * ((uint64_t)tenant->record.max_connections + REGIONS_SLACK))
         return NULL;
     return stream_open(port->broker, tenant, 0, &pump, connection);
 }
