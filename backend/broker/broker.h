@@ -91,6 +91,8 @@ struct tenant {
     unsigned fetching, resuming; /* of these; loops over their jobs */
     struct job *fetch_first, *fetch_last; /* jobs that wait until one more may be fetched */
     uint64_t complained_ns;
+    unsigned vsock_said, vsock_unsaid; /* lines about its device: vsock_port.c */
+    uint64_t vsock_said_ns;
     struct region *regions;
     struct channel *active; /* ring of active channels: the one whose turn is next */
     unsigned active_count;

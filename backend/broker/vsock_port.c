@@ -16,6 +16,8 @@ _Static_assert(VHOST_KEEP_SLOTS <= HANDOVER_KEEP_SLOTS && VHOST_NOTE_SIZE == HAN
 
 #define BURST         32u /* packets of a turn, about */
 #define REGIONS_SLACK 16u
+#define SAY_FREE      5u /* lines of the log for each tenant; then one in SAY_EVERY_NS */
+#define SAY_EVERY_NS  10000000000u
 
 enum {
     CHANNEL_KICKS = 0,
@@ -130,6 +132,25 @@ static const struct vsock_service service = {.open = service_open,
 
 /* ---- what the device asks of us ---- */
 
+/* The tenant's, not the device's: QEMU may connect again as often as it likes. */
+static void host_say(void *owner, const char *text)
+{
+    struct vsock_port *port = owner;
+    struct tenant *tenant = port->region->tenant;
+    uint64_t now = clock_ns();
+    if (tenant->vsock_said >= SAY_FREE && now - tenant->vsock_said_ns < SAY_EVERY_NS) {
+        tenant->vsock_unsaid++;
+        return;
+    }
+    tenant->vsock_said += tenant->vsock_said < SAY_FREE;
+    tenant->vsock_said_ns = now;
+    if (tenant->vsock_unsaid)
+        broker_log("tenant %s: %s (before it %u lines were left out)", tenant->record.name, text, tenant->vsock_unsaid);
+    else
+        broker_log("tenant %s: %s", tenant->record.name, text);
+    tenant->vsock_unsaid = 0;
+}
+
 /* Edge-triggered, and never read: an eventfd tells of each kick whatever its count is. */
 static void host_watch(void *owner, unsigned queue, int fd)
 {
@@ -139,7 +160,7 @@ static void host_watch(void *owner, unsigned queue, int fd)
         epoll_ctl(port->broker->epoll_fd, EPOLL_CTL_DEL, port->kicks[queue], NULL);
     port->kicks[queue] = fd;
     if (fd >= 0 && epoll_ctl(port->broker->epoll_fd, EPOLL_CTL_ADD, fd, &event))
-        broker_log("tenant %s: a kick cannot be watched: %m", port->region->tenant->record.name);
+        host_say(port, "a kick cannot be watched");
 }
 
 static void host_ring(void *owner, int fd)
@@ -154,12 +175,6 @@ static void host_keep(void *owner, unsigned slot, int fd)
     struct vsock_port *port = owner;
     struct handover message = {.type = HANDOVER_KEEP, .region = port->region->id, .slot = slot};
     keeper_send_fd(port->broker, &message, fd);
-}
-
-static void host_say(void *owner, const char *text)
-{
-    struct vsock_port *port = owner;
-    broker_log("tenant %s: %s", port->region->tenant->record.name, text);
 }
 
 /* The keeper's copy keeps the open file, and with it what epoll knows of it: closing ours would not end the watch, and
@@ -253,7 +268,7 @@ void vsock_port_attach(struct broker *broker, const struct handover *message, in
     vsock_resume(&port->vsock, kept);
     struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = messages};
     if (epoll_ctl(broker->epoll_fd, EPOLL_CTL_ADD, fds[0], &event))
-        broker_log("tenant %s: QEMU's messages cannot be watched: %m", message->name);
+        host_say(port, "QEMU's messages cannot be watched");
     channel_activate(broker, &region->channels[CHANNEL_KICKS]);
 }
 
