@@ -191,6 +191,7 @@ void work_rekey(struct broker *broker, struct task *task)
     struct act *act = (struct act *)task;
     struct handover ask = {.type = HANDOVER_REKEY};
     struct rekey *rekey = &broker->rekey;
+    bool unsure = false;
     pthread_mutex_lock(&rekey->lock);
     if (rekey->state != REKEY_IDLE) {
         act->result = VAULT_BUSY;
@@ -207,8 +208,15 @@ void work_rekey(struct broker *broker, struct task *task)
         keeper_rekeyed(broker, rekey->round, false); /* it need not keep what comes too late */
     pthread_mutex_unlock(&rekey->lock);
     if (got) {
-        act->result = vault_rekey(broker->vault, rekey->key, act->error);
+        act->result = vault_rekey(broker->vault, rekey->key, &unsure, act->error);
         explicit_bzero(rekey->key, sizeof rekey->key);
+    }
+    if (got && unsure) { /* the keeper keeps both keys; the next broker tries the new one first, then the old one */
+        snprintf(act->error, sizeof act->error,
+                 "the vault could not be written, and which master key opens it shows at the next start: keep both "
+                 "files, make room, restart cardmuxd");
+        broker_log("vault: %s", act->error);
+    } else if (got) {
         pthread_mutex_lock(&rekey->lock);
         rekey->state = REKEY_TOLD;
         keeper_rekeyed(broker, rekey->round, act->result == VAULT_OK);

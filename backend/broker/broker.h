@@ -264,7 +264,6 @@ struct rekey {
         REKEY_FAILED
     } state;
     bool stopping;
-    bool unsure;    /* whether the vault has taken the key */
     uint64_t round; /* of the last asking: no other's answer counts */
     uint8_t key[VAULT_MASTER_KEY];
     char text[VAULT_ERROR_TEXT]; /* the keeper's, where something failed */

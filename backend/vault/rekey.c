@@ -96,11 +96,12 @@ static enum vault_result rewrap_all(struct vault *vault, const struct vault_secr
     return result;
 }
 
-enum vault_result vault_rekey(struct vault *vault, const uint8_t *master, char *error)
+enum vault_result vault_rekey(struct vault *vault, const uint8_t *master, bool *unsure, char *error)
 {
     struct vault_secret *keys = vault_secret_new(), *old;
     enum vault_result result;
 
+    *unsure = false;
     if (!keys || !seal_derive(master, keys)) {
         vault_secret_free(keys);
         return vault_fail(error, VAULT_IO, "no locked memory for the vault's keys: raise the limit of locked memory");
@@ -109,8 +110,10 @@ enum vault_result vault_rekey(struct vault *vault, const uint8_t *master, char *
     result = vault->store->ops->begin(vault->store, error);
     if (result == VAULT_OK)
         result = rewrap_all(vault, keys, error);
-    if (result == VAULT_OK)
+    if (result == VAULT_OK) {
         result = vault->store->ops->commit(vault->store, error);
+        *unsure = result != VAULT_OK; /* its end may stand in the log, and count at the next start */
+    }
     old = vault->keys;
     if (result == VAULT_OK) {
         vault->keys = keys;

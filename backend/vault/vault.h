@@ -197,12 +197,13 @@ enum vault_result vault_root(struct vault *vault, uint64_t *version, uint8_t dig
 
 /* To another master key while the vault is in use: vault_rekey at once, then vault_rekey_step (rows of a tenant at a
  * time, in a transaction of its own) until *done, also after a restart where vault_rekey_pending says so. What each
- * guarantees stands in rekey.c. */
+ * guarantees stands in rekey.c. *unsure, where vault_rekey failed: the old master key opens the store until it is
+ * closed, and the next vault_open may find that it is the new one: neither may be thrown away before. */
 struct vault_rekey_state {
     bool pending;
     uint64_t done, total; /* records, by whole tenants */
 };
-enum vault_result vault_rekey(struct vault *vault, const uint8_t *master, char *error);
+enum vault_result vault_rekey(struct vault *vault, const uint8_t *master, bool *unsure, char *error);
 enum vault_result vault_rekey_step(struct vault *vault, unsigned rows, bool *done, char *error);
 enum vault_result vault_rekey_pending(struct vault *vault, struct vault_rekey_state *state, char *error);
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_rekey.c: the broker asks for a master key, and the keeper (this test) answers late, or for another round. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -109,8 +111,36 @@ static void only_its_round_counts(void **state)
     stage_end(&stage);
 }
 
+/* Where nobody can know whether the vault took the key, the keeper is told nothing, and so keeps both. */
+static void nothing_is_said_where_nothing_is_known(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    struct rlimit was, now;
+    struct handover message;
+    pthread_t thread;
+    stage_start(&stage);
+    assert_int_equal(pthread_create(&thread, NULL, work, &stage), 0);
+    uint64_t round = asked(&stage, HANDOVER_REKEY, 0);
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+    now = was;
+    now.rlim_cur = 4096; /* a full disk */
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &now), 0);
+    say(&stage, HANDOVER_MASTER, round, 7);
+    pthread_join(thread, NULL);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+    assert_int_equal(stage.act.result, VAULT_IO);
+    assert_non_null(strstr(stage.act.error, "restart cardmuxd"));
+    while (recv(stage.keeper, &message, sizeof message, MSG_DONTWAIT) > 0)
+        assert_int_not_equal(message.type, HANDOVER_REKEYED);
+    assert_int_equal(stage.broker.rekey.state, REKEY_IDLE);
+    stage_end(&stage);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(only_its_round_counts)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(only_its_round_counts),
+                                       cmocka_unit_test(nothing_is_said_where_nothing_is_known)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
