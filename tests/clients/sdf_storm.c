@@ -83,7 +83,7 @@ static void hashes(void *s, unsigned len)
     uint8_t digest[64], right[64];
     size_t right_len;
     unsigned n;
-    void *a, *b;
+    void *a, *b = NULL;
     NEED(EVP_Q_digest(NULL, "SHA3-256", NULL, text, len, right, &right_len) == 1);
     NEED(cardmux_hash_open(s, SGD_SHA3_256, NULL, NULL, 0, &a) == SDR_OK);
     NEED(cardmux_hash_update(s, a, text, len / 2) == SDR_OK && cardmux_hash_clone(s, a, &b) == SDR_OK);
