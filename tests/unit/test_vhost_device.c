@@ -492,7 +492,7 @@ static void test_resume_rubbish(void **state)
         for (unsigned i = 0; i < VHOST_KEEP_SLOTS; i++) {
             kept[i] = env.kept[i] < 0 ? -1 : dup(env.kept[i]);
         }
-        _Alignas(64) uint8_t note[VHOST_NOTE_SIZE];
+        _Alignas(16) uint8_t note[VHOST_NOTE_SIZE];
         memcpy(note, env.note, sizeof(note));
         memset(env.note, 0, sizeof(env.note));
         vhost_device_close(&env.dev);

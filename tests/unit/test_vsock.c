@@ -488,7 +488,7 @@ static void test_restart(void **state)
         connect_port(&env, c);
     }
     say(&env, 3, VSOCK_OP_RST);
-    _Alignas(64) uint8_t note[VHOST_NOTE_SIZE];
+    _Alignas(16) uint8_t note[VHOST_NOTE_SIZE];
     memcpy(note, env.note, sizeof(note));
     int socket = dup(env.vsock.vhost.socket);
     vsock_close(&env.vsock);

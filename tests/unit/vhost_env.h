@@ -23,7 +23,7 @@
 struct env {
     struct vhost_device dev;
     int qemu; /* QEMU's end */
-    _Alignas(64) uint8_t note[VHOST_NOTE_SIZE];
+    _Alignas(16) uint8_t note[VHOST_NOTE_SIZE];
     int kept[VHOST_KEEP_SLOTS];
     int watched[VHOST_QUEUES_MAX];
     unsigned started[VHOST_QUEUES_MAX], again[VHOST_QUEUES_MAX], stopped[VHOST_QUEUES_MAX], resets, rings, overs;

@@ -36,7 +36,7 @@ struct echo {
 
 struct env {
     struct vsock vsock;
-    _Alignas(64) uint8_t note[VHOST_NOTE_SIZE];
+    _Alignas(16) uint8_t note[VHOST_NOTE_SIZE];
     struct guest_ram ram;
     struct driver_ring ring[VSOCK_QUEUES];
     int qemu;

@@ -68,6 +68,11 @@ static void stage_end(struct stage *stage)
         if (!broker_pass(&stage->broker, true))
             usleep(100);
     broker_end(&stage->broker);
+    while (stage->broker.tenant_count)
+        tenant_remove(&stage->broker, stage->broker.tenants[0]);
+    for (struct job *job; (job = stage->broker.free_jobs); free(job))
+        stage->broker.free_jobs = job->next;
+    stage->broker.driver->close(stage->broker.card);
     close(stage->keeper);
     snprintf(line, sizeof line, "rm -r %s", stage->dir);
     assert_int_equal(system(line), 0);
