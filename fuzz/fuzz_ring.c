@@ -63,7 +63,6 @@ static void step_entry(struct input *in, struct shm_span span)
         must(!cm_entry_take(span, ring, pos, taken));
     }
     must(cm_pos_reached(pos, pos) && cm_pos_reached(pos + 1, pos) && !cm_pos_reached(pos, pos + 1));
-    cm_slot_prefetch(span, pos, pos >> 8); /* any number, any span: it must stay inside or do nothing */
     must(cm_slot_offset(pos & CM_RING_MASK) + CM_SLOT_SIZE <= CM_QP_SIZE);
     must(cm_param_offset(pos & CM_RING_MASK) + CM_PARAM_SIZE <= CM_QP_PAYLOAD);
 }

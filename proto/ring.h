@@ -58,15 +58,6 @@ static inline size_t cm_param_offset(uint32_t slot)
     return CM_QP_PARAMS + (size_t)slot * CM_PARAM_SIZE;
 }
 
-/* Fetches the first lines of a slot's payload ahead of their use: whoever took an entry has some thinking to do before
-   it touches them, and they are in the other side's cache. Any slot number will do. */
-static inline void cm_slot_prefetch(struct shm_span qp, uint32_t slot, uint32_t len)
-{
-    const uint8_t *data = shm_bytes(qp, cm_slot_offset(slot & CM_RING_MASK), CM_SLOT_SIZE);
-    for (uint32_t at = 0; data && at < len && at < 8 * 64; at += 64)
-        __builtin_prefetch(data + at, 1);
-}
-
 /* Has `pos` been reached, counting with wrap? */
 static inline bool cm_pos_reached(uint32_t now, uint32_t pos)
 {

@@ -298,7 +298,6 @@ unsigned intake(struct broker *broker, struct channel *channel, unsigned max)
                 break;
             }
             channel->sq_pos++;
-            cm_slot_prefetch(channel->qp, sqe.slot, sqe.data_len);
         }
         if (must_stall(broker, channel, &sqe)) {
             channel->stalled = sqe;

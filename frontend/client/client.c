@@ -285,7 +285,6 @@ static size_t take_ready(struct cardmux_client *client, struct cardmux_completio
             continue;
         }
         client->flying &= ~bit;
-        cm_slot_prefetch(client->queue.qp, cqe.tag, cqe.data_len);
         struct cardmux_completion *to = &out[n++];
         to->user = client->user[cqe.tag];
         to->status = cqe.status;
