@@ -171,7 +171,9 @@ static enum cli_status create(const struct cli *cli, const struct options *optio
     if (state && transfer_name(cli, name)) {
         json_t *body = json_pack("{s:s s:s}", "recipient", options->to, "file", name);
         status = api_call(cli, "POST", "/v1/vault/backup", body, NULL);
-        if (status == CLI_DONE && !transfer_fetch(cli, state, name, options->out))
+        if (status != CLI_DONE)
+            transfer_drop(state, name); /* of a daemon that died over it */
+        else if (!transfer_fetch(cli, state, name, options->out))
             status = CLI_FAILED;
     }
     if (status == CLI_DONE)

@@ -186,7 +186,9 @@ enum cli_status tenant_export(struct cli *cli, int argc, char **argv)
     snprintf(path, sizeof path, "/v1/tenants/%s/export", argv[optind]);
     enum cli_status status =
         api_call(cli, "POST", path, json_pack("{s:s s:s}", "recipient", options.to, "file", name), NULL);
-    if (status == CLI_DONE && !transfer_fetch(cli, state, name, options.out))
+    if (status != CLI_DONE)
+        transfer_drop(state, name); /* of a daemon that died over it */
+    else if (!transfer_fetch(cli, state, name, options.out))
         status = CLI_FAILED;
     if (status == CLI_DONE)
         printf("tenant %s is in %s, for that host alone; it is still served here\n", argv[optind], options.out);
