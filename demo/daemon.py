@@ -14,18 +14,18 @@ run = {folder}/run
 user = {user}
 group = {group}
 
-[card soft]
-driver = soft
+[card {driver}]
+driver = {driver}
 """
 
 
 class Daemon:
-    def __init__(self, build, folder, user='nobody', group='nogroup'):
+    def __init__(self, build, folder, user='nobody', group='nogroup', driver='soft'):
         self.build, self.folder, self.process = build, folder, None
         self.config, self.log = f'{folder}/cardmuxd.conf', f'{folder}/cardmuxd.log'
         os.makedirs(f'{folder}/run', mode=0o755)
         with open(self.config, 'w') as file:
-            file.write(CONFIGURATION.format(folder=folder, user=user, group=group))
+            file.write(CONFIGURATION.format(folder=folder, user=user, group=group, driver=driver))
 
     def cardmux(self, *words, given=None):
         """Runs the command line tool on this daemon; its output. Fails loudly."""

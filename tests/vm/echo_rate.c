@@ -37,16 +37,15 @@ struct run {
     float *times;
 };
 
-static int submit_one(struct run *run, int slot)
+static void request_make(struct run *run, int slot, struct cardmux_request *request)
 {
     uint8_t *data = cardmux_slot_data(run->client, slot);
     uint64_t number = run->sent++;
     memcpy(data, &number, sizeof number);
     memcpy(data + run->bytes - sizeof number, &number, sizeof number);
-    struct cardmux_request request = {
-        .op = CARDMUX_ECHO, .slot = (uint16_t)slot, .data_len = run->bytes, .user = number};
+    *request =
+        (struct cardmux_request){.op = CARDMUX_ECHO, .slot = (uint16_t)slot, .data_len = run->bytes, .user = number};
     run->started[slot] = now_us();
-    return cardmux_submit(run->client, &request, 1) == 1 ? 0 : -1;
 }
 
 static int take(struct run *run, const struct cardmux_completion *done)
@@ -64,27 +63,30 @@ static int take(struct run *run, const struct cardmux_completion *done)
     return 0;
 }
 
+/* What is answered together is sent again together. */
 static int go(struct run *run, unsigned depth, double seconds)
 {
+    struct cardmux_request batch[CARDMUX_DEPTH];
     double begin = now_us(), end = begin + seconds * 1e6, now = begin;
-    for (unsigned i = 0; i < depth; i++)
-        if (submit_one(run, cardmux_slot_take(run->client)))
-            return -1;
-    for (unsigned flying = depth; flying;) {
+    unsigned ready = 0, flying = 0;
+    for (; ready < depth; ready++)
+        request_make(run, cardmux_slot_take(run->client), &batch[ready]);
+    while (ready || flying) {
         struct cardmux_completion done[CARDMUX_DEPTH];
+        if (ready && cardmux_submit(run->client, batch, ready) != ready)
+            return -1;
+        flying += ready;
         size_t got = cardmux_poll(run->client, done, depth, 1, 10000);
         if (!got)
             return -1;
+        flying -= (unsigned)got;
         now = now_us();
+        ready = 0;
         for (size_t i = 0; i < got; i++) {
             if (take(run, &done[i]))
                 return -1;
-            if (now < end) {
-                if (submit_one(run, done[i].slot))
-                    return -1;
-            } else {
-                flying--;
-            }
+            if (now < end)
+                request_make(run, done[i].slot, &batch[ready++]);
         }
     }
     size_t n = run->done < TIMES_MAX ? run->done : TIMES_MAX;

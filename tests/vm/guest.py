@@ -92,14 +92,15 @@ class CardDaemon(Daemon):
 
 
 @contextmanager
-def card_daemon(*tenants):
+def card_daemon(*tenants, driver="soft"):
+    """driver: of the card; one without keys has tenants without keys."""
     folder = tempfile.mkdtemp(prefix="cardmux-vm-")
     os.chmod(folder, 0o711)
-    daemon = CardDaemon(BUILD, folder)
+    daemon = CardDaemon(BUILD, folder, driver=driver)
     try:
         daemon.start()
         for name in tenants:
-            daemon.tenant(name)
+            daemon.tenant(name) if driver == "soft" else daemon.cardmux("tenant", "add", name)
         yield daemon
         need(daemon.process.poll() is None, "cardmuxd ended:", daemon.said())
     finally:
