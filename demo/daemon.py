@@ -72,8 +72,8 @@ class Daemon:
         keys = json.loads(self.cardmux('key', 'list', name, '--json'))['keys']
         return next(key['encrypt_public'] for key in keys if key['index'] == 1)
 
-    def qemu_args(self, name):
-        return shlex.split(self.cardmux('qemu-args', name))
+    def qemu_args(self, name, via='ivshmem'):
+        return shlex.split(self.cardmux('qemu-args', name, '--via', via))
 
     def door(self, name, transport):
         return f'{self.folder}/run/tenant/{name}/{transport}.sock'

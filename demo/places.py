@@ -49,12 +49,14 @@ class Place:
 
 
 class VmPlace(Place):
-    kind, reach = 'virtual machine', 'ivshmem-module'  # forced: nothing falls back to another way
+    kind = 'virtual machine'
 
-    def __init__(self, name, tenant, args, program, module, kernel):
+    def __init__(self, name, tenant, reach, args, program, kernel, modules=(), own_modules=()):
+        """reach: forced, nothing falls back to another way"""
         super().__init__(name, tenant)
-        self.vm = Vm(name, SCRIPT.format(out='/out', reach=self.reach), {'/bin/sdf_demo': program}, args,
-                     own_modules=[module], kernel=kernel)
+        self.reach = reach
+        self.vm = Vm(name, SCRIPT.format(out='/out', reach=reach), {'/bin/sdf_demo': program}, args,
+                     modules=modules, own_modules=own_modules, kernel=kernel)
 
     def begin(self):
         self.vm.start()
