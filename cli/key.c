@@ -16,14 +16,15 @@ static const char help[] =
     "       cardmux key list TENANT\n"
     "       cardmux key show TENANT --type TYPE --index N\n"
     "       cardmux key export-public TENANT --type sm2|rsa|p256 --index N --usage sign|encrypt\n"
-    "       cardmux key set-code TENANT --index N [--code-file FILE]\n"
+    "       cardmux key set-code TENANT [--type TYPE] --index N [--code-file FILE]\n"
     "       cardmux key destroy TENANT --type sm2|rsa|p256|kek --index N\n"
-    "       cardmux key unlock TENANT --index N\n"
+    "       cardmux key unlock TENANT [--type TYPE] --index N\n"
     "\n"
     "generate makes SM2 or RSA keys (a pair for signing and one for encryption), a P-256 pair, or a KEK; list shows "
     "what\n"
     "there is, with public keys in JSON; destroy is for ever; unlock lets an index be used again after too many wrong\n"
-    "access codes. Keys of different types may have the same index; they share its access code. RSA takes seconds.\n"
+    "access codes. Keys of different types may have the same index; key pairs share its access code, a KEK has one of\n"
+    "its own (--type kek). RSA takes seconds.\n"
     "\n"
     "options:\n"
     "  --type TYPE       kind of key: sm2, rsa, p256, kek\n"
@@ -157,7 +158,7 @@ static enum cli_status generate(const struct cli *cli, const char *path, const s
 /* What a verb takes. */
 static const struct verb {
     const char *name;
-    bool index, code, bits, usage, any_kind; /* any_kind: the type goes without saying: it is the index's code */
+    bool index, code, bits, usage, any_kind; /* any_kind: without a type it is the code of the index's key pairs */
 } verbs[] = {
     {"generate", true, true, true, false, false}, {"list", false, false, false, false, true},
     {"show", true, false, false, false, false},   {"export-public", true, false, false, true, false},
@@ -179,9 +180,7 @@ static enum cli_status check(const struct cli *cli, const struct verb *verb, str
     if (!body_key_kind(options->type))
         return cli_usage(cli, "--type is sm2, rsa, p256 or kek, not \"%.40s\"", options->type);
     const struct vault_kind *kind = vault_kind(vault_kind_named(options->type));
-    if ((verb->any_kind || options->code_file) && !kind->has_code)
-        return cli_usage(cli, "a KEK has no access code");
-    if (verb->usage && !kind->has_code)
+    if (verb->usage && !kind->has_public)
         return cli_usage(cli, "a KEK has no public key");
     if (options->usage && strcmp(options->usage, "sign") != 0 && strcmp(options->usage, "encrypt") != 0)
         return cli_usage(cli, "--usage is sign or encrypt, not \"%.40s\"", options->usage);

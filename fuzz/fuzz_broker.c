@@ -1,4 +1,4 @@
-/* covers: backend/broker/intake.c backend/broker/session.c backend/broker/numbers.c backend/broker/ops_file.c backend/broker/ops_data.c backend/broker/ops_key.c backend/broker/ops_aead.c backend/broker/states.c */
+/* covers: backend/broker/intake.c backend/broker/session.c backend/broker/numbers.c backend/broker/ops_file.c backend/broker/ops_data.c backend/broker/ops_key.c backend/broker/rights.c backend/broker/ops_aead.c backend/broker/states.c */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The broker against a tenant's memory. Card, vault, two workers and one tenant with keys are made once; each input has
@@ -249,7 +249,7 @@ static void meanwhile(struct program *in)
         tenant_set_policy(tenant, &less);
         break;
     case 1:
-        tenant_rights_revoke(tenant, take(in, 1) & 3);
+        tenant_rights_revoke(tenant, VAULT_KEY_SM2, take(in, 1) & 3);
         break;
     case 2:
         tenant->record.max_sessions = take(in, 1);

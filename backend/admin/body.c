@@ -297,8 +297,6 @@ static bool check_whole(enum body_kind kind, const bool *seen, struct admin_mess
     const struct vault_kind *known = vault_kind(key->kind);
     if (!vault_kind_place_ok(key->kind, key->index))
         return refuse(error, "out-of-range", "field \"index\" must be from 1 on for a KEK");
-    if (message->code_len && !known->has_code)
-        return refuse(error, "unknown-field", "field \"code\" is not for a KEK");
     if (!key->bits)
         key->bits = known->bits_default;
     if (!vault_kind_bits_ok(key->kind, key->bits))

@@ -142,16 +142,6 @@ static enum match match_path(const char *pattern, const char *path, struct admin
     return *pattern || *path ? MATCH_NO : result;
 }
 
-/* What has no access code is not unlocked. */
-static bool fits_kind(const struct route *route, const struct admin_message *message, struct body_error *error)
-{
-    bool code = route->type == ADMIN_KEY_UNLOCK || route->type == ADMIN_KEY_CODE;
-    if (!code || vault_kind(message->key.kind)->has_code)
-        return true;
-    snprintf(error->message, sizeof error->message, "a KEK has no access code");
-    return false;
-}
-
 const struct route *route_find(const char *method, const char *path, struct admin_message *message,
                                unsigned *http_status, char allow[64], struct body_error *error)
 {
@@ -165,7 +155,7 @@ const struct route *route_find(const char *method, const char *path, struct admi
         snprintf(allow + used, 64 - used, "%s%s", used ? ", " : "", routes[i].method);
         if (strcmp(routes[i].method, method) != 0)
             continue;
-        if (match == MATCH_BAD || !fits_kind(&routes[i], &found, error)) {
+        if (match == MATCH_BAD) {
             *http_status = 400;
             error->code = "out-of-range";
             return NULL;

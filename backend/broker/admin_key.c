@@ -10,7 +10,7 @@ void work_key_code(struct broker *broker, struct task *task)
 {
     struct act *act = (struct act *)task;
     struct admin_message *message = &act->message;
-    act->result = vault_code_set(broker->vault, message->tenant.id, message->key.index,
+    act->result = vault_code_set(broker->vault, message->tenant.id, message->key.kind, message->key.index,
                                  message->code_len ? message->code : NULL, message->code_len, act->error);
     explicit_bzero(message->code, sizeof message->code);
 }
@@ -20,12 +20,11 @@ void done_key_code(struct broker *broker, struct task *task)
     struct act *act = (struct act *)task;
     struct tenant *tenant = tenant_by_id(broker, act->message.tenant.id);
     if (act->result == VAULT_OK && tenant) {
-        for (unsigned kind = 0; kind < VAULT_KEY_KINDS; kind++) {
-            if (kind != VAULT_KEY_KEK)
-                keycache_code(broker, tenant, (enum vault_key_kind)kind, act->message.key.index,
-                              act->message.code_len != 0);
-        }
-        tenant_rights_revoke(tenant, act->message.key.index);
+        const struct vault_key *key = &act->message.key;
+        for (unsigned kind = 0; kind < VAULT_KEY_KINDS; kind++)
+            if (vault_kinds_share(key->kind, (enum vault_key_kind)kind))
+                keycache_code(broker, tenant, (enum vault_key_kind)kind, key->index, act->message.code_len != 0);
+        tenant_rights_revoke(tenant, key->kind, key->index);
     }
     done_plain(broker, task);
 }

@@ -139,7 +139,8 @@ static void work_key_destroy(struct broker *broker, struct task *task)
 static void work_key_unlock(struct broker *broker, struct task *task)
 {
     struct act *act = (struct act *)task;
-    act->result = vault_code_reset(broker->vault, act->message.tenant.id, act->message.key.index, act->error);
+    act->result = vault_code_reset(broker->vault, act->message.tenant.id, act->message.key.kind, act->message.key.index,
+                                   act->error);
 }
 
 static void work_card_test(struct broker *broker, struct task *task)
@@ -274,8 +275,8 @@ static void done_key_destroy(struct broker *broker, struct task *task)
     struct tenant *tenant = tenant_by_id(broker, act->message.tenant.id);
     if (act->result == VAULT_OK && tenant) {
         keycache_drop(broker, tenant, act->message.key.kind, act->message.key.index);
-        if (act->message.key.kind != VAULT_KEY_KEK) /* the next key at this index may have another code */
-            tenant_rights_revoke(tenant, act->message.key.index);
+        /* the next key at this index may have another code */
+        tenant_rights_revoke(tenant, act->message.key.kind, act->message.key.index);
     }
     done_plain(broker, task);
 }
@@ -506,8 +507,8 @@ static void begin(struct broker *broker, struct admin_message *message)
         answer_done(broker, message->id, VAULT_OK, "");
     } else if (message->type == ADMIN_KEY_GENERATE && !vault_kind_bits_ok(message->key.kind, message->key.bits)) {
         answer_done(broker, message->id, VAULT_INVALID, "no key of that kind has so many bits");
-    } else if ((message->type == ADMIN_KEY_GENERATE || message->type == ADMIN_KEY_CODE) &&
-               message->key.kind != VAULT_KEY_KEK && !message->code_len && tenant->policy.codes != VAULT_CODES_FREE) {
+    } else if ((message->type == ADMIN_KEY_GENERATE || message->type == ADMIN_KEY_CODE) && !message->code_len &&
+               tenant->policy.codes != VAULT_CODES_FREE) {
         answer_done(broker, message->id, VAULT_INVALID,
                     "this tenant's new keys must have access codes: give one with --code-file, or change its policy");
     } else {

@@ -122,27 +122,30 @@ void broker_end_audit(struct broker *broker)
 
 /* ---- tenants ---- */
 
-/* The index has one access code for keys of all kinds. */
-static bool code_look(struct broker *broker, uint32_t tenant, uint32_t index, struct vault_key *key)
+/* The first of those that share the code has the count. */
+static bool code_look(struct broker *broker, uint32_t tenant, enum vault_key_kind kind, uint32_t index,
+                      struct vault_key *key)
 {
-    for (unsigned kind = VAULT_KEY_SM2; kind < VAULT_KEY_KINDS; kind++)
-        if (vault_key_get(broker->vault, tenant, (enum vault_key_kind)kind, index, key, NULL, NULL, NULL) == VAULT_OK &&
+    for (unsigned one = VAULT_KEY_SM2; one < VAULT_KEY_KINDS; one++)
+        if (vault_kinds_share(kind, (enum vault_key_kind)one) &&
+            vault_key_get(broker->vault, tenant, (enum vault_key_kind)one, index, key, NULL, NULL, NULL) == VAULT_OK &&
             key->has_code)
             return true;
     return false;
 }
 
-void audit_code(struct broker *broker, const struct vault_tenant *tenant, uint32_t index, enum vault_result result)
+void audit_code(struct broker *broker, const struct vault_tenant *tenant, enum vault_key_kind kind, uint32_t index,
+                enum vault_result result)
 {
     struct audit_entry entry;
     struct vault_key key = {0};
     if (result != VAULT_BAD_CODE && result != VAULT_LOCKED)
         return;
     audit_entry(&entry, result == VAULT_LOCKED ? AUDIT_CODE_REFUSED : AUDIT_CODE_FAILED, tenant, "");
-    audit_key_target(0, index, entry.target);
+    audit_key_target(kind == VAULT_KEY_KEK ? kind : (enum vault_key_kind)0, index, entry.target);
     entry.by = AUDIT_BY_TENANT;
     entry.result = AUDIT_REFUSED;
-    bool known = result == VAULT_BAD_CODE && code_look(broker, tenant->id, index, &key);
+    bool known = result == VAULT_BAD_CODE && code_look(broker, tenant->id, kind, index, &key);
     if (known)
         snprintf(entry.detail, sizeof entry.detail, "failures=%u", key.failures);
     audit_tell_often(broker->audit, &entry);

@@ -75,6 +75,7 @@ struct keypair {
 struct kek {
     uint32_t index;
     uint32_t bits;
+    bool has_code;
     struct key *key;
 };
 
@@ -108,15 +109,23 @@ struct tenant {
     struct admin_counters counters;
 };
 
+/* What a session may use: rights.c. */
+struct right {
+    uint32_t index, count;    /* of the key; how often it was taken and not released */
+    enum vault_key_kind kind; /* VAULT_KEY_KEK; VAULT_KEY_SM2: private keys of all kinds */
+    bool marked;
+    uint8_t mark[VAULT_MARK]; /* of the code that was right */
+};
+
 struct session {
     uint32_t id; /* 0: closed */
     unsigned refs;
     struct channel *channel;
     struct numbers keys; /* struct key */
-    struct {
-        uint32_t index, count; /* of the key; how often it was taken and not released */
-    } rights[SESSION_RIGHTS_MAX];
-    unsigned right_count;
+    struct right *rights;
+    unsigned right_count, right_room;
+    uint8_t nonce[VAULT_MARK_NONCE]; /* of its marks */
+    bool has_nonce;
     struct card_state *hash, *mac;
     bool hash_busy, mac_busy; /* a job uses the state now */
     struct running **states;  /* states.c; NULL: free */
@@ -193,6 +202,7 @@ struct job {
     uint16_t reply_param_len;
     bool makes_handle;
     bool secret;                /* in or out held something to wipe */
+    bool marked;                /* `out` has the mark of an access code: rights.c */
     bool wants;                 /* a key that is not in the card: keycache.h */
     unsigned want_kind, absent; /* absent: bits of kinds that were looked for in vain */
     uint32_t want_index;
@@ -372,9 +382,6 @@ struct session *session_find(struct channel *channel, uint32_t id);
 uint32_t session_make(struct broker *broker, struct channel *channel, uint32_t *id);
 void session_end(struct broker *broker, struct session *session);
 void session_release(struct broker *broker, struct session *session);
-/* Takes back what sessions of the tenant hold for the index: its access code is another now. */
-void tenant_rights_revoke(struct tenant *tenant, uint32_t index);
-bool session_has_right(const struct session *session, uint32_t index);
 struct key *session_key(struct session *session, uint32_t id); /* not counted for the caller; NULL: none */
 uint32_t session_add_key(struct broker *broker, struct session *session, struct card_key *card, uint32_t *id);
 /* A handle of an agreement; takes over both. agreement is malloc'd. */
@@ -384,6 +391,12 @@ struct key *session_agreement(struct session *session, uint32_t id); /* NULL: no
 bool session_drop_key(struct broker *broker, struct session *session, uint32_t id);
 
 void session_states_free(struct broker *broker, struct session *session); /* states.c */
+
+/* rights.c. kind: VAULT_KEY_KEK, or any kind of key pair. */
+bool session_has_right(const struct session *session, enum vault_key_kind kind, uint32_t index);
+/* Takes back what sessions of the tenant hold for the index: its access code is another now. */
+void tenant_rights_revoke(struct tenant *tenant, enum vault_key_kind kind, uint32_t index);
+void session_rights_free(struct session *session);
 
 /* intake.c: hands a job to its handler and on; also again, after a wait for a key. */
 void job_run(struct broker *broker, struct job *job);
@@ -435,7 +448,8 @@ void audit_vault(void *broker, char text[AUDIT_VAULT_MAX + 1]); /* the vault's v
 void audit_entry(struct audit_entry *entry, enum audit_event event, const struct vault_tenant *tenant,
                  const char *target);
 /* From a worker's thread: a tenant's wrong access code. */
-void audit_code(struct broker *broker, const struct vault_tenant *tenant, uint32_t index, enum vault_result result);
+void audit_code(struct broker *broker, const struct vault_tenant *tenant, enum vault_key_kind kind, uint32_t index,
+                enum vault_result result);
 /* From the broker's thread: hands an entry to the pool; it is told as soon as it can be. */
 void audit_later(struct broker *broker, const struct audit_entry *entry);
 void audit_tick(struct broker *broker); /* about once a second */

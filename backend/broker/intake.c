@@ -82,6 +82,8 @@ static op_handler *const handlers[CM_OP_END] = {
     [CM_OP_FILE_READ] = op_file_read,
     [CM_OP_FILE_WRITE] = op_file_write,
     [CM_OP_FILE_DELETE] = op_file_delete,
+    [CM_OP_KEK_RIGHT_GET] = op_right_get,
+    [CM_OP_KEK_RIGHT_RELEASE] = op_right_release,
 };
 
 static uint32_t gate_status(enum cm_gate reason)
@@ -249,7 +251,8 @@ static uint32_t policy_status(const struct tenant *tenant, const struct cm_op_in
 /* What only tidies up: it is done also while the card has failed. */
 static bool needs_no_card(uint16_t op)
 {
-    return op == CM_OP_SESSION_CLOSE || op == CM_OP_KEY_DESTROY || op == CM_OP_RIGHT_RELEASE || op == CM_OP_STATE_FREE;
+    return op == CM_OP_SESSION_CLOSE || op == CM_OP_KEY_DESTROY || op == CM_OP_RIGHT_RELEASE ||
+           op == CM_OP_KEK_RIGHT_RELEASE || op == CM_OP_STATE_FREE;
 }
 
 static void admit(struct broker *broker, struct channel *channel, const struct cm_sqe *sqe)

@@ -218,7 +218,7 @@ void keycache_code(struct broker *broker, struct tenant *tenant, enum vault_key_
 {
     struct cached *entry = *place_of(&broker->keys, tenant->record.id, kind, index);
     if (entry && entry->in)
-        entry->in->pair.has_code = has_code;
+        *(kind == VAULT_KEY_KEK ? &entry->in->kek.has_code : &entry->in->pair.has_code) = has_code;
     for (struct fetch *fetch = tenant->fetches; fetch; fetch = fetch->next)
         if (fetch->index == index)
             fetch->stale = true; /* it may have read what was before */

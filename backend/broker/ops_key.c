@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ops_key.c: handlers of key pairs, private-key rights, session keys and public-key operations.
+ * ops_key.c: handlers of key pairs, session keys and public-key operations.
  *
  * Index operations use the tenant's own table: the sign pair of an index for signing and verifying, its encrypt pair
- * for the rest. What uses a private key needs the session's right to the index, else SDR_PARDENY (GM/T 0018 clause on
- * SDF_GetPrivateKeyAccessRight).
+ * for the rest. What uses a private key needs the session's right to the index, what uses a KEK that has an access code
+ * the right to that KEK, else SDR_PARDENY (rights.c).
  */
 #include "backend/broker/ops_key.h"
 
@@ -30,20 +30,14 @@ struct keypair *find_pair(struct job *job, enum vault_key_kind kind)
     return find_pair_at(job, kind, job->sqe.key);
 }
 
-/* An index without an access code, where the policy demands one. */
-static bool lacks_code(const struct job *job, const struct keypair *pair)
-{
-    return !pair->has_code && job->channel->tenant->policy.codes == VAULT_CODES_ALWAYS;
-}
-
 struct keypair *find_own_pair(struct job *job, enum vault_key_kind kind)
 {
     struct keypair *pair = find_pair(job, kind);
-    if (pair && lacks_code(job, pair)) {
+    if (pair && lacks_code(job, pair->has_code)) {
         refuse(job, CM_GATE_POLICY, SDR_PARDENY);
         return NULL;
     }
-    if (pair && !session_has_right(job->session, pair->index)) {
+    if (pair && !session_has_right(job->session, kind, pair->index)) {
         refuse(job, CM_GATE_RIGHT, SDR_PARDENY);
         return NULL;
     }
@@ -69,63 +63,6 @@ void result_in_param(struct job *job)
     job->reply = REPLY_PARAM;
 }
 
-/* Some pair of the index: code and right are the index's, whatever kinds of pair it has. */
-static struct keypair *find_any_pair(struct job *job)
-{
-    struct tenant *tenant = job->channel->tenant;
-    for (unsigned kind = 1; kind < VAULT_KEY_KINDS; kind++) {
-        struct keypair *pair = kind == VAULT_KEY_KEK
-                                   ? NULL
-                                   : keycache_pair(tenant->broker, tenant, (enum vault_key_kind)kind, job->sqe.key);
-        if (pair)
-            return pair;
-    }
-    if (!job_wants(job, 0, job->sqe.key))
-        refuse(job, CM_GATE_KEY, SDR_KEYNOTEXIST);
-    return NULL;
-}
-
-static uint32_t grant(struct session *session, uint32_t index)
-{
-    for (unsigned i = 0; i < session->right_count; i++)
-        if (session->rights[i].index == index) {
-            session->rights[i].count += session->rights[i].count < UINT32_MAX;
-            return SDR_OK;
-        }
-    if (session->right_count >= SESSION_RIGHTS_MAX)
-        return SDR_NOBUFFER;
-    session->rights[session->right_count].index = index;
-    session->rights[session->right_count++].count = 1;
-    return SDR_OK;
-}
-
-static void check_code(struct broker *broker, struct task *task)
-{
-    struct job *job = (struct job *)((char *)task - offsetof(struct job, task));
-    char error[VAULT_ERROR_TEXT] = "";
-    enum vault_result result = vault_code_check(broker->vault, job->channel->tenant->record.id, job->sqe.key,
-                                                job->sqe.param_len ? job->param : NULL, job->sqe.param_len, error);
-    explicit_bzero(job->param, sizeof job->param);
-    audit_code(broker, &job->channel->tenant->record, job->sqe.key, result);
-    switch (result) {
-    case VAULT_OK:
-        job->card.status = SDR_OK;
-        break;
-    case VAULT_BAD_CODE:
-    case VAULT_LOCKED:
-        job->card.status = SDR_PRKRERR;
-        break;
-    case VAULT_NOT_FOUND:
-        job->card.status = SDR_KEYNOTEXIST;
-        break;
-    default:
-        broker_log("tenant %s, key %u: access code cannot be checked: %s", job->channel->tenant->record.name,
-                   job->sqe.key, error);
-        job->card.status = SDR_HARDFAIL;
-        break;
-    }
-}
-
 void job_finish_on_broker(struct broker *broker, struct task *task)
 {
     struct job *job = (struct job *)((char *)task - offsetof(struct job, task));
@@ -140,54 +77,6 @@ void job_finish_on_broker(struct broker *broker, struct task *task)
     job_complete(broker, job);
     if (!gone)
         channel_notify(broker, channel);
-}
-
-static void right_finish(struct broker *broker, struct job *job)
-{
-    (void)broker;
-    bool codes_same = job->value == job->channel->tenant->codes_set;
-    job->value = 0;
-    if (job->card.status == SDR_OK && !codes_same)
-        job->card.status = SDR_PRKRERR; /* it may have been right a moment ago */
-    if (job->card.status == SDR_OK)
-        job->card.status = grant(job->session, job->sqe.key);
-}
-
-enum step op_right_get(struct broker *broker, struct job *job)
-{
-    (void)broker;
-    job->secret = true;
-    struct keypair *pair = find_any_pair(job);
-    if (!pair)
-        return STEP_DONE;
-    if (lacks_code(job, pair))
-        return refuse(job, CM_GATE_POLICY, SDR_PARDENY);
-    job->finish = right_finish;
-    job->value = job->channel->tenant->codes_set;
-    if (!pair->has_code && !job->sqe.param_len)
-        return STEP_DONE;
-    if (!pair->has_code || !job->sqe.param_len) { /* a code where there is none, none where there is one */
-        job->card.status = SDR_PRKRERR;
-        return STEP_DONE;
-    }
-    job->task.work = check_code;
-    job->task.done = job_finish_on_broker;
-    return STEP_WORK;
-}
-
-enum step op_right_release(struct broker *broker, struct job *job)
-{
-    (void)broker;
-    struct session *session = job->session;
-    for (unsigned i = 0; i < session->right_count; i++)
-        if (session->rights[i].index == job->sqe.key) {
-            if (!--session->rights[i].count)
-                session->rights[i] = session->rights[--session->right_count];
-            return STEP_DONE;
-        }
-    if (!find_any_pair(job))
-        return STEP_DONE;
-    return refuse(job, CM_GATE_RIGHT, SDR_PARDENY);
 }
 
 enum step op_export_public(struct broker *broker, struct job *job)
@@ -274,12 +163,31 @@ enum step op_key_import_isk(struct broker *broker, struct job *job)
     return STEP_CARD;
 }
 
-static enum step with_kek(struct job *job, enum card_op op)
+struct kek *find_kek(struct job *job)
 {
     struct tenant *tenant = job->channel->tenant;
     struct kek *kek = keycache_kek(tenant->broker, tenant, job->sqe.key);
+    if (!kek) {
+        if (!job_wants(job, VAULT_KEY_KEK, job->sqe.key))
+            refuse(job, CM_GATE_KEY, SDR_KEYNOTEXIST);
+        return NULL;
+    }
+    if (lacks_code(job, kek->has_code)) {
+        refuse(job, CM_GATE_POLICY, SDR_PARDENY);
+        return NULL;
+    }
+    if (kek->has_code && !session_has_right(job->session, VAULT_KEY_KEK, kek->index)) {
+        refuse(job, CM_GATE_RIGHT, SDR_PARDENY);
+        return NULL;
+    }
+    return kek;
+}
+
+static enum step with_kek(struct job *job, enum card_op op)
+{
+    struct kek *kek = find_kek(job);
     if (!kek)
-        return job_wants(job, VAULT_KEY_KEK, job->sqe.key) ? STEP_DONE : refuse(job, CM_GATE_KEY, SDR_KEYNOTEXIST);
+        return STEP_DONE;
     job_use_key(job, kek->key);
     job->card.op = (uint16_t)op;
     memset(job->card.iv, 0, sizeof job->card.iv);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * session.c: sessions of a channel, their key handles and private-key rights.
+ * session.c: sessions of a channel and their key handles; their rights are in rights.c.
  *
  * What a tenant holds of them are numbers (numbers.h), which are looked up in the table of the channel or session that
  * gave them, never followed. Another session's number, or one that was closed, is in no table.
@@ -58,40 +58,12 @@ void session_release(struct broker *broker, struct session *session)
     }
     numbers_free(&session->keys);
     session_states_free(broker, session);
+    session_rights_free(session);
     if (session->hash)
         broker->driver->state_free(broker->card, session->hash);
     if (session->mac)
         broker->driver->state_free(broker->card, session->mac);
     free(session);
-}
-
-static void rights_revoke(struct session *session, uint32_t index)
-{
-    unsigned kept = 0;
-    for (unsigned i = 0; i < session->right_count; i++)
-        if (session->rights[i].index != index)
-            session->rights[kept++] = session->rights[i];
-    session->right_count = kept;
-}
-
-void tenant_rights_revoke(struct tenant *tenant, uint32_t index)
-{
-    tenant->codes_set++;
-    for (struct region *region = tenant->regions; region; region = region->next)
-        for (unsigned i = 0; i < region->qp_count; i++) {
-            const struct numbers *sessions = &region->channels[i].sessions;
-            for (uint32_t at = 0; at < sessions->room; at++)
-                if (sessions->slots[at].number)
-                    rights_revoke(sessions->slots[at].object, index);
-        }
-}
-
-bool session_has_right(const struct session *session, uint32_t index)
-{
-    for (unsigned i = 0; i < session->right_count; i++)
-        if (session->rights[i].index == index)
-            return true;
-    return false;
 }
 
 struct key *session_key(struct session *session, uint32_t id)

@@ -116,8 +116,10 @@ bool key_fetch(struct broker *broker, uint32_t tenant, const struct vault_key *k
                              vault_kind(key->kind)->has_encrypt ? encrypt : NULL, error) == VAULT_OK) {
         snprintf(error, VAULT_ERROR_TEXT, "the card refuses key %u", key->index);
         if (key->kind == VAULT_KEY_KEK) {
-            *kek =
-                (struct kek){.index = key->index, .bits = key->bits, .key = import(broker, CARD_KEY_SYMMETRIC, sign)};
+            *kek = (struct kek){.index = key->index,
+                                .bits = key->bits,
+                                .has_code = key->has_code,
+                                .key = import(broker, CARD_KEY_SYMMETRIC, sign)};
             ok = kek->key != NULL;
         } else {
             ok = pair_import(broker, key, sign, encrypt, pair);

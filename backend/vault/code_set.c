@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * code_set.c: giving an index another access code, or taking it away. All kinds of key at the index have one code, with
- * one salt, so all of their records change in one transaction; failures start at 0. scrypt runs before the lock is
- * taken: whoever checks a code meanwhile finds that it moved and starts over (codes.c).
+ * code_set.c: giving an index another access code, or taking it away. All kinds of key pair at the index have one code,
+ * with one salt, so all of their records change in one transaction (a KEK's is its own); failures start at 0. scrypt
+ * runs before the lock is taken: whoever checks a code meanwhile finds that it moved and starts over (codes.c).
  */
 #include <string.h>
 #include "backend/vault/vault_internal.h"
@@ -49,36 +49,34 @@ static enum vault_result key_code_set(struct vault *vault, struct tenant_state *
     return key_save(vault, tenant, &key, &old, error);
 }
 
-static enum vault_result index_code_set(struct vault *vault, struct tenant_state *tenant, uint32_t index,
-                                        const struct vault_secret *verifier, char *error)
+static enum vault_result index_code_set(struct vault *vault, struct tenant_state *tenant, enum vault_key_kind kind,
+                                        uint32_t index, const struct vault_secret *verifier, char *error)
 {
     bool found = false;
 
-    for (unsigned kind = 0; kind < VAULT_KEY_KINDS; kind++) {
+    for (unsigned one = 0; one < VAULT_KEY_KINDS; one++) {
         enum vault_result result;
 
-        if (!vault_kind((enum vault_key_kind)kind) || !vault_kind((enum vault_key_kind)kind)->has_code)
+        if (!vault_kinds_share(kind, (enum vault_key_kind)one))
             continue;
-        result = key_code_set(vault, tenant, (enum vault_key_kind)kind, index, verifier, error);
+        result = key_code_set(vault, tenant, (enum vault_key_kind)one, index, verifier, error);
         if (result != VAULT_OK && result != VAULT_NOT_FOUND)
             return result;
         found |= result == VAULT_OK;
     }
-    return found ? VAULT_OK : key_absent(tenant, VAULT_KEY_SM2, index, error);
+    return found ? VAULT_OK : key_absent(tenant, kind, index, error);
 }
 
-enum vault_result vault_code_set(struct vault *vault, uint32_t id, uint32_t index, const uint8_t *code, size_t len,
-                                 char *error)
+enum vault_result vault_code_set(struct vault *vault, uint32_t id, enum vault_key_kind kind, uint32_t index,
+                                 const uint8_t *code, size_t len, char *error)
 {
     struct vault_secret *verifier = NULL;
     struct tenant_state tenant;
     struct root_state root;
-    enum vault_result result;
+    enum vault_result result = code_place_judge(kind, index, code, len, error);
 
-    if (!key_place_ok(VAULT_KEY_SM2, index))
-        return vault_fail(error, VAULT_INVALID, "an index is 0 to %u", VAULT_INDEX_MAX);
-    if (len > VAULT_CODE_MAX || (len && !code))
-        return vault_fail(error, VAULT_INVALID, "an access code has at most %u bytes", VAULT_CODE_MAX);
+    if (result != VAULT_OK)
+        return result;
     if (len && !(verifier = verifier_make(code, len)))
         return vault_fail(error, VAULT_IO, "no memory to derive an access code");
     pthread_mutex_lock(&vault->lock);
@@ -88,7 +86,7 @@ enum vault_result vault_code_set(struct vault *vault, uint32_t id, uint32_t inde
     if (result == VAULT_OK)
         result = tenant_check(vault, &tenant, error);
     if (result == VAULT_OK)
-        result = index_code_set(vault, &tenant, index, verifier, error);
+        result = index_code_set(vault, &tenant, kind, index, verifier, error);
     result = change_end(vault, &root, &tenant, result, error);
     pthread_mutex_unlock(&vault->lock);
     vault_secret_free(verifier);

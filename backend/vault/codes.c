@@ -2,8 +2,8 @@
 /*
  * codes.c: checking access codes and counting wrong ones.
  *
- * A code belongs to an index, whatever kinds of key are there: each of their records has it, with one salt, and the
- * record of the first kind has the count.
+ * A code belongs to an index, whatever kinds of key pairs are there: each of their records has it, with one salt, and
+ * the record of the first kind has the count. A KEK's code is its own. `kind` is any of those that share the code.
  *
  * scrypt runs outside of the vault's lock, so that several run at once. Then, under the lock, the record is read anew:
  * if the key was replaced meanwhile the check starts over; if the index was locked meanwhile the answer is VAULT_LOCKED
@@ -17,36 +17,48 @@
 #include <string.h>
 #include "backend/vault/vault_internal.h"
 
-static enum vault_result code_bad(const struct key_state *key, char *error)
+static const char *whose(enum vault_key_kind kind)
 {
-    return vault_fail(error, VAULT_BAD_CODE, "wrong access code for key %u", key->meta.index);
+    return kind == VAULT_KEY_KEK ? "KEK" : "key";
+}
+
+static enum vault_result code_bad(enum vault_key_kind kind, uint32_t index, char *error)
+{
+    return vault_fail(error, VAULT_BAD_CODE, "wrong access code for %s %u", whose(kind), index);
 }
 
 static enum vault_result code_locked(const struct key_state *key, char *error)
 {
-    return vault_fail(error, VAULT_LOCKED, "key %u is locked after %u wrong access codes: the operator resets it",
-                      key->meta.index, key->meta.failures);
+    return vault_fail(error, VAULT_LOCKED, "%s %u is locked after %u wrong access codes: the operator resets it",
+                      whose(key->meta.kind), key->meta.index, key->meta.failures);
 }
 
-/* Loads the first key of an index that can have a code, but for one kind; VAULT_NOT_FOUND without a sentence. */
-static enum vault_result first_key(struct vault *vault, const struct tenant_state *tenant, enum vault_key_kind but,
-                                   uint32_t index, struct key_state *key, char *error)
+static enum vault_result code_damaged(enum vault_key_kind kind, uint32_t index, char *error)
+{
+    return vault_fail(error, VAULT_DAMAGED,
+                      "the access code of %s %u was altered: restore the state directory from a backup", whose(kind),
+                      index);
+}
+
+/* Loads the first key of an index whose code that of `kind` is, but for one kind; VAULT_NOT_FOUND without a sentence.
+ */
+static enum vault_result first_key(struct vault *vault, const struct tenant_state *tenant, enum vault_key_kind kind,
+                                   enum vault_key_kind but, uint32_t index, struct key_state *key, char *error)
 {
     enum vault_result result = VAULT_NOT_FOUND;
 
-    for (unsigned kind = 0; result == VAULT_NOT_FOUND && kind < VAULT_KEY_KINDS; kind++)
-        if (kind != (unsigned)but && vault_kind((enum vault_key_kind)kind) &&
-            vault_kind((enum vault_key_kind)kind)->has_code)
-            result = vault->store->ops->key_get(vault->store, tenant->row.id, kind, index, &key->row, error);
+    for (unsigned one = 0; result == VAULT_NOT_FOUND && one < VAULT_KEY_KINDS; one++)
+        if (one != (unsigned)but && vault_kinds_share(kind, (enum vault_key_kind)one))
+            result = vault->store->ops->key_get(vault->store, tenant->row.id, one, index, &key->row, error);
     return result == VAULT_OK ? key_open(tenant, key, error) : result;
 }
 
-static enum vault_result code_key(struct vault *vault, const struct tenant_state *tenant, uint32_t index,
-                                  struct key_state *key, char *error)
+static enum vault_result code_key(struct vault *vault, const struct tenant_state *tenant, enum vault_key_kind kind,
+                                  uint32_t index, struct key_state *key, char *error)
 {
-    enum vault_result result = first_key(vault, tenant, (enum vault_key_kind)0, index, key, error);
+    enum vault_result result = first_key(vault, tenant, kind, (enum vault_key_kind)0, index, key, error);
 
-    return result == VAULT_NOT_FOUND ? key_absent(tenant, VAULT_KEY_SM2, index, error) : result;
+    return result == VAULT_NOT_FOUND ? key_absent(tenant, kind, index, error) : result;
 }
 
 static bool code_open(const struct key_state *key, struct vault_secret *code)
@@ -58,21 +70,18 @@ enum vault_result code_of_others(struct vault *vault, const struct tenant_state 
                                  uint32_t index, struct vault_key *meta, struct vault_secret *code, char *error)
 {
     struct key_state key;
-    enum vault_result result = first_key(vault, tenant, kind, index, &key, error);
+    enum vault_result result = first_key(vault, tenant, kind, kind, index, &key, error);
 
     code->len = 0;
     if (result != VAULT_OK)
         return result;
     *meta = key.meta;
-    if (key.meta.has_code && !code_open(&key, code))
-        return vault_fail(error, VAULT_DAMAGED,
-                          "the access code of key %u was altered: restore the state directory from a backup", index);
-    return VAULT_OK;
+    return key.meta.has_code && !code_open(&key, code) ? code_damaged(kind, index, error) : VAULT_OK;
 }
 
 /* Answers that need no scrypt: VAULT_OK with *done, or an error. Otherwise copies the verifier out. */
-static enum vault_result code_fetch(struct vault *vault, uint32_t id, uint32_t index, bool given, bool *done,
-                                    struct vault_secret *stored, char *error)
+static enum vault_result code_fetch(struct vault *vault, uint32_t id, enum vault_key_kind kind, uint32_t index,
+                                    bool given, bool *done, struct vault_secret *stored, char *error)
 {
     struct tenant_state tenant;
     struct key_state key;
@@ -85,16 +94,15 @@ static enum vault_result code_fetch(struct vault *vault, uint32_t id, uint32_t i
     if (result == VAULT_OK)
         result = tenant_check(vault, &tenant, error);
     if (result == VAULT_OK)
-        result = code_key(vault, &tenant, index, &key, error);
+        result = code_key(vault, &tenant, kind, index, &key, error);
     if (result == VAULT_OK && key.meta.locked)
         result = code_locked(&key, error);
     else if (result == VAULT_OK && given != key.meta.has_code)
-        result = code_bad(&key, error);
+        result = code_bad(kind, index, error);
     else if (result == VAULT_OK && !given)
         *done = true;
     else if (result == VAULT_OK && (!code_open(&key, stored) || !code_parse(stored->bytes, stored->len, &code)))
-        result = vault_fail(error, VAULT_DAMAGED,
-                            "the access code of key %u was altered: restore the state directory from a backup", index);
+        result = code_damaged(kind, index, error);
     explicit_bzero(&code, sizeof code);
     tenant_release(&tenant);
     pthread_mutex_unlock(&vault->lock);
@@ -133,8 +141,8 @@ static enum vault_result code_count(struct vault *vault, uint32_t id, enum vault
     if (result == VAULT_OK)
         result = tenant_check(vault, &tenant, error);
     if (result == VAULT_OK)
-        result =
-            stored ? code_key(vault, &tenant, index, &key, error) : key_load(vault, &tenant, kind, index, &key, error);
+        result = stored ? code_key(vault, &tenant, kind, index, &key, error)
+                        : key_load(vault, &tenant, kind, index, &key, error);
     if (result == VAULT_OK && stored) {
         *moved = code_moved(&key, stored, now);
         if (*moved)
@@ -157,8 +165,8 @@ static enum vault_result code_count(struct vault *vault, uint32_t id, enum vault
 }
 
 /* Whether the code's record is still the one in stored; failures as they stand. */
-static enum vault_result code_again(struct vault *vault, uint32_t id, uint32_t index, const struct vault_secret *stored,
-                                    bool *moved, uint32_t *failures, char *error)
+static enum vault_result code_again(struct vault *vault, uint32_t id, enum vault_key_kind kind, uint32_t index,
+                                    const struct vault_secret *stored, bool *moved, uint32_t *failures, char *error)
 {
     struct vault_secret *now = vault_secret_new();
     struct tenant_state tenant = {0};
@@ -169,7 +177,7 @@ static enum vault_result code_again(struct vault *vault, uint32_t id, uint32_t i
         return vault_fail(error, VAULT_IO, "no locked memory to check an access code");
     result = tenant_get(vault, id, &tenant, error);
     if (result == VAULT_OK)
-        result = code_key(vault, &tenant, index, &key, error);
+        result = code_key(vault, &tenant, kind, index, &key, error);
     if (result == VAULT_OK) {
         *moved = code_moved(&key, stored, now);
         *failures = key.meta.failures;
@@ -182,18 +190,18 @@ static enum vault_result code_again(struct vault *vault, uint32_t id, uint32_t i
 }
 
 /* Under the lock, after scrypt. *moved: start over. */
-static enum vault_result code_decide(struct vault *vault, uint32_t id, uint32_t index,
+static enum vault_result code_decide(struct vault *vault, uint32_t id, enum vault_key_kind kind, uint32_t index,
                                      const struct vault_secret *stored, const struct vault_secret *tried, bool *moved,
                                      char *error)
 {
     uint32_t failures = 0;
     bool right, counted = false;
-    enum vault_result result = code_again(vault, id, index, stored, moved, &failures, error);
+    enum vault_result result = code_again(vault, id, kind, index, stored, moved, &failures, error);
 
     if (result != VAULT_OK || *moved)
         return result;
     if (vault->count_owed) {
-        result = code_count(vault, id, VAULT_KEY_SM2, index, COUNT_UP, stored, moved, error);
+        result = code_count(vault, id, kind, index, COUNT_UP, stored, moved, error);
         if (result != VAULT_OK || *moved)
             return result;
         vault->count_owed = false;
@@ -201,32 +209,38 @@ static enum vault_result code_decide(struct vault *vault, uint32_t id, uint32_t 
     }
     right = seal_equal(tried->bytes, stored->bytes + CODE_LEN - RECORD_VERIFIER, RECORD_VERIFIER);
     if (right)
-        return counted || failures ? code_count(vault, id, VAULT_KEY_SM2, index, COUNT_RESET, stored, moved, error)
-                                   : VAULT_OK;
+        return counted || failures ? code_count(vault, id, kind, index, COUNT_RESET, stored, moved, error) : VAULT_OK;
     if (!counted) {
-        result = code_count(vault, id, VAULT_KEY_SM2, index, COUNT_UP, stored, moved, error);
+        result = code_count(vault, id, kind, index, COUNT_UP, stored, moved, error);
         if (result == VAULT_IO)
             vault->count_owed = true;
         if (result != VAULT_OK)
             return result;
     }
-    return vault_fail(error, VAULT_BAD_CODE, "wrong access code for key %u", index);
+    return code_bad(kind, index, error);
 }
 
-enum vault_result vault_code_check(struct vault *vault, uint32_t id, uint32_t index, const uint8_t *code, size_t len,
+enum vault_result code_place_judge(enum vault_key_kind kind, uint32_t index, const uint8_t *code, size_t len,
                                    char *error)
 {
+    if (!key_place_ok(kind, index))
+        return vault_fail(error, VAULT_INVALID, "an index is 0 (KEKs: 1) to %u", VAULT_INDEX_MAX);
+    if (len > VAULT_CODE_MAX || (len && !code))
+        return vault_fail(error, VAULT_INVALID, "an access code has at most %u bytes", VAULT_CODE_MAX);
+    return VAULT_OK;
+}
+
+enum vault_result vault_code_check(struct vault *vault, uint32_t id, enum vault_key_kind kind, uint32_t index,
+                                   const uint8_t *code, size_t len, char *error)
+{
     struct vault_secret *stored = vault_secret_new(), *tried = vault_secret_new();
-    enum vault_result result = VAULT_OK;
+    enum vault_result result = code_place_judge(kind, index, code, len, error);
     bool done = false, moved = true;
 
-    if (!stored || !tried)
+    if (result == VAULT_OK && (!stored || !tried))
         result = vault_fail(error, VAULT_IO, "no locked memory to check an access code");
-    else if (!key_place_ok(VAULT_KEY_SM2, index) || len > VAULT_CODE_MAX || (len && !code))
-        result = vault_fail(error, VAULT_INVALID, "an index is 0 to %u, an access code at most %u bytes",
-                            VAULT_INDEX_MAX, VAULT_CODE_MAX);
     while (result == VAULT_OK && moved && !done) {
-        result = code_fetch(vault, id, index, len != 0, &done, stored, error);
+        result = code_fetch(vault, id, kind, index, len != 0, &done, stored, error);
         if (result != VAULT_OK || done)
             break;
         if (!seal_code(code, len, stored->bytes + 4, tried->bytes)) {
@@ -235,7 +249,7 @@ enum vault_result vault_code_check(struct vault *vault, uint32_t id, uint32_t in
         }
         moved = false;
         pthread_mutex_lock(&vault->lock);
-        result = code_decide(vault, id, index, stored, tried, &moved, error);
+        result = code_decide(vault, id, kind, index, stored, tried, &moved, error);
         pthread_mutex_unlock(&vault->lock);
         if (moved)
             result = VAULT_OK;
@@ -245,18 +259,20 @@ enum vault_result vault_code_check(struct vault *vault, uint32_t id, uint32_t in
     return result == VAULT_OK ? vault_ok(error) : result;
 }
 
-enum vault_result vault_code_reset(struct vault *vault, uint32_t id, uint32_t index, char *error)
+enum vault_result vault_code_reset(struct vault *vault, uint32_t id, enum vault_key_kind kind, uint32_t index,
+                                   char *error)
 {
-    enum vault_result result = VAULT_NOT_FOUND, one;
+    enum vault_result result = code_place_judge(kind, index, NULL, 0, error), one;
     bool moved;
 
-    if (!key_place_ok(VAULT_KEY_SM2, index))
-        return vault_fail(error, VAULT_INVALID, "an index is 0 to %u", VAULT_INDEX_MAX);
+    if (result != VAULT_OK)
+        return result;
+    result = VAULT_NOT_FOUND;
     pthread_mutex_lock(&vault->lock);
-    for (unsigned kind = 0; (result == VAULT_OK || result == VAULT_NOT_FOUND) && kind < VAULT_KEY_KINDS; kind++) {
-        if (!vault_kind((enum vault_key_kind)kind) || !vault_kind((enum vault_key_kind)kind)->has_code)
+    for (unsigned i = 0; (result == VAULT_OK || result == VAULT_NOT_FOUND) && i < VAULT_KEY_KINDS; i++) {
+        if (!vault_kinds_share(kind, (enum vault_key_kind)i))
             continue;
-        one = code_count(vault, id, (enum vault_key_kind)kind, index, COUNT_RESET, NULL, &moved, error);
+        one = code_count(vault, id, (enum vault_key_kind)i, index, COUNT_RESET, NULL, &moved, error);
         if (one != VAULT_NOT_FOUND)
             result = one;
     }

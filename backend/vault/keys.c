@@ -91,8 +91,6 @@ static enum vault_result key_judge(enum vault_key_kind kind, uint32_t index, con
                           "an SM2 or RSA index has a signing and an encrypting pair of one length, others one key");
     if (code_len > VAULT_CODE_MAX || (code_len && !code))
         return vault_fail(error, VAULT_INVALID, "an access code has at most %u bytes", VAULT_CODE_MAX);
-    if (code_len && !vault_kind(kind)->has_code)
-        return vault_fail(error, VAULT_INVALID, "a KEK has no access code");
     return VAULT_OK;
 }
 
@@ -149,11 +147,9 @@ static enum vault_result key_insert(struct vault *vault, struct tenant_state *te
                           tenant->meta.tenant.name, kind_name(key->meta.kind), key->meta.index);
     if (result != VAULT_NOT_FOUND)
         return result;
-    if (vault_kind(key->meta.kind)->has_code) {
-        result = key_share_code(vault, tenant, key, code, error);
-        if (result != VAULT_OK)
-            return result;
-    }
+    result = key_share_code(vault, tenant, key, code, error);
+    if (result != VAULT_OK)
+        return result;
     memcpy(key->record.uid, tenant->record.uid, RECORD_UID);
     if (!key_parts_close(tenant, key, sign, encrypt, code))
         return vault_fail(error, VAULT_IO, "libcrypto failed to seal a record");

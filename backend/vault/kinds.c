@@ -4,10 +4,10 @@
 #include "backend/vault/vault.h"
 
 static const struct vault_kind kinds[VAULT_KEY_KINDS] = {
-    [VAULT_KEY_SM2] = {"sm2", "SM2", true, true, 256},
-    [VAULT_KEY_KEK] = {"kek", "KEK", false, false, 128},
-    [VAULT_KEY_RSA] = {"rsa", "RSA", true, true, 2048},
-    [VAULT_KEY_P256] = {"p256", "P-256", false, true, 256},
+    [VAULT_KEY_SM2] = {"sm2", "SM2", true, true, false, 256},
+    [VAULT_KEY_KEK] = {"kek", "KEK", false, false, true, 128},
+    [VAULT_KEY_RSA] = {"rsa", "RSA", true, true, false, 2048},
+    [VAULT_KEY_P256] = {"p256", "P-256", false, true, false, 256},
 };
 
 const struct vault_kind *vault_kind(enum vault_key_kind kind)
@@ -41,4 +41,11 @@ bool vault_kind_bits_ok(enum vault_key_kind kind, uint32_t bits)
 bool vault_kind_place_ok(enum vault_key_kind kind, uint32_t index)
 {
     return vault_kind(kind) && index >= (kind == VAULT_KEY_KEK ? 1u : 0u) && index <= VAULT_INDEX_MAX;
+}
+
+bool vault_kinds_share(enum vault_key_kind one, enum vault_key_kind other)
+{
+    const struct vault_kind *a = vault_kind(one), *b = vault_kind(other);
+
+    return a && b && (one == other || (!a->own_code && !b->own_code));
 }

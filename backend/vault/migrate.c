@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * migrate.c: a store of schema 1 becomes one of schema 2, in one transaction, when it is first opened.
+ * migrate.c: a store of an older schema becomes one of today's, in one transaction, when it is first opened.
  *
- * Nothing is believed that schema 1 would not have believed: the root must open under the master key and have the old
- * form, and all rows of tenants must add up to its XOR, else nothing is changed; a tenant whose rows do not add up to
- * that tenant's XOR is damaged afterwards as it was before. Then tenants and root are sealed in the new form with new
- * sums; rows of keys stay as they are, byte for byte. The number in the database's header, which anybody can change,
- * only says that this is to be tried.
+ * Schema 2 differs from 3 in what the root says of itself; it must open under the master key and have the form of 2.
+ * Tenants are compared with it afterwards, as at each opening. Of schema 1 nothing is believed that schema 1 would not
+ * have believed: the root must open under the master key and have the old form, and all rows of tenants must add up to
+ * its XOR, else nothing is changed; a tenant whose rows do not add up to that tenant's XOR is damaged afterwards as it
+ * was before. Then tenants and root are sealed in the new form with new sums; rows of keys stay as they are, byte for
+ * byte. The number in the database's header, which anybody can change, only says that this is to be tried.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -112,12 +113,27 @@ static enum vault_result migrate_all(struct vault *vault, char *error)
     return result == VAULT_OK ? vault->store->ops->schema_set(vault->store, SCHEMA_NOW, error) : result;
 }
 
+static enum vault_result migrate_root(struct vault *vault, char *error)
+{
+    struct root_state root;
+    enum vault_result result = root_load(vault, &root, error);
+
+    if (result == VAULT_OK && root.meta.schema != 2)
+        result = old_damaged(error);
+    if (result != VAULT_OK)
+        return result;
+    root.meta.schema = SCHEMA_NOW;
+    root.meta.version++; /* a change like any other to whoever keeps version and digest elsewhere */
+    result = root_save(vault, &root, error);
+    return result == VAULT_OK ? vault->store->ops->schema_set(vault->store, SCHEMA_NOW, error) : result;
+}
+
 enum vault_result migrate(struct vault *vault, char *error)
 {
     enum vault_result result = vault->store->ops->begin(vault->store, error);
 
     if (result == VAULT_OK)
-        result = migrate_all(vault, error);
+        result = vault->store->ops->schema(vault->store) == 2 ? migrate_root(vault, error) : migrate_all(vault, error);
     if (result == VAULT_OK)
         result = vault->store->ops->commit(vault->store, error);
     if (result != VAULT_OK)

@@ -131,8 +131,11 @@ bool root_meta_parse(const uint8_t *bytes, size_t len, struct root_meta *meta)
     if (len == ROOT_META_LEN) {
         meta->version = get64(bytes + 40);
         meta->rotate = get32(bytes + 48);
-        if (get32(bytes + 52) != 0)
-            return false;
+        if (get32(bytes + 52) != 0) {
+            if (get32(bytes + 52) != 3)
+                return false;
+            meta->schema = 3;
+        }
     }
     return meta->next_id != 0;
 }
@@ -146,7 +149,7 @@ size_t root_meta_build(const struct root_meta *meta, uint8_t bytes[ROOT_META_LEN
         return ROOT_META_1;
     put64(bytes + 40, meta->version);
     put32(bytes + 48, meta->rotate);
-    put32(bytes + 52, 0);
+    put32(bytes + 52, meta->schema > 2 ? meta->schema : 0);
     return ROOT_META_LEN;
 }
 
@@ -272,9 +275,8 @@ uint32_t key_bits(enum vault_key_kind kind, size_t len)
 
 bool key_meta_parse(const uint8_t *bytes, size_t len, struct vault_key *key)
 {
-    const struct vault_kind *kind = len == KEY_META_LEN ? vault_kind((enum vault_key_kind)bytes[0]) : NULL;
-
-    if (!kind || (bytes[1] & ~3) != 0 || get16(bytes + 2) != 0)
+    if (len != KEY_META_LEN || !vault_kind((enum vault_key_kind)bytes[0]) || (bytes[1] & ~3) != 0 ||
+        get16(bytes + 2) != 0)
         return false;
     memset(key, 0, sizeof *key);
     key->kind = (enum vault_key_kind)bytes[0];
@@ -286,7 +288,7 @@ bool key_meta_parse(const uint8_t *bytes, size_t len, struct vault_key *key)
     key->created = get64(bytes + 16);
     if (!vault_kind_place_ok(key->kind, key->index) || !vault_kind_bits_ok(key->kind, key->bits))
         return false;
-    return key->has_code ? kind->has_code : key->failures == 0 && !key->locked;
+    return key->has_code || (key->failures == 0 && !key->locked);
 }
 
 void key_meta_build(const struct vault_key *key, uint8_t bytes[KEY_META_LEN])

@@ -89,7 +89,7 @@ size_t record_build(const struct record *record, uint8_t bytes[RECORD_MAX]);
 #define FILE_HALF       2048u
 
 struct root_meta {
-    unsigned schema;  /* whose form this META has */
+    unsigned schema;  /* whose form this META has; from 3 on it says so itself */
     uint32_t next_id; /* of the next tenant */
     uint32_t tenants; /* how many rows there are, and the sum of their tallies (schema 1: the XOR) */
     uint8_t tally[RECORD_TALLY];

@@ -180,8 +180,16 @@ bool seal_digest(const void *text, size_t len, uint8_t out[32])
     return EVP_Digest(text, len, out, &out_len, EVP_sha256(), NULL) == 1 && out_len == 32;
 }
 
+static _Atomic uint64_t code_runs;
+
+uint64_t seal_code_runs(void)
+{
+    return code_runs;
+}
+
 bool seal_code(const uint8_t *code, size_t len, const uint8_t salt[RECORD_SALT], uint8_t verifier[RECORD_VERIFIER])
 {
+    code_runs++;
     return EVP_PBE_scrypt((const char *)code, len, salt, RECORD_SALT, 16384, 8, 1, 32u << 20, verifier,
                           RECORD_VERIFIER) == 1;
 }

@@ -50,6 +50,7 @@ bool seal_digest(const void *text, size_t len, uint8_t out[32]);
 
 /* scrypt; takes some 50 ms and 16 MiB. */
 bool seal_code(const uint8_t *code, size_t len, const uint8_t salt[RECORD_SALT], uint8_t verifier[RECORD_VERIFIER]);
+uint64_t seal_code_runs(void);                                   /* how often it ran in this process: for tests */
 bool seal_equal(const uint8_t *a, const uint8_t *b, size_t len); /* constant time */
 
 #endif

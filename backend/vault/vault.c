@@ -158,7 +158,9 @@ enum vault_result vault_new(const struct vault_config *config, struct vault_stor
     vault->store = store;
     vault->code_attempts = config->code_attempts ? config->code_attempts : CODE_ATTEMPTS_DEFAULT;
     vault->keys = vault_secret_new();
-    if (!vault->keys || !seal_derive(config->master, vault->keys)) {
+    vault->marks = vault_secret_new();
+    if (!vault->keys || !vault->marks || !seal_derive(config->master, vault->keys) ||
+        !seal_random(vault->marks->bytes, 32)) {
         vault_close(vault);
         return vault_fail(error, VAULT_IO,
                           "no locked memory for the vault's keys: raise the limit of locked memory "
@@ -342,6 +344,7 @@ void vault_close(struct vault *vault)
         return;
     vault->store->ops->close(vault->store);
     vault_secret_free(vault->keys);
+    vault_secret_free(vault->marks);
     pthread_mutex_destroy(&vault->lock);
     free(vault->checked);
     free(vault);

@@ -111,13 +111,15 @@ struct vault_kind {
     const char *name;      /* as operators write it: "sm2" */
     const char *title;     /* as sentences have it: "SM2" */
     bool has_encrypt;      /* a second pair, for encryption */
-    bool has_code;         /* may have an access code */
+    bool has_public;       /* key pairs */
+    bool own_code;         /* its access code is its own: all other kinds at an index share one */
     uint32_t bits_default; /* of a new key, where none are named */
 };
 const struct vault_kind *vault_kind(enum vault_key_kind kind); /* NULL: no such kind */
 enum vault_key_kind vault_kind_named(const char *name);        /* 0: none */
 bool vault_kind_bits_ok(enum vault_key_kind kind, uint32_t bits);
 bool vault_kind_place_ok(enum vault_key_kind kind, uint32_t index);
+bool vault_kinds_share(enum vault_key_kind one, enum vault_key_kind other); /* the access code of an index */
 
 /* A key in clear. Lives in locked memory of the vault's making: vault_secret_free wipes and frees. */
 struct vault_secret {
@@ -178,16 +180,27 @@ enum vault_result vault_key_remove(struct vault *vault, uint32_t tenant, enum va
                                    char *error);
 enum vault_result vault_key_each(struct vault *vault, uint32_t tenant,
                                  bool (*each)(void *arg, const struct vault_key *), void *arg, char *error);
-/* Checks the access code of an index: VAULT_OK, VAULT_BAD_CODE (counted, durably, before the answer), VAULT_LOCKED,
-   VAULT_NOT_FOUND. An index without a code accepts only NULL/0; an index with one refuses NULL/0 as VAULT_BAD_CODE
-   without counting it. */
-enum vault_result vault_code_check(struct vault *vault, uint32_t tenant, uint32_t index, const uint8_t *code,
-                                   size_t len, char *error);
-/* Gives the index another code, for all kinds of key there, or none (len 0); failures = 0, unlocked. */
-enum vault_result vault_code_set(struct vault *vault, uint32_t tenant, uint32_t index, const uint8_t *code, size_t len,
-                                 char *error);
-enum vault_result vault_code_reset(struct vault *vault, uint32_t tenant, uint32_t index,
+/* Access codes. kind says whose: VAULT_KEY_KEK the KEK's of that index; any other the index's, which its keys of all
+   other kinds share.
+
+   Checks one: VAULT_OK, VAULT_BAD_CODE (counted, durably, before the answer), VAULT_LOCKED, VAULT_NOT_FOUND. What has
+   no code accepts only NULL/0; what has one refuses NULL/0 as VAULT_BAD_CODE without counting it. */
+enum vault_result vault_code_check(struct vault *vault, uint32_t tenant, enum vault_key_kind kind, uint32_t index,
+                                   const uint8_t *code, size_t len, char *error);
+/* Gives another code, or none (len 0); failures = 0, unlocked. */
+enum vault_result vault_code_set(struct vault *vault, uint32_t tenant, enum vault_key_kind kind, uint32_t index,
+                                 const uint8_t *code, size_t len, char *error);
+enum vault_result vault_code_reset(struct vault *vault, uint32_t tenant, enum vault_key_kind kind, uint32_t index,
                                    char *error); /* failures = 0, unlocked */
+
+/* A mark by which a code that was right is known again, without scrypt, for as long as this vault is open; nonce is
+   whoever's who keeps marks. Neither blocks nor takes longer than some microseconds. */
+#define VAULT_MARK       32u
+#define VAULT_MARK_NONCE 16u
+bool vault_mark_nonce(uint8_t nonce[VAULT_MARK_NONCE]);
+bool vault_code_mark(struct vault *vault, const uint8_t nonce[VAULT_MARK_NONCE], enum vault_key_kind kind,
+                     uint32_t index, const uint8_t *code, size_t len, uint8_t mark[VAULT_MARK]);
+bool vault_mark_equal(const uint8_t a[VAULT_MARK], const uint8_t b[VAULT_MARK]); /* constant time */
 
 /* The version of the store, one more with each change, and a digest of all that it holds at that version: who keeps
  * both elsewhere can tell an older copy of the whole store (a smaller version) and another history (the same version,
@@ -259,7 +272,8 @@ enum vault_result vault_file_each(struct vault *vault, uint32_t tenant,
  * In detail:
  * - vault_key_put never replaces: VAULT_EXISTS where the index has a key of that kind; remove it first.
  * - An access code belongs to the index, not to the kind: SDF_GetPrivateKeyAccessRight names no kind. So a second kind
- *   of key at an index must be put with the same code, or with none where there is none: else VAULT_BAD_CODE.
+ *   of key at an index must be put with the same code, or with none where there is none: else VAULT_BAD_CODE. KEKs have
+ *   a right of their own in SDF, and so codes of their own.
  * - The wrong code that fills the measure is answered VAULT_BAD_CODE, each check after it VAULT_LOCKED, right or wrong.
  * - vault_tenant_set with an empty serial keeps the serial. Defaults: 64 connections, 1024 sessions, 4096 handles,
  *   weight 100; limits are at most 2^20.

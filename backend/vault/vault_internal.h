@@ -18,14 +18,16 @@
 #define CODE_ATTEMPTS_DEFAULT 10u
 
 /* Forms of the store, in order. 1: the first; sums of tallies are XORs, no version. 2: version in the root, sums, a
-   secret of the store's own, generations of tenants' keys. */
+   secret of the store's own, generations of tenants' keys. 3: KEKs may have access codes; records have the form of 2
+   but for the root, which says 3, so that no older cardmux takes such a KEK for damaged. */
 #define SCHEMA_OLDEST 1
-#define SCHEMA_NOW    2
+#define SCHEMA_NOW    3
 
 struct vault {
-    pthread_mutex_t lock;      /* everything below, and the store. Not held during scrypt */
-    struct vault_store *store; /* owned */
-    struct vault_secret *keys; /* derived from the master key */
+    pthread_mutex_t lock;       /* everything below, and the store. Not held during scrypt */
+    struct vault_store *store;  /* owned */
+    struct vault_secret *keys;  /* derived from the master key */
+    struct vault_secret *marks; /* random: code_mark.c */
     uint32_t code_attempts;
     bool count_owed;   /* a wrong code could not be counted: count first, compare afterwards (codes.c) */
     uint32_t *checked; /* ids of tenants whose keys' tallies were compared, sorted */
@@ -127,10 +129,14 @@ enum vault_result key_open(const struct tenant_state *tenant, struct key_state *
 enum vault_result key_save(struct vault *vault, struct tenant_state *tenant, struct key_state *key,
                            const struct store_row *old, char *error);
 enum vault_result key_absent(const struct tenant_state *tenant, enum vault_key_kind kind, uint32_t index, char *error);
-/* codes.c: of the first key of another kind at that index: its meta, and its code part in clear (len 0: it has none).
+/* codes.c: of the first key at that index of another kind that shares its code: its meta, and its code part in clear
+   (len 0: it has none).
    VAULT_NOT_FOUND, without a sentence: there is none. */
 enum vault_result code_of_others(struct vault *vault, const struct tenant_state *tenant, enum vault_key_kind kind,
                                  uint32_t index, struct vault_key *meta, struct vault_secret *code, char *error);
+/* codes.c: what the functions of codes were given. */
+enum vault_result code_place_judge(enum vault_key_kind kind, uint32_t index, const uint8_t *code, size_t len,
+                                   char *error);
 /* extra.c: rows that are no keys. VAULT_NOT_FOUND comes without a sentence. meta: of the one length that the type has.
  */
 enum vault_result extra_load(struct vault *vault, const struct tenant_state *tenant, enum record_type type,

@@ -40,28 +40,6 @@ int SDF_ExportKeyWithKEK(void *hSessionHandle, void *hKeyHandle, unsigned int ui
     return absent(hSessionHandle);
 }
 
-int SDF_GetKEKAccessRight(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucPassword,
-                          unsigned int uiPwdLength)
-{
-    return absent(hSessionHandle);
-}
-
-int SDF_ReleaseKEKAccessRight(void *hSessionHandle, unsigned int uiKeyIndex)
-{
-    return absent(hSessionHandle);
-}
-
-int SDF_GetKekAccessRight(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucPassword,
-                          unsigned int uiPwdLength)
-{
-    return absent(hSessionHandle);
-}
-
-int SDF_ReleaseKekAccessRight(void *hSessionHandle, unsigned int uiKeyIndex)
-{
-    return absent(hSessionHandle);
-}
-
 int SDF_ImportKeyPair_ECC(void *hSessionHandle, unsigned int uiKeyIndex, unsigned int uiAlgID, unsigned int uiKeyBits,
                           void *pucEncedKeyPair)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* device.c: device information, random numbers, private-key rights. */
+/* device.c: device information, random numbers, rights to private keys and KEKs. */
 #include <string.h>
 #include "frontend/sdf/session.h"
 
@@ -52,26 +52,36 @@ int SDF_GenerateRandom(void *hSessionHandle, unsigned int uiLength, unsigned cha
     return session_leave(session, status);
 }
 
-static int right_get(void *handle, uint32_t index, unsigned char *code, uint32_t len)
+static int take_right(void *handle, uint16_t op, uint32_t index, unsigned char *code, uint32_t len)
 {
     struct sdf_session *session = session_enter(handle);
     if (!session)
         return SDR_INARGERR;
     uint32_t status = SDR_INARGERR;
     if ((code || len == 0) && len <= 256) {
-        struct call call = {.op = CM_OP_RIGHT_GET, .key = index, .param = len ? code : NULL, .param_len = len};
+        struct call call = {.op = op, .key = index, .param = len ? code : NULL, .param_len = len};
         status = session_call(session, &call);
     }
     return session_leave(session, status);
 }
 
-static int right_release(void *handle, uint32_t index)
+static int give_right(void *handle, uint16_t op, uint32_t index)
 {
     struct sdf_session *session = session_enter(handle);
     if (!session)
         return SDR_INARGERR;
-    struct call call = {.op = CM_OP_RIGHT_RELEASE, .key = index};
+    struct call call = {.op = op, .key = index};
     return session_leave(session, session_call(session, &call));
+}
+
+static int right_get(void *handle, uint32_t index, unsigned char *code, uint32_t len)
+{
+    return take_right(handle, CM_OP_RIGHT_GET, index, code, len);
+}
+
+static int right_release(void *handle, uint32_t index)
+{
+    return give_right(handle, CM_OP_RIGHT_RELEASE, index);
 }
 
 int SDF_GetPrivateKeyAccessRight(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucPassword,
@@ -118,4 +128,27 @@ int SDF_GetEncPrivateKeyAccessRight_ECC(void *hSessionHandle, unsigned int uiKey
 int SDF_ReleaseEncPrivateKeyAccessRight_ECC(void *hSessionHandle, unsigned int uiKeyIndex)
 {
     return right_release(hSessionHandle, uiKeyIndex);
+}
+
+/* KEKs: two spellings of the same. */
+int SDF_GetKEKAccessRight(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucPassword,
+                          unsigned int uiPwdLength)
+{
+    return take_right(hSessionHandle, CM_OP_KEK_RIGHT_GET, uiKeyIndex, pucPassword, uiPwdLength);
+}
+
+int SDF_ReleaseKEKAccessRight(void *hSessionHandle, unsigned int uiKeyIndex)
+{
+    return give_right(hSessionHandle, CM_OP_KEK_RIGHT_RELEASE, uiKeyIndex);
+}
+
+int SDF_GetKekAccessRight(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucPassword,
+                          unsigned int uiPwdLength)
+{
+    return take_right(hSessionHandle, CM_OP_KEK_RIGHT_GET, uiKeyIndex, pucPassword, uiPwdLength);
+}
+
+int SDF_ReleaseKekAccessRight(void *hSessionHandle, unsigned int uiKeyIndex)
+{
+    return give_right(hSessionHandle, CM_OP_KEK_RIGHT_RELEASE, uiKeyIndex);
 }

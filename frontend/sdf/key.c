@@ -195,11 +195,18 @@ int SDF_ImportKeyWithISK_ECC(void *hSessionHandle, unsigned int uiISKIndex, ECCC
     return session ? session_leave(session, key_import_isk(session, uiISKIndex, pucKey, phKeyHandle)) : SDR_INARGERR;
 }
 
+/* Few KEKs need a right, so their operations are not marked as needing one: a right that went with the back end shows
+   by its want, and is told of as other losses are. */
+static uint32_t kek_status(struct sdf_session *session, uint32_t status)
+{
+    return status == SDR_PARDENY ? session_loss(session, SDR_PARDENY) : status;
+}
+
 static uint32_t key_generate_kek(struct sdf_session *session, struct call *call, uint8_t *wrapped, uint32_t *len,
                                  void **handle)
 {
     uint8_t out[64];
-    void *made;
+    void *made = NULL;
     uint32_t status = alg_check(call->alg, ALG_USE_WRAP);
     if (status != SDR_OK)
         return status;
@@ -215,7 +222,7 @@ static uint32_t key_generate_kek(struct sdf_session *session, struct call *call,
         return SDR_OUTARGERR;
     call->out = out;
     call->out_cap = sizeof out;
-    status = key_make(session, call, &made);
+    status = kek_status(session, key_make(session, call, &made));
     if (status != SDR_OK)
         return status;
     if (call->out_len != call->arg / 8) {
@@ -245,7 +252,7 @@ static uint32_t key_import_kek(struct sdf_session *session, struct call *call, v
         return status;
     if (!call->data || call->data_len < 16 || call->data_len > 64 || call->data_len % 8 != 0)
         return SDR_INARGERR;
-    return handle ? key_make(session, call, handle) : SDR_OUTARGERR;
+    return handle ? kek_status(session, key_make(session, call, handle)) : SDR_OUTARGERR;
 }
 
 int SDF_ImportKeyWithKEK(void *hSessionHandle, unsigned int uiAlgID, unsigned int uiKEKIndex, unsigned char *pucKey,

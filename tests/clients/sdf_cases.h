@@ -4,8 +4,8 @@
  * against a fake back end (unit), a daemon (wire), and inside containers and VMs.
  *
  * The tenant: key index 1 without an access code, index 2 with the code "12345678", no index 3, each with SM2 and RSA
- * pairs, the latter of 2048 bits at index 1 and 3072 at 2; KEK index 1 of 128 bits. Each case gets a session of its
- * own.
+ * pairs, the latter of 2048 bits at index 1 and 3072 at 2; KEKs of 128 bits at index 1 without a code, at 2 with the
+ * same. Each case gets a session of its own.
  *
  * Every call goes through CALL or FAILS, which also note (function, code, case) where the expectation was met: that is
  * the table function x state x test, and sdf_calls_missing() holds it against frontend/sdf/functions.def.
@@ -72,6 +72,7 @@ void case_keypair(struct sdf_env *env);
 void case_epk(struct sdf_env *env);
 void case_ipk_isk(struct sdf_env *env);
 void case_kek(struct sdf_env *env);
+void case_kek_rights(struct sdf_env *env);
 void case_destroy(struct sdf_env *env);
 void case_sign(struct sdf_env *env);
 void case_pke(struct sdf_env *env);
@@ -124,6 +125,7 @@ void case_fork(struct sdf_env *env);
 void case_wrong_device(struct sdf_env *env);
 void case_wrong_key(struct sdf_env *env);
 void case_wrong_wrapped(struct sdf_env *env);
+void case_wrong_kek_right(struct sdf_env *env);
 void case_wrong_sm2(struct sdf_env *env);
 void case_wrong_rsa(struct sdf_env *env);
 void case_wrong_rights(struct sdf_env *env);

@@ -38,10 +38,6 @@ void case_absent(struct sdf_env *env)
         CALL(want, SDF_ExportKeyWithEPK_RSA, s, NULL, NULL, NULL, NULL);
         CALL(want, SDF_ExportKeyWithEPK_ECC, s, NULL, 0, NULL, NULL);
         CALL(want, SDF_ExportKeyWithKEK, s, NULL, 0, 0, NULL, NULL);
-        CALL(want, SDF_GetKEKAccessRight, s, 0, NULL, 0);
-        CALL(want, SDF_ReleaseKEKAccessRight, s, 0);
-        CALL(want, SDF_GetKekAccessRight, s, 0, NULL, 0);
-        CALL(want, SDF_ReleaseKekAccessRight, s, 0);
         CALL(want, SDF_ImportKeyPair_ECC, s, 0, 0, 0, NULL);
     }
 }

@@ -149,18 +149,64 @@ void case_kek(struct sdf_env *env)
     n = 0;
     CALL(SDR_OK, SDF_GenerateKeyWithKEK, s, 256, SGD_SM4_ECB, 1, NULL, &n, &made); /* how long? */
     HOLDS(n == 32);
-    CALL(SDR_KEYNOTEXIST, SDF_GenerateKeyWithKEK, s, 128, SGD_SM4_ECB, 2, wrapped, &n, &made);
+    CALL(SDR_KEYNOTEXIST, SDF_GenerateKeyWithKEK, s, 128, SGD_SM4_ECB, 3, wrapped, &n, &made);
     CALL(SDR_ALGMODNOTSUPPORT, SDF_GenerateKeyWithKEK, s, 128, SGD_SM4_CTR, 1, wrapped, &n, &made);
     CALL(SDR_ALGNOTSUPPORT, SDF_GenerateKeyWithKEK, s, 128, SGD_SM2_3, 1, wrapped, &n, &made);
     CALL(SDR_INARGERR, SDF_GenerateKeyWithKEK, s, 127, SGD_SM4_ECB, 1, wrapped, &n, &made);
     CALL(SDR_OUTARGERR, SDF_GenerateKeyWithKEK, s, 128, SGD_SM4_ECB, 1, wrapped, NULL, &made);
     CALL(SDR_OUTARGERR, SDF_GenerateKeyWithKEK, s, 128, SGD_SM4_ECB, 1, wrapped, &n, NULL);
-    CALL(SDR_KEYNOTEXIST, SDF_ImportKeyWithKEK, s, SGD_SM4_ECB, 2, wrapped, 16, &opened);
+    CALL(SDR_KEYNOTEXIST, SDF_ImportKeyWithKEK, s, SGD_SM4_ECB, 3, wrapped, 16, &opened);
     CALL(SDR_ALGMODNOTSUPPORT, SDF_ImportKeyWithKEK, s, SGD_SM4_OFB, 1, wrapped, 16, &opened);
     CALL(SDR_INARGERR, SDF_ImportKeyWithKEK, s, SGD_SM4_ECB, 1, wrapped, 15, &opened);
     CALL(SDR_INARGERR, SDF_ImportKeyWithKEK, s, SGD_SM4_ECB, 1, wrapped, 80, &opened);
     CALL(SDR_INARGERR, SDF_ImportKeyWithKEK, s, SGD_SM4_ECB, 1, NULL, 16, &opened);
     CALL(SDR_OUTARGERR, SDF_ImportKeyWithKEK, s, SGD_SM4_ECB, 1, wrapped, 16, NULL);
+}
+
+/* A KEK with an access code: nothing without the right, which is one session's and has nothing to do with that to the
+   private keys of the same index. */
+void case_kek_rights(struct sdf_env *env)
+{
+    uint8_t wrapped[64], code[] = "12345678", wrong[] = "12345679", longer[300] = {0};
+    unsigned n;
+    void *made, *opened, *other, *s = env->session;
+    CALL(SDR_PARDENY, SDF_GenerateKeyWithKEK, s, 128, SGD_SM4_ECB, 2, wrapped, &n, &made);
+    CALL(SDR_PARDENY, SDF_ImportKeyWithKEK, s, SGD_SM4_ECB, 2, wrapped, 16, &opened);
+    CALL(SDR_OK, SDF_GetPrivateKeyAccessRight, s, 2, code, 8); /* not this one */
+    CALL(SDR_PARDENY, SDF_GenerateKeyWithKEK, s, 128, SGD_SM4_ECB, 2, wrapped, &n, &made);
+    CALL(SDR_PRKRERR, SDF_GetKEKAccessRight, s, 2, NULL, 0);
+    CALL(SDR_PRKRERR, SDF_GetKEKAccessRight, s, 2, wrong, 8);
+    CALL(SDR_PARDENY, SDF_GenerateKeyWithKEK, s, 128, SGD_SM4_ECB, 2, wrapped, &n, &made);
+    CALL(SDR_OK, SDF_GetKEKAccessRight, s, 2, code, 8);
+    CALL(SDR_OK, SDF_GetKekAccessRight, s, 2, code, 8); /* twice: it counts */
+    if (CALL(SDR_OK, SDF_GenerateKeyWithKEK, s, 128, SGD_SM4_ECB, 2, wrapped, &n, &made) &&
+        CALL(SDR_OK, SDF_ImportKeyWithKEK, s, SGD_SM4_ECB, 2, wrapped, n, &opened)) {
+        HOLDS(same_key(env, made, opened));
+        CALL(SDR_OK, SDF_DestroyKey, s, opened);
+    }
+    if (CALL(SDR_OK, SDF_OpenSession, env->device, &other)) {
+        CALL(SDR_PARDENY, SDF_ImportKeyWithKEK, other, SGD_SM4_ECB, 2, wrapped, n, &opened);
+        CALL(SDR_PARDENY, SDF_ReleaseKEKAccessRight, other, 2);
+        CALL(SDR_OK, SDF_CloseSession, other);
+    }
+    CALL(SDR_OK, SDF_ReleasePrivateKeyAccessRight, s, 2); /* nor its release */
+    CALL(SDR_OK, SDF_ReleaseKEKAccessRight, s, 2);
+    CALL(SDR_OK, SDF_ImportKeyWithKEK, s, SGD_SM4_ECB, 2, wrapped, n, &opened);
+    CALL(SDR_OK, SDF_ReleaseKekAccessRight, s, 2);
+    CALL(SDR_PARDENY, SDF_ImportKeyWithKEK, s, SGD_SM4_ECB, 2, wrapped, n, &made);
+    CALL(SDR_PARDENY, SDF_ReleaseKEKAccessRight, s, 2);
+    CALL(SDR_PARDENY, SDF_ReleaseKekAccessRight, s, 2);
+    /* one without a code needs no right, but gives it */
+    CALL(SDR_PRKRERR, SDF_GetKEKAccessRight, s, 1, code, 8);
+    CALL(SDR_PRKRERR, SDF_GetKekAccessRight, s, 1, code, 8);
+    CALL(SDR_OK, SDF_GetKEKAccessRight, s, 1, NULL, 0);
+    CALL(SDR_OK, SDF_ReleaseKEKAccessRight, s, 1);
+    CALL(SDR_OK, SDF_GenerateKeyWithKEK, s, 128, SGD_SM4_ECB, 1, wrapped, &n, &made);
+    CALL(SDR_KEYNOTEXIST, SDF_GetKEKAccessRight, s, 3, NULL, 0);
+    CALL(SDR_KEYNOTEXIST, SDF_GetKEKAccessRight, s, 0, NULL, 0); /* KEKs begin at 1 */
+    CALL(SDR_KEYNOTEXIST, SDF_ReleaseKEKAccessRight, s, 3);
+    CALL(SDR_INARGERR, SDF_GetKEKAccessRight, s, 2, longer, sizeof longer);
+    CALL(SDR_INARGERR, SDF_GetKEKAccessRight, s, 2, NULL, 8);
 }
 
 void case_destroy(struct sdf_env *env)

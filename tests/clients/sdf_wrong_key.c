@@ -44,6 +44,28 @@ void case_wrong_device(struct sdf_env *env)
     WRONG(uiKeyIndex, right, SDR_PARDENY, SDF_ReleasePrivateKeyAccessRight, s, 1);
 }
 
+#define WRONG_KEK_RIGHT(get, release)                                                                                  \
+    do {                                                                                                               \
+        WRONG_SESSION(get, 1, NULL, 0);                                                                                \
+        WRONG(uiKeyIndex, absent, SDR_KEYNOTEXIST, get, s, ABSENT_INDEX, NULL, 0);                                     \
+        WRONG(pucPassword, null, SDR_PRKRERR, get, s, 2, NULL, 0);                                                     \
+        WRONG(pucPassword, null, SDR_INARGERR, get, s, 2, NULL, 8);                                                    \
+        WRONG(uiPwdLength, zero, SDR_PRKRERR, get, s, 2, code, 0);                                                     \
+        WRONG(uiPwdLength, long, SDR_INARGERR, get, s, 2, code, sizeof code);                                          \
+        WRONG(pucPassword, code, SDR_PRKRERR, get, s, 1, (uint8_t *)"87654321", 8);                                    \
+        WRONG_SESSION(release, 1);                                                                                     \
+        WRONG(uiKeyIndex, absent, SDR_KEYNOTEXIST, release, s, ABSENT_INDEX);                                          \
+        WRONG(uiKeyIndex, right, SDR_PARDENY, release, s, 2);                                                          \
+    } while (0)
+
+void case_wrong_kek_right(struct sdf_env *env)
+{
+    void *s = env->session;
+    uint8_t code[257] = {0};
+    WRONG_KEK_RIGHT(SDF_GetKEKAccessRight, SDF_ReleaseKEKAccessRight);
+    WRONG_KEK_RIGHT(SDF_GetKekAccessRight, SDF_ReleaseKekAccessRight);
+}
+
 void case_wrong_key(struct sdf_env *env)
 {
     void *s = env->session, *key;

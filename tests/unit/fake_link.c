@@ -31,7 +31,7 @@ struct session {
     uint32_t attach, incarnation;
     bool holds, lost;
     struct fake_key keys[KEYS];
-    int rights[INDEX];
+    int rights[INDEX], kek_rights[INDEX];
     struct fake_digest digest;
     struct fake_sym sym;
     struct fake_asym asym;
@@ -150,6 +150,7 @@ static void session_forget(struct session *session)
             key_count--;
         }
     memset(session->rights, 0, sizeof session->rights);
+    memset(session->kek_rights, 0, sizeof session->kek_rights);
     memset(&session->asym, 0, sizeof session->asym);
     fake_digest_forget(&session->digest);
     fake_sym_forget(&session->sym);
@@ -284,14 +285,14 @@ static bool index_ok(uint32_t index)
     return index >= 1 && index < INDEX;
 }
 
-static uint32_t run_right(struct session *session, struct call *call)
+static uint32_t run_right(int *rights, struct call *call)
 {
     if (!index_ok(call->key))
         return SDR_KEYNOTEXIST;
-    if (call->op == CM_OP_RIGHT_RELEASE) {
-        if (!session->rights[call->key])
+    if (call->op == CM_OP_RIGHT_RELEASE || call->op == CM_OP_KEK_RIGHT_RELEASE) {
+        if (!rights[call->key])
             return SDR_PARDENY;
-        session->rights[call->key]--;
+        rights[call->key]--;
         return SDR_OK;
     }
     const char *code = codes[call->key];
@@ -299,7 +300,7 @@ static uint32_t run_right(struct session *session, struct call *call)
         return SDR_PRKRERR;
     if (code && (call->param_len != strlen(code) || memcmp(call->param, code, strlen(code)) != 0))
         return SDR_PRKRERR;
-    session->rights[call->key]++;
+    rights[call->key]++;
     return SDR_OK;
 }
 
@@ -321,8 +322,10 @@ static uint32_t run_kek(struct session *session, struct call *call)
     uint8_t bytes[64], out[64], iv[16] = {0};
     struct fake_key wrapper = {.len = 16};
     memcpy(wrapper.bytes, kek, 16);
-    if (call->key != 1)
+    if (!index_ok(call->key))
         return SDR_KEYNOTEXIST;
+    if (codes[call->key] && !session->kek_rights[call->key])
+        return SDR_PARDENY;
     bool make = call->op == CM_OP_KEY_GENERATE_KEK;
     size_t len = make ? call->arg / 8 : call->data_len;
     if (make)
@@ -481,7 +484,10 @@ static uint32_t run(struct session *session, struct call *call)
         return SDR_OK;
     case CM_OP_RIGHT_GET:
     case CM_OP_RIGHT_RELEASE:
-        return run_right(session, call);
+        return run_right(session->rights, call);
+    case CM_OP_KEK_RIGHT_GET:
+    case CM_OP_KEK_RIGHT_RELEASE:
+        return run_right(session->kek_rights, call);
     case CM_OP_KEY_GENERATE_KEK:
     case CM_OP_KEY_IMPORT_KEK:
         return run_kek(session, call);

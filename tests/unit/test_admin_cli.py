@@ -141,6 +141,9 @@ def requests_that_are_sent(folder):
     sends('key set-code vm1 --index 1 --code-file -', 'POST /v1/tenants/vm1/keys/sm2/1/code', {'code': 'pass word'},
           stdin='pass word\n')
     sends('key unlock vm1 --index 1', 'POST /v1/tenants/vm1/keys/sm2/1/unlock')
+    sends('key set-code vm1 --type kek --index 1 --code-file -', 'POST /v1/tenants/vm1/keys/kek/1/code', {'code': 'pass word'},
+          stdin='pass word\n')
+    sends('key unlock vm1 --type kek --index 1', 'POST /v1/tenants/vm1/keys/kek/1/unlock')
     sends('file remove vm1 --name ab', 'DELETE /v1/tenants/vm1/files/6162')
     sends('file remove vm1 --hex 00FF', 'DELETE /v1/tenants/vm1/files/00ff')
     sends('card test', 'POST /v1/card/test')
@@ -213,9 +216,9 @@ def what_goes_wrong(folder):
                  'tenant list --bogus', 'key', 'key frob vm1', 'key generate vm1 --index 1', 'key generate vm1 --type sm2',
                  'key generate vm1 --type dsa --index 1', 'key generate vm1 --type rsa --index 1 --bits 1024', 'key generate --type sm2 --index 1', 'key generate vm1 --type kek --index 0', 'key show vm1 --type sm2', 'key export-public vm1 --type kek --index 1',
                  'key set-code vm1', 'key list vm1 --usage sign', 'key destroy vm1 --type sm2 --index 1 --code-file -',
-                 'key generate vm1 --type sm2 --index 65536', 'key generate vm1 --type kek --index 1 --code-file -',
+                 'key generate vm1 --type sm2 --index 65536',
                  'key destroy vm1 --type sm2 --index 1 --bits 128', 'key list vm1 --index 1', 'key list', 'key list vm1 vm2',
-                 'key unlock vm1 --index 1 --type kek', 'card', 'card frob', 'status now', 'qemu-args', 'qemu-args vm1 vm2',
+                 'key unlock vm1 --index 0 --type kek', 'key set-code vm1 --type dsa --index 1', 'card', 'card frob', 'status now', 'qemu-args', 'qemu-args vm1 vm2',
                  'qemu-args vm1 --via pigeon', 'qemu-args vm1 --via vsock --memory 2T', 'qemu-args vm1 --via vsock --memory ""', 'qemu-args vm1 --hotplug xml', 'qemu-args vm1 --bus "a b"', 'init --state relative',
                  'audit', 'audit frob', 'audit show --key 1', 'audit verify a b', 'audit verify a --state b', 'audit key --json',
                  'audit show --since soon', 'audit show --last 0', 'audit checkpoint --tenant vm1', 'init now', 'doctor --host --guest', 'doctor now', 'status --help=1'):

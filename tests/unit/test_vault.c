@@ -263,7 +263,6 @@ static void test_keys(void **state)
     assert_vault(&env, VAULT_INVALID, env_put(&env, vault, a, VAULT_KEY_KEK, 0, 1, NULL));
     assert_vault(&env, VAULT_INVALID, env_put(&env, vault, a, VAULT_KEY_SM2, VAULT_INDEX_MAX + 1, 1, NULL));
     assert_vault(&env, VAULT_INVALID, env_put(&env, vault, a, VAULT_KEY_KINDS, 1, 1, NULL));
-    assert_vault(&env, VAULT_INVALID, env_put(&env, vault, a, VAULT_KEY_KEK, 9, 1, "code"));
     assert_vault(&env, VAULT_INVALID, vault_key_put(vault, a, VAULT_KEY_SM2, 9, sign, NULL, NULL, 0, env.error));
     assert_vault(&env, VAULT_INVALID, vault_key_put(vault, a, VAULT_KEY_SM2, 9, NULL, sign, NULL, 0, env.error));
     assert_vault(&env, VAULT_INVALID, vault_key_put(vault, a, VAULT_KEY_SM2, 9, kek, sign, NULL, 0, env.error));
@@ -322,8 +321,9 @@ static void test_codes(void **state)
     assert_vault(&env, VAULT_NOT_FOUND, env_code(&env, vault, a, 3, NULL));
     assert_vault(&env, VAULT_NOT_FOUND, env_code(&env, vault, 9, 1, "right"));
     assert_vault(&env, VAULT_INVALID, env_code(&env, vault, a, VAULT_INDEX_MAX + 1, "right"));
-    assert_vault(&env, VAULT_INVALID, vault_code_check(vault, a, 1, NULL, 3, env.error));
-    assert_vault(&env, VAULT_INVALID, vault_code_check(vault, a, 1, env.master, VAULT_CODE_MAX + 1, env.error));
+    assert_vault(&env, VAULT_INVALID, vault_code_check(vault, a, VAULT_KEY_SM2, 1, NULL, 3, env.error));
+    assert_vault(&env, VAULT_INVALID,
+                 vault_code_check(vault, a, VAULT_KEY_SM2, 1, env.master, VAULT_CODE_MAX + 1, env.error));
     assert_vault(&env, VAULT_OK, vault_key_get(vault, a, VAULT_KEY_SM2, 1, &key, NULL, NULL, env.error));
     assert_true(key.has_code && !key.locked && key.failures == 0);
 
@@ -346,11 +346,11 @@ static void test_codes(void **state)
     assert_vault(&env, VAULT_OK, vault_key_get(vault, a, VAULT_KEY_SM2, 1, &key, NULL, NULL, env.error));
     assert_true(key.locked);
     assert_int_equal(key.failures, 3);
-    assert_vault(&env, VAULT_INVALID, vault_code_reset(vault, a, VAULT_INDEX_MAX + 1, env.error));
-    assert_vault(&env, VAULT_NOT_FOUND, vault_code_reset(vault, a, 7, env.error));
-    assert_vault(&env, VAULT_NOT_FOUND, vault_code_reset(vault, 0, 1, env.error));
-    assert_vault(&env, VAULT_OK, vault_code_reset(vault, a, 2, env.error));
-    assert_vault(&env, VAULT_OK, vault_code_reset(vault, a, 1, env.error));
+    assert_vault(&env, VAULT_INVALID, vault_code_reset(vault, a, VAULT_KEY_SM2, VAULT_INDEX_MAX + 1, env.error));
+    assert_vault(&env, VAULT_NOT_FOUND, vault_code_reset(vault, a, VAULT_KEY_SM2, 7, env.error));
+    assert_vault(&env, VAULT_NOT_FOUND, vault_code_reset(vault, 0, VAULT_KEY_SM2, 1, env.error));
+    assert_vault(&env, VAULT_OK, vault_code_reset(vault, a, VAULT_KEY_SM2, 2, env.error));
+    assert_vault(&env, VAULT_OK, vault_code_reset(vault, a, VAULT_KEY_SM2, 1, env.error));
     assert_vault(&env, VAULT_OK, env_code(&env, vault, a, 1, "right"));
     vault_close(vault);
     env_end(&env);

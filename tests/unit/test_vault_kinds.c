@@ -149,7 +149,7 @@ static void test_one_lock(void **state)
     assert_vault(&env, VAULT_LOCKED, env_code(&env, vault, id, 1, "right"));
     assert_vault(&env, VAULT_OK, env_put(&env, vault, id, VAULT_KEY_SM2, 1, 1, "right"));
     assert_vault(&env, VAULT_LOCKED, env_code(&env, vault, id, 1, "right"));
-    assert_vault(&env, VAULT_OK, vault_code_reset(vault, id, 1, env.error));
+    assert_vault(&env, VAULT_OK, vault_code_reset(vault, id, VAULT_KEY_SM2, 1, env.error));
     assert_vault(&env, VAULT_OK, env_code(&env, vault, id, 1, "right"));
     assert_vault(&env, VAULT_OK, vault_key_remove(vault, id, VAULT_KEY_SM2, 1, env.error));
     assert_vault(&env, VAULT_OK, env_code(&env, vault, id, 1, "right"));
@@ -173,22 +173,101 @@ static void test_code_set(void **state)
     for (unsigned i = 0; i < 3; i++)
         assert_vault(&env, VAULT_BAD_CODE, env_code(&env, vault, id, 1, "wrong"));
     assert_vault(&env, VAULT_LOCKED, env_code(&env, vault, id, 1, "old"));
-    assert_vault(&env, VAULT_OK, vault_code_set(vault, id, 1, fresh, 5, env.error));
+    assert_vault(&env, VAULT_OK, vault_code_set(vault, id, VAULT_KEY_SM2, 1, fresh, 5, env.error));
     vault_close(vault);
     vault = env_open(&env);
     assert_vault(&env, VAULT_OK, env_code(&env, vault, id, 1, "fresh"));
     assert_vault(&env, VAULT_BAD_CODE, env_code(&env, vault, id, 1, "old"));
     assert_vault(&env, VAULT_OK, env_code(&env, vault, id, 2, "old"));
     assert_int_equal(env_get(&env, vault, id, VAULT_KEY_SM2, 1), 5);
-    assert_vault(&env, VAULT_OK, vault_code_set(vault, id, 1, NULL, 0, env.error));
+    assert_vault(&env, VAULT_OK, vault_code_set(vault, id, VAULT_KEY_SM2, 1, NULL, 0, env.error));
     assert_vault(&env, VAULT_OK, env_code(&env, vault, id, 1, NULL));
     assert_vault(&env, VAULT_BAD_CODE, env_code(&env, vault, id, 1, "fresh"));
     assert_vault(&env, VAULT_OK, vault_key_get(vault, id, VAULT_KEY_SM2, 1, &key, NULL, NULL, env.error));
     assert_false(key.has_code || key.locked || key.failures);
-    assert_vault(&env, VAULT_NOT_FOUND, vault_code_set(vault, id, 3, fresh, 5, env.error));
-    assert_vault(&env, VAULT_NOT_FOUND, vault_code_set(vault, 99, 1, fresh, 5, env.error));
-    assert_vault(&env, VAULT_INVALID, vault_code_set(vault, id, VAULT_INDEX_MAX + 1, fresh, 5, env.error));
-    assert_vault(&env, VAULT_INVALID, vault_code_set(vault, id, 1, fresh, VAULT_CODE_MAX + 1, env.error));
+    assert_vault(&env, VAULT_NOT_FOUND, vault_code_set(vault, id, VAULT_KEY_SM2, 3, fresh, 5, env.error));
+    assert_vault(&env, VAULT_NOT_FOUND, vault_code_set(vault, 99, VAULT_KEY_SM2, 1, fresh, 5, env.error));
+    assert_vault(&env, VAULT_INVALID,
+                 vault_code_set(vault, id, VAULT_KEY_SM2, VAULT_INDEX_MAX + 1, fresh, 5, env.error));
+    assert_vault(&env, VAULT_INVALID,
+                 vault_code_set(vault, id, VAULT_KEY_SM2, 1, fresh, VAULT_CODE_MAX + 1, env.error));
+    vault_close(vault);
+    env_end(&env);
+}
+
+/* A KEK's code is its own: what its index has for key pairs is another code, with another count. */
+static void test_kek_code(void **state)
+{
+    static const uint8_t right[] = "right";
+    const enum vault_key_kind kek = VAULT_KEY_KEK;
+    struct vault_key key;
+    struct env env;
+    (void)state;
+
+    env_start(&env);
+    env.config.code_attempts = 2;
+    struct vault *vault = env_create(&env);
+    uint32_t id = env_tenant(&env, vault, "one");
+    assert_vault(&env, VAULT_OK, env_put(&env, vault, id, VAULT_KEY_SM2, 1, 5, "pairs"));
+    assert_vault(&env, VAULT_OK, env_put(&env, vault, id, kek, 1, 7, "right"));
+    assert_vault(&env, VAULT_OK, env_put(&env, vault, id, kek, 2, 8, NULL));
+    assert_vault(&env, VAULT_OK, vault_code_check(vault, id, kek, 2, NULL, 0, env.error));
+    assert_vault(&env, VAULT_BAD_CODE, vault_code_check(vault, id, kek, 2, right, 5, env.error));
+    assert_vault(&env, VAULT_BAD_CODE, vault_code_check(vault, id, kek, 1, NULL, 0, env.error));
+    assert_vault(&env, VAULT_OK, vault_code_check(vault, id, kek, 1, right, 5, env.error));
+    for (int i = 0; i < 2; i++)
+        assert_vault(&env, VAULT_BAD_CODE, vault_code_check(vault, id, kek, 1, (const uint8_t *)"pairs", 5, env.error));
+    vault_close(vault);
+    vault = env_open(&env);
+    assert_vault(&env, VAULT_LOCKED, vault_code_check(vault, id, kek, 1, right, 5, env.error));
+    assert_vault(&env, VAULT_OK, env_code(&env, vault, id, 1, "pairs")); /* the index is not locked */
+    assert_vault(&env, VAULT_OK, vault_code_reset(vault, id, VAULT_KEY_SM2, 1, env.error));
+    assert_vault(&env, VAULT_LOCKED, vault_code_check(vault, id, kek, 1, right, 5, env.error));
+    assert_vault(&env, VAULT_OK, vault_code_reset(vault, id, kek, 1, env.error));
+    assert_vault(&env, VAULT_OK, vault_code_check(vault, id, kek, 1, right, 5, env.error));
+    assert_vault(&env, VAULT_OK, vault_code_set(vault, id, VAULT_KEY_RSA, 1, NULL, 0, env.error));
+    assert_vault(&env, VAULT_OK, vault_code_check(vault, id, kek, 1, right, 5, env.error));
+    assert_vault(&env, VAULT_OK, vault_code_set(vault, id, kek, 1, (const uint8_t *)"fresh", 5, env.error));
+    assert_vault(&env, VAULT_OK, env_code(&env, vault, id, 1, NULL));
+    assert_vault(&env, VAULT_BAD_CODE, vault_code_check(vault, id, kek, 1, right, 5, env.error));
+    assert_vault(&env, VAULT_OK, vault_key_get(vault, id, kek, 1, &key, NULL, NULL, env.error));
+    assert_true(key.has_code && key.failures == 1 && !key.locked);
+    assert_int_equal(env_get(&env, vault, id, kek, 1), 7);
+    assert_vault(&env, VAULT_NOT_FOUND, vault_code_set(vault, id, kek, 3, right, 5, env.error));
+    assert_vault(&env, VAULT_NOT_FOUND, vault_code_check(vault, id, kek, 3, NULL, 0, env.error));
+    assert_vault(&env, VAULT_INVALID, vault_code_reset(vault, id, kek, 0, env.error));
+    vault_close(vault);
+    env_end(&env);
+}
+
+/* A mark is of one code, at one place, for one keeper of marks, while one vault is open. */
+static void test_marks(void **state)
+{
+    uint8_t nonces[2][VAULT_MARK_NONCE], a[VAULT_MARK], b[VAULT_MARK];
+    const uint8_t *code = (const uint8_t *)"12345678";
+    struct env env;
+    (void)state;
+
+    env_start(&env);
+    struct vault *vault = env_create(&env);
+    assert_true(vault_mark_nonce(nonces[0]) && vault_mark_nonce(nonces[1]));
+    assert_true(vault_code_mark(vault, nonces[0], VAULT_KEY_SM2, 1, code, 8, a));
+    assert_true(vault_code_mark(vault, nonces[0], VAULT_KEY_RSA, 1, code, 8, b));
+    assert_true(vault_mark_equal(a, b));
+    assert_true(vault_code_mark(vault, nonces[0], VAULT_KEY_KEK, 1, code, 8, b));
+    assert_false(vault_mark_equal(a, b));
+    assert_true(vault_code_mark(vault, nonces[0], VAULT_KEY_SM2, 2, code, 8, b));
+    assert_false(vault_mark_equal(a, b));
+    assert_true(vault_code_mark(vault, nonces[0], VAULT_KEY_SM2, 1, code, 7, b));
+    assert_false(vault_mark_equal(a, b));
+    assert_true(vault_code_mark(vault, nonces[1], VAULT_KEY_SM2, 1, code, 8, b));
+    assert_false(vault_mark_equal(a, b));
+    assert_false(vault_code_mark(vault, nonces[0], VAULT_KEY_SM2, 1, code, 0, b));
+    assert_false(vault_code_mark(vault, nonces[0], VAULT_KEY_SM2, 1, code, VAULT_CODE_MAX + 1, b));
+    vault_close(vault);
+    vault = env_open(&env);
+    assert_true(vault_code_mark(vault, nonces[0], VAULT_KEY_SM2, 1, code, 8, b));
+    assert_false(vault_mark_equal(a, b));
     vault_close(vault);
     env_end(&env);
 }
@@ -199,6 +278,7 @@ int main(void)
         cmocka_unit_test(test_names),    cmocka_unit_test(test_tables_are_independent),
         cmocka_unit_test(test_lengths),  cmocka_unit_test(test_one_code),
         cmocka_unit_test(test_one_lock), cmocka_unit_test(test_code_set),
+        cmocka_unit_test(test_kek_code), cmocka_unit_test(test_marks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -178,7 +178,7 @@ static void test_meta_rules(void **state)
         if (i == 3)
             key.bits = 128;
         if (i == 4)
-            key.kind = VAULT_KEY_KEK; /* but a code */
+            key.index = 0, key.kind = VAULT_KEY_KEK;
         if (i == 5)
             key.kind = VAULT_KEY_RSA; /* of 256 bits */
         key_meta_build(&key, bytes);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_vault_schema.c: a store as the first version wrote it (vault_schema1.sql, committed as text) is opened and
- * brought to the schema of today, once; what was altered in it is refused as it would have been before; and a store
- * of a newer version is left alone.
+ * test_vault_schema.c: a store as an older version wrote it (vault_schema1.sql, vault_schema2.sql, committed as text)
+ * is opened and brought to the schema of today, once; what was altered in it is refused as it would have been before;
+ * and a store of a newer version is left alone. Runs once with each.
  */
 #include "vault_env.h"
 
@@ -13,6 +13,7 @@
 #include "vault_old.h"
 
 static char old_text[16384];
+static int old_schema;
 
 static void old_start(struct env *env, const char *more)
 {
@@ -61,6 +62,36 @@ static void test_migrates_once(void **state)
     vault = env_open(&env);
     assert_int_equal(env_get(&env, vault, 1, VAULT_KEY_SM2, 4), 40);
     assert_int_equal(env_get(&env, vault, 1, VAULT_KEY_SM2, 3), 30);
+    /* with what the schema of today is for */
+    assert_vault(&env, VAULT_OK, vault_code_set(vault, 1, VAULT_KEY_KEK, 1, (const uint8_t *)"kek", 3, env.error));
+    vault_close(vault);
+    vault = env_open(&env);
+    assert_int_equal(env_get(&env, vault, 1, VAULT_KEY_KEK, 1), 77);
+    assert_vault(&env, VAULT_OK, vault_code_check(vault, 1, VAULT_KEY_KEK, 1, (const uint8_t *)"kek", 3, env.error));
+    vault_close(vault);
+    env_end(&env);
+}
+
+/* What schema 2 had beyond schema 1. */
+static void test_policy_and_files_stay(void **state)
+{
+    struct vault_policy policy;
+    uint8_t bytes[32];
+    size_t len = sizeof bytes;
+    struct vault *vault;
+    struct env env;
+
+    (void)state;
+    if (old_schema < 2)
+        return;
+    old_start(&env, NULL);
+    vault = env_open(&env);
+    assert_vault(&env, VAULT_OK, vault_policy_get(vault, 1, &policy, env.error));
+    assert_true(policy.codes == VAULT_CODES_NEW && policy.max_files == 3 && policy.max_file_bytes == 5000);
+    assert_vault(&env, VAULT_OK, vault_file_read(vault, 1, (const uint8_t *)"f", 1, 0, bytes, &len, env.error));
+    assert_int_equal(len, 20);
+    assert_memory_equal(bytes, "\0\0\0abc\0", 7);
+    assert_int_equal(env_get(&env, vault, 1, VAULT_KEY_P256, 2), 90);
     vault_close(vault);
     env_end(&env);
 }
@@ -73,7 +104,7 @@ static void test_altered_before(void **state)
         "UPDATE tenant SET record = (SELECT record FROM tenant WHERE id=3) WHERE id=1",
         "DELETE FROM root",
         "UPDATE root SET record = substr(record,1,length(record)-1)",
-        "PRAGMA user_version = 2", /* not migrated, but says so */
+        "PRAGMA user_version = 3", /* not migrated, but says so */
         "PRAGMA user_version = 0",
     };
     static const char *const one[] = {
@@ -117,8 +148,13 @@ static void test_number_put_back(void **state)
     (void)state;
     old_start(&env, NULL);
     vault_close(env_open(&env));
-    old_sql(&env, "PRAGMA user_version = 1");
-    assert_vault(&env, VAULT_DAMAGED, vault_open(&env.config, &vault, env.error));
+    for (int number = 1; number < SCHEMA_NOW; number++) {
+        char text[64];
+
+        snprintf(text, sizeof text, "PRAGMA user_version = %d", number);
+        old_sql(&env, text);
+        assert_vault(&env, VAULT_DAMAGED, vault_open(&env.config, &vault, env.error));
+    }
     env_end(&env);
 }
 
@@ -205,11 +241,13 @@ static void test_accidents(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_migrates_once),    cmocka_unit_test(test_altered_before),
-        cmocka_unit_test(test_number_put_back),  cmocka_unit_test(test_newer_is_refused),
-        cmocka_unit_test(test_other_master_key), cmocka_unit_test(test_accidents),
+        cmocka_unit_test(test_migrates_once),         cmocka_unit_test(test_altered_before),
+        cmocka_unit_test(test_number_put_back),       cmocka_unit_test(test_newer_is_refused),
+        cmocka_unit_test(test_other_master_key),      cmocka_unit_test(test_accidents),
+        cmocka_unit_test(test_policy_and_files_stay),
     };
 
+    old_schema = argc == 2 && strstr(argv[1], "schema2") ? 2 : 1;
     if (argc != 2 || !old_read(argv[1], old_text, sizeof old_text))
         return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);

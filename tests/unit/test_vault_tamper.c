@@ -91,7 +91,7 @@ static void assert_refused(struct env *env, const char *what, bool whole)
         fail_msg("%s was not noticed", what);
     assert_int_equal(env_get(env, vault, 1, VAULT_KEY_SM2, 2), -2);
     assert_vault(env, VAULT_DAMAGED, env_code(env, vault, 1, 1, "code"));
-    assert_vault(env, VAULT_DAMAGED, vault_code_reset(vault, 1, 1, env->error));
+    assert_vault(env, VAULT_DAMAGED, vault_code_reset(vault, 1, VAULT_KEY_SM2, 1, env->error));
     assert_vault(env, VAULT_DAMAGED, vault_key_each(vault, 1, never, NULL, env->error));
     assert_vault(env, VAULT_DAMAGED, vault_key_remove(vault, 1, VAULT_KEY_SM2, 1, env->error));
     assert_vault(env, VAULT_DAMAGED, env_put(env, vault, 1, VAULT_KEY_SM2, 9, 9, NULL));

@@ -135,7 +135,8 @@ static inline int env_get(struct env *env, struct vault *vault, uint32_t tenant,
 static inline enum vault_result env_code(struct env *env, struct vault *vault, uint32_t tenant, uint32_t index,
                                          const char *code)
 {
-    return vault_code_check(vault, tenant, index, (const uint8_t *)code, code ? strlen(code) : 0, env->error);
+    return vault_code_check(vault, tenant, VAULT_KEY_SM2, index, (const uint8_t *)code, code ? strlen(code) : 0,
+                            env->error);
 }
 
 #endif

@@ -63,6 +63,7 @@ class CardDaemon(Daemon):
         self.cardmux("tenant", "set", name, "--allow", "debug")
         self.cardmux("key", "generate", name, "--type", "sm2", "--index", "2", "--code-file", "-", given=CODE + "\n")
         self.cardmux("key", "generate", name, "--type", "kek", "--index", "1")
+        self.cardmux("key", "generate", name, "--type", "kek", "--index", "2", "--code-file", "-", given=CODE + "\n")
         self.cardmux("key", "generate", name, "--type", "rsa", "--index", "1")
         self.cardmux("key", "generate", name, "--type", "rsa", "--bits", "3072", "--index", "2", "--code-file", "-",
                      given=CODE + "\n")

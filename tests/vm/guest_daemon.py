@@ -54,6 +54,7 @@ class GuestDaemon:
         self.cardmux("key", "generate", name, "--type", "sm2", "--index", "1")
         self.guest.must(f"echo {CODE} | {ADMIN} key generate {name} --type sm2 --index 2 --code-file -")
         self.cardmux("key", "generate", name, "--type", "kek", "--index", "1")
+        self.guest.must(f"echo {CODE} | {ADMIN} key generate {name} --type kek --index 2 --code-file -")
         # made in an emulated guest, after a while
         self.guest.must(f"{ADMIN} key generate {name} --type rsa --index 1", 300)
         self.guest.must(f"echo {CODE} | {ADMIN} key generate {name} --type rsa --bits 3072 --index 2 --code-file -", 300)

@@ -3,8 +3,8 @@
  * harness.h: keeper's doors, broker and front end in one process, without sandbox: what the wire tests run on. The
  * doors and the broker are the real ones, each on a thread; only the keeper around the doors is the harness's.
  *
- * Tenants are named t0, t1, ...; each has SM2 index 1 without a code, index 2 with the code WIRE_CODE, KEK index 1 of
- * 128 bits.
+ * Tenants are named t0, t1, ...; each has SM2 index 1 without a code, index 2 with the code WIRE_CODE, and KEKs of 128
+ * bits at both, the second with that code too.
  */
 #ifndef WIRE_HARNESS_H
 #define WIRE_HARNESS_H

@@ -75,7 +75,10 @@ void populate(const char *state_dir, const uint8_t *master, unsigned tenants)
         }
         ok = ok && put_rsa(vault, tenant.id, a, b, error);
         fill_secret(driver, card, false, a);
-        if (!ok || vault_key_put(vault, tenant.id, VAULT_KEY_KEK, 1, a, NULL, NULL, 0, error) != VAULT_OK)
+        ok = ok && vault_key_put(vault, tenant.id, VAULT_KEY_KEK, 1, a, NULL, NULL, 0, error) == VAULT_OK;
+        fill_secret(driver, card, false, a);
+        if (!ok || vault_key_put(vault, tenant.id, VAULT_KEY_KEK, 2, a, NULL, (const uint8_t *)WIRE_CODE,
+                                 strlen(WIRE_CODE), error) != VAULT_OK)
             stop(error);
     }
     vault_secret_free(a);
