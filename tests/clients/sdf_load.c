@@ -7,12 +7,13 @@
  *              something nearly always, so a lost broker is told to it by one SDR_COMMFAIL
  *   stateless  random, short hashes, public keys: never fails
  *
- *     sdf_load [--rounds N] [--index N] [--gone]
+ *     sdf_load [--rounds N] [--index N] [--gone | --patient]
  *
  * It prints "LOAD running" when both have done a round, and ends after N rounds of each, or at SIGTERM, with
  * "LOAD rounds=A/B lost=L wrong=W". Exits 1 where W is not 0: a wrong result, a code that is no SDR_COMMFAIL, an error
  * of the stateless one. With --gone it works until the card is taken away: any error of any call is that, results are
- * judged all the same; it prints "LOAD gone 0x........".
+ * judged all the same; it prints "LOAD gone 0x........". With --patient the card may go and come: SDR_COMMFAIL is not held
+ * against either, each waits a little after it, and both go on with the sessions that they have.
  */
 #include <openssl/evp.h>
 #include <pthread.h>
@@ -26,12 +27,13 @@
 #include "tests/clients/sdf_cases.h"
 #include "tests/clients/sm2_raw.h"
 
-#define CHUNK 20000u
+#define CHUNK      20000u
+#define PATIENT_US 50000u /* before the next call while there is no card */
 
 static volatile sig_atomic_t stopping;
 static _Atomic unsigned wrong;
 static _Atomic uint32_t gone;
-static bool expect_gone;
+static bool expect_gone, patient;
 static unsigned key_index = 1;
 static void *device;
 
@@ -199,6 +201,8 @@ static void stateless_round(struct caller *caller)
     }
     if (status != SDR_OK && expect_gone)
         gone = (uint32_t)status;
+    else if ((uint32_t)status == SDR_COMMFAIL && patient)
+        caller->lost++;
     else if (status != SDR_OK)
         complain(caller, "a stateless call failed", (uint32_t)status);
 }
@@ -207,8 +211,11 @@ static void *caller_run(void *arg)
 {
     struct caller *caller = arg;
     while (!stopping && !gone && (!caller->goal || caller->rounds < caller->goal)) {
+        unsigned lost = caller->lost;
         caller->round(caller);
-        caller->rounds++;
+        caller->rounds += !patient || caller->lost == lost;
+        if (patient && caller->lost != lost)
+            usleep(PATIENT_US);
     }
     return NULL;
 }
@@ -222,6 +229,8 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--gone"))
             expect_gone = true;
+        else if (!strcmp(argv[i], "--patient"))
+            patient = true;
         else if (!strcmp(argv[i], "--rounds") && i + 1 < argc)
             callers[0].goal = callers[1].goal = (unsigned)atoi(argv[++i]);
         else if (!strcmp(argv[i], "--index") && i + 1 < argc)

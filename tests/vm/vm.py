@@ -178,7 +178,8 @@ class Vm:
             archive.add(inside, path) if isinstance(path, bytes) else archive.add_program(inside, path)
         archive.close()
 
-    def start(self):
+    def start(self, *more):
+        """more: words of QEMU for this start alone"""
         libc = ctypes.CDLL(None)
         parent = os.getpid()
 
@@ -187,7 +188,7 @@ class Vm:
             if os.getppid() != parent:
                 os._exit(1)
 
-        self.process = subprocess.Popen(self.line, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([*self.line, *more], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
         os.set_blocking(self.process.stdout.fileno(), False)
         self.reader = selectors.DefaultSelector()
@@ -260,6 +261,29 @@ class Vm:
             time.sleep(0.1)
         time.sleep(1)
 
+    def save(self, path, timeout=60):
+        """Writes the machine's state to a file, as a migration that nobody receives yet, and ends QEMU."""
+        self.qmp("migrate", uri=f"exec:cat >{path}")
+        until = time.monotonic() + timeout
+        while (now := self.qmp("query-migrate"))["status"] != "completed":
+            if now["status"] in ("failed", "cancelled") or time.monotonic() > until:
+                raise RuntimeError(f"{self.name}: not saved: {now}")
+            time.sleep(0.05)
+        self._end()
+
+    def restore(self, path, without=(), timeout=60):
+        """A QEMU that goes on with what save() left; `without` are words of its line that are unplugged by now."""
+        self.line = [word for i, word in enumerate(self.line) if word not in without and
+                     not (word in ("-device", "-chardev") and self.line[i + 1] in without)]
+        (self.work / "qmp").unlink()
+        self.start("-incoming", f"exec:cat {path}")
+        until = time.monotonic() + timeout
+        while not (self.work / "qmp").exists() or self.qmp("query-status")["status"] != "running":
+            if self.process.poll() is not None or time.monotonic() > until:
+                self._read(1)
+                raise RuntimeError(f"{self.name}: not restored:\n{self.console}")
+            time.sleep(0.05)
+
     def finish(self, timeout=120):
         try:
             until = time.monotonic() + timeout
@@ -285,15 +309,19 @@ class Vm:
             raise RuntimeError(f"{self.name}: no result came out ({error}):\n{self.console}") from error
         return Result(int(files["status"]), self.console, files)
 
-    def kill(self):
+    def _end(self):
         if self.process:
             if self.process.poll() is None:
                 self.process.kill()
             self.process.wait()
             if self.monitor:
                 self.monitor.close()
+                self.monitor = None
             self.process.stdin.close()
             self.process.stdout.close()
+
+    def kill(self):
+        self._end()
         shutil.rmtree(self.work, ignore_errors=True)
 
     def __enter__(self):
