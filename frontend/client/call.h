@@ -27,16 +27,14 @@
 struct link;    /* the process's way to its virtual card, counted */
 struct session; /* one SDF session */
 
-/* The process's one link, opened on first use and after a fork or its death; each get is matched by a put. */
+/* The process's one link, opened on first use; each get is matched by a put. In a forked child it is one whose host
+   side is gone: a queue pair of its own is opened with the first call, and to sessions that is a restart. */
 uint32_t link_get(struct link **link, char *text, size_t text_size);
 void link_put(struct link *link);
 const char *link_reach(const struct link *link);
-/* Where the library is in a forked child of the process that opened the link: true. Handles made before are dead then.
- */
-bool link_forked(const struct link *link);
 
 uint32_t session_open(struct link *link, struct session **session);
-void session_close(struct session *session); /* frees it here and (unless forked or gone) in the back end */
+void session_close(struct session *session); /* frees it here and (unless gone) in the back end */
 struct link *session_link(struct session *session);
 
 struct call {

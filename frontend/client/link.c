@@ -24,14 +24,32 @@ static void fork_parent(void)
     pthread_mutex_unlock(&current_lock);
 }
 
-/* The queue pair stays the parent's. The struct itself stays allocated: handles of the parent may be shown to us again.
- */
+static void attach_count(struct link *link)
+{
+    if (atomic_fetch_add(&link->attach, 1) == UINT32_MAX)
+        atomic_store(&link->attach, 1);
+}
+
+/* The queue pair stays the parent's, with whatever other threads had in it. Here the link is one whose host side is
+   gone, with all slots free: the next call opens it anew (link_recover). */
 static void fork_child(void)
 {
-    if (current) {
-        current->forked = true;
-        queue_forget(&current->queue);
-        current = NULL;
+    struct link *link = current;
+    if (link) {
+        queue_forget(&link->queue);
+        link->attached = false;
+        link->dead = link->inherited = true;
+        link->failed_ns = 0;
+        attach_count(link);
+        for (unsigned slot = 0; slot < CM_SLOTS; slot++)
+            atomic_store(&link->flights[slot].state, FLIGHT_IDLE);
+        atomic_store(&link->free, ~0ull);
+        atomic_store(&link->followers, 0);
+        atomic_store(&link->waiters, 0);
+        atomic_store(&link->sleeper, 0);
+        atomic_store(&link->sleeper_mine, 0);
+        pthread_mutex_init(&link->poll, NULL);
+        pthread_mutex_init(&link->submit, NULL);
     }
     pthread_mutex_init(&current_lock, NULL);
 }
@@ -79,7 +97,8 @@ static uint32_t link_new(struct link **out, char *text)
 uint32_t link_get(struct link **link, char *text, size_t text_size)
 {
     char why[REACH_TEXT] = "";
-    uint32_t status = SDR_OK;
+    uint32_t status = SDR_OK, attach;
+    bool inherited = false;
     pthread_once(&atfork_once, register_atfork);
     pthread_mutex_lock(&current_lock);
     if (!current)
@@ -87,8 +106,13 @@ uint32_t link_get(struct link **link, char *text, size_t text_size)
     if (status == SDR_OK) {
         current->refs++;
         *link = current;
+        inherited = current->inherited;
     }
     pthread_mutex_unlock(&current_lock);
+    if (inherited && (status = link_recover(*link, &attach)) != SDR_OK) {
+        snprintf(why, sizeof why, "the parent's way to the card cannot be opened anew in this process");
+        link_put(*link);
+    }
     if (text && text_size)
         snprintf(text, text_size, "%s", why);
     return status;
@@ -96,8 +120,6 @@ uint32_t link_get(struct link **link, char *text, size_t text_size)
 
 void link_put(struct link *link)
 {
-    if (link->forked)
-        return;
     pthread_mutex_lock(&current_lock);
     bool last = --link->refs == 0;
     if (last) {
@@ -117,17 +139,10 @@ void link_put(struct link *link)
 const char *link_reach(const struct link *link)
 {
     pthread_mutex_t *submit = (pthread_mutex_t *)&link->submit;
-    if (link->forked)
-        return "none";
     pthread_mutex_lock(submit);
-    const char *name = link->queue.reach->driver->name;
+    const char *name = link->queue.reach ? link->queue.reach->driver->name : "none";
     pthread_mutex_unlock(submit);
     return name;
-}
-
-bool link_forked(const struct link *link)
-{
-    return link->forked;
 }
 
 /* What flew with the old broker is lost; slots that nobody waits for any more are free again. */
@@ -153,8 +168,7 @@ static void look(struct link *link)
     if (!link->attached || (!link->dead && !queue_stale(&link->queue)))
         return;
     link->attached = false;
-    if (atomic_fetch_add(&link->attach, 1) == UINT32_MAX)
-        atomic_store(&link->attach, 1);
+    attach_count(link);
     lose_flights(link);
 }
 
@@ -193,9 +207,10 @@ static uint32_t reopen(struct link *link)
             queue_close(&fresh);
     }
     if (status == SDR_OK) {
-        link->queue.reach->driver->close(link->queue.reach);
+        if (link->queue.reach)
+            link->queue.reach->driver->close(link->queue.reach);
         link->queue = fresh;
-        link->dead = false;
+        link->dead = link->inherited = false;
     }
     pthread_mutex_unlock(&current_lock);
     return status == SDR_OK ? SDR_OK : SDR_COMMFAIL;

@@ -60,8 +60,8 @@ struct link {
     _Atomic uint64_t sleeper_mine; /* slots of the sleeper */
     bool attached;                 /* under poll and submit */
     bool dead;                     /* under poll and submit: the host side is gone */
+    bool inherited;                /* under the process's lock: the parent's, not opened anew in this process yet */
     uint64_t failed_ns;            /* under poll and submit: when it could not be attached */
-    bool forked;
     unsigned refs;
     _Atomic uint64_t expected_ns[CM_OP_END]; /* mean service time; a hint: an update may be lost */
     /* Threads that slept to the end though their completion had been taken, or lay there with nobody on the reach to

@@ -72,8 +72,6 @@ static uint32_t session_prepare(struct session *session, uint16_t traits)
 
 uint32_t session_open(struct link *link, struct session **out)
 {
-    if (link->forked)
-        return SDR_INARGERR;
     struct session *session = calloc(1, sizeof *session);
     if (!session)
         return SDR_NOBUFFER;
@@ -98,7 +96,7 @@ uint32_t session_open(struct link *link, struct session **out)
 
 void session_close(struct session *session)
 {
-    if (!session->link->forked && link_current(session->link, session->attach)) {
+    if (link_current(session->link, session->attach)) {
         struct call call = {.op = CM_OP_SESSION_CLOSE, .status = CALL_PENDING};
         link_run(session->link, session->attach, session->remote, &call, 1);
     }
@@ -151,8 +149,6 @@ static uint32_t settle_all(struct call *calls, size_t n, uint32_t status)
 
 uint32_t session_run(struct session *session, struct call *calls, size_t n)
 {
-    if (session->link->forked)
-        return SDR_INARGERR;
     if (!n)
         return SDR_OK;
     uint16_t traits = 0;

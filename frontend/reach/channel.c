@@ -13,6 +13,16 @@
 #include "cardmux/sdf.h"
 #include "frontend/reach/channel.h"
 
+/* A signal may come while the server's queue of connections is full; nothing has begun then. */
+static int connect_through(int socket, const struct sockaddr_un *address)
+{
+    int failed;
+    do
+        failed = connect(socket, (const struct sockaddr *)address, sizeof *address);
+    while (failed && errno == EINTR);
+    return failed;
+}
+
 uint32_t channel_connect(const struct reach_driver *driver, const char *path, struct channel **out, char *text)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -26,11 +36,11 @@ uint32_t channel_connect(const struct reach_driver *driver, const char *path, st
     channel->reach.driver = driver;
     channel->reach.interrupts = true;
     channel->region = channel->ring = channel->wake = -1;
-    channel->socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    channel->socket = reach_descriptor(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     struct timeval limit = {.tv_sec = CHANNEL_TIMEOUT_MS / 1000, .tv_usec = CHANNEL_TIMEOUT_MS % 1000 * 1000};
     if (channel->socket < 0 || setsockopt(channel->socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) ||
         setsockopt(channel->socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) ||
-        connect(channel->socket, (struct sockaddr *)&address, sizeof address)) {
+        connect_through(channel->socket, &address)) {
         uint32_t code = reach_fail(text, SDR_OPENDEVICE, "%s: %s", path, strerror(errno));
         channel_close(&channel->reach);
         return code;
@@ -43,7 +53,8 @@ static void close_all(int *fds, int n)
 {
     int saved = errno;
     for (int i = 0; i < n; i++)
-        close(fds[i]);
+        if (fds[i] >= 0)
+            close(fds[i]);
     errno = saved;
 }
 
@@ -70,7 +81,12 @@ ssize_t channel_receive(int socket, void *bytes, size_t len, int fds[CHANNEL_FDS
         for (size_t i = 0; i < n && *fd_count < CHANNEL_FDS; i++)
             memcpy(&fds[(*fd_count)++], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
     }
-    if (message.msg_flags & MSG_CTRUNC) {
+    bool all = !(message.msg_flags & MSG_CTRUNC);
+    for (int i = 0; i < *fd_count; i++) {
+        fds[i] = reach_descriptor(fds[i]);
+        all = all && fds[i] >= 0;
+    }
+    if (!all) {
         errno = EPROTO;
         close_all(fds, *fd_count);
         *fd_count = 0;

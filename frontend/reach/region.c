@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #include "cardmux/sdf.h"
 #include "frontend/reach/region.h"
 
@@ -18,6 +19,16 @@ uint32_t reach_fail(char *text, uint32_t code, const char *format, ...)
     va_end(args);
     errno = saved;
     return code;
+}
+
+int reach_descriptor(int fd)
+{
+    if (fd < 0 || fd > 2)
+        return fd;
+    int moved = fcntl(fd, F_DUPFD_CLOEXEC, 3), saved = errno;
+    close(fd);
+    errno = saved;
+    return moved;
 }
 
 uint32_t region_check(const struct cm_header *h, uint64_t size, char *text)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "frontend/sdf/alg.h"
+#include "frontend/sdf/transform.h"
 #include "proto/aead.h"
 
 #define TAG_LEAST 8u /* shorter ones vouch for too little */
@@ -73,7 +74,7 @@ uint32_t aead_begin(struct sdf_session *session, const struct aead_args *a, uint
     return status;
 }
 
-uint32_t aead_pass(struct sdf_session *session, uint32_t number, const uint8_t *in, uint8_t *out, size_t len)
+static uint32_t pass(struct sdf_session *session, uint32_t number, const uint8_t *in, uint8_t *out, size_t len)
 {
     uint32_t status = SDR_OK;
     for (size_t at = 0, part; status == SDR_OK && at < len; at += part) {
@@ -86,6 +87,22 @@ uint32_t aead_pass(struct sdf_session *session, uint32_t number, const uint8_t *
                             .out_cap = part};
         status = session_call_expect(session, &call, 0, part);
     }
+    return status;
+}
+
+uint32_t aead_pass(struct sdf_session *session, uint32_t number, const uint8_t *in, uint8_t *out, size_t len)
+{
+    if (len <= CM_SLOT_SIZE || !buffers_cross(in, len, out, len))
+        return pass(session, number, in, out, len);
+    uint8_t *copy = malloc(len);
+    if (!copy) {
+        aead_forget(session, number);
+        return SDR_NOBUFFER;
+    }
+    memcpy(copy, in, len);
+    uint32_t status = pass(session, number, copy, out, len);
+    explicit_bzero(copy, len);
+    free(copy);
     return status;
 }
 

@@ -24,7 +24,7 @@ uint32_t aead_check(const struct aead_args *args);
 bool aead_call(const struct aead_args *args, const uint8_t *in, uint8_t *out, uint8_t *params, struct call *call);
 /* Begins a state in the back end, and gives it the associated data. */
 uint32_t aead_begin(struct sdf_session *session, const struct aead_args *args, uint32_t *number);
-/* in and out may be the same. On failure the state is gone. */
+/* in and out may be the same or overlap. On failure the state is gone. */
 uint32_t aead_pass(struct sdf_session *session, uint32_t number, const uint8_t *in, uint8_t *out, size_t len);
 /* Ends it: with tag_in, compares (SDR_MACERR); else gives tag_out[AEAD_TAG]. */
 uint32_t aead_end(struct sdf_session *session, uint32_t number, const uint8_t *tag_in, uint32_t tag_len,

@@ -27,33 +27,10 @@ struct slot {
 _Static_assert(sizeof(void *) == 8, "a handle holds 62 bits");
 
 static struct slot *_Atomic chunks[CHUNKS];
-static _Atomic uint32_t fork_number;
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER; /* free list and growth */
 static uint32_t free_first;                                    /* slot number + 1 */
 static uint32_t used;                                          /* slots ever handed out */
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
-
-/* The parent's objects stay in the child's memory, unreachable: their locks may be held by threads that are not there
-   any more. */
-static void fork_child(void)
-{
-    for (uint32_t i = 0; i < CHUNKS; i++)
-        atomic_store_explicit(&chunks[i], NULL, memory_order_relaxed);
-    atomic_fetch_add(&fork_number, 1);
-    free_first = 0;
-    used = 0;
-    pthread_mutex_init(&table_lock, NULL);
-}
-
-static void fork_watch(void)
-{
-    pthread_atfork(NULL, NULL, fork_child);
-}
-
-static uint64_t fork_bits(void)
-{
-    return (uint64_t)(atomic_load_explicit(&fork_number, memory_order_relaxed) & 0xff) << 54;
-}
 
 static struct slot *slot_at(uint32_t index)
 {
@@ -74,7 +51,7 @@ static uint32_t handle_generation(void *handle)
 static struct slot *handle_slot(void *handle, enum handle_kind kind)
 {
     uintptr_t bits = (uintptr_t)handle;
-    if ((bits & 3) != kind || bits >> 54 << 54 != fork_bits())
+    if ((bits & 3) != kind || bits >> 54 != 0)
         return NULL;
     return slot_at(handle_index(handle));
 }
@@ -82,6 +59,43 @@ static struct slot *handle_slot(void *handle, enum handle_kind kind)
 static bool word_is_live(uint64_t word, void *handle)
 {
     return word >> 32 == handle_generation(handle) && (word & STATE_MASK) == STATE_LIVE;
+}
+
+static void fork_prepare(void)
+{
+    pthread_mutex_lock(&table_lock);
+}
+
+static void fork_parent(void)
+{
+    pthread_mutex_unlock(&table_lock);
+}
+
+/* Only this thread came along: whoever else had pinned something is not here to let go of it. */
+static void fork_child(void)
+{
+    for (uint32_t i = 0; i < used; i++) {
+        struct slot *slot = slot_at(i);
+        uint64_t word = atomic_load(&slot->word), generation = word >> 32 << 32;
+        uint64_t state = word & STATE_MASK;
+        enum handle_kind kind = (enum handle_kind)atomic_load(&slot->kind);
+        bool gone = state == STATE_CLOSING;
+        if (state == STATE_LIVE && kind != HANDLE_KEY)
+            gone = !handle_forked(kind, slot->object);
+        if (gone) {
+            slot->next = free_first;
+            free_first = i + 1;
+            generation += 1ull << 32;
+            state = STATE_FREE;
+        }
+        atomic_store(&slot->word, generation | state);
+    }
+    pthread_mutex_init(&table_lock, NULL);
+}
+
+static void fork_watch(void)
+{
+    pthread_atfork(fork_prepare, fork_parent, fork_child);
 }
 
 static bool slot_grow(void)
@@ -129,7 +143,7 @@ static void *slot_publish(struct slot *slot, uint32_t index, enum handle_kind ki
 {
     atomic_store_explicit(&slot->kind, kind, memory_order_relaxed);
     uint64_t word = atomic_fetch_add_explicit(&slot->word, STATE_LIVE, memory_order_release);
-    return (void *)(uintptr_t)(fork_bits() | (word >> 32) << 22 | (uint64_t)index << 2 | kind);
+    return (void *)(uintptr_t)((word >> 32) << 22 | (uint64_t)index << 2 | kind);
 }
 
 void *handle_make(enum handle_kind kind, void *object)

@@ -5,13 +5,15 @@
  *   bits 0-1   kind (device, session, key): never 0, so a handle is never NULL and never an aligned address
  *   bits 2-21  slot in a table of this process
  *   bits 22-53 generation of the slot: one more with each object that lived in it
- *   bits 54-61 fork number: a child counts it up, so that handles of its parent are strangers
  *
  * A slot's word holds generation, state and pins. Pinning is one atomic add followed by a look at the old value; a pin
  * that hit the wrong object is taken back. Slots are never freed, so looking at a wrong one is harmless. FREE -> LIVE
  * (handle_make), LIVE -> CLOSING (handle_close, one winner), CLOSING -> FREE by whoever drops the last pin: it calls
  * handle_destroyed(). A close during a call of another thread therefore returns at once, and the object goes when that
  * call ends.
+ *
+ * Fork: a child's handles are its parent's (session.h says what becomes of their objects). Pins that other threads held
+ * are nobody's there and are taken back; what was CLOSING is gone; an object in use is asked for by handle_forked.
  *
  * Keys are used only under the lock of their session and carry no object: their slot holds the back end's number and
  * the session incarnation that it belongs to. They are not pinned.
@@ -46,6 +48,9 @@ void handle_unpin(void *handle);
 bool handle_close(void *handle, enum handle_kind kind);
 /* Written by the owner of the objects (session.c). Called without locks held by this file. */
 void handle_destroyed(enum handle_kind kind, void *object);
+/* In a forked child, likewise, for each live device and session: false where it cannot be used, since another thread
+   of the parent was in the middle of it. Its handle is dead then, and its memory is left alone. */
+bool handle_forked(enum handle_kind kind, void *object);
 
 /* Keys. owner is the handle of the session, whose lock the caller holds; *first is the head of the session's list of
    keys (0: empty). handle_key_make leaves the key's number to be filled in. */

@@ -8,17 +8,51 @@
 struct sdf_device {
     _Atomic uint32_t refs; /* its handle, and each session */
     struct link *link;
-    pthread_mutex_t lock;
-    bool closed;
+    bool closed; /* this and the list under lists_lock */
     struct sdf_session *sessions;
 };
+
+static pthread_mutex_t lists_lock = PTHREAD_MUTEX_INITIALIZER; /* one for all devices, so that a fork can take it */
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+
+static void fork_prepare(void)
+{
+    pthread_mutex_lock(&lists_lock);
+}
+
+static void fork_parent(void)
+{
+    pthread_mutex_unlock(&lists_lock);
+}
+
+static void fork_child(void)
+{
+    pthread_mutex_init(&lists_lock, NULL);
+}
+
+static void fork_watch(void)
+{
+    pthread_atfork(fork_prepare, fork_parent, fork_child);
+}
+
+bool handle_forked(enum handle_kind kind, void *object)
+{
+    struct sdf_session *session = object;
+    if (kind != HANDLE_SESSION)
+        return true;
+    bool idle = pthread_mutex_trylock(&session->lock) == 0;
+    if (idle)
+        pthread_mutex_init(&session->lock, NULL);
+    else
+        atomic_fetch_sub(&session->device->refs, 1);
+    return idle;
+}
 
 static void device_unref(struct sdf_device *device)
 {
     if (atomic_fetch_sub(&device->refs, 1) != 1)
         return;
     link_put(device->link);
-    pthread_mutex_destroy(&device->lock);
     free(device);
 }
 
@@ -39,9 +73,9 @@ static void session_unlist(struct sdf_session *session)
 static void session_destroy(struct sdf_session *session)
 {
     struct sdf_device *device = session->device;
-    pthread_mutex_lock(&device->lock);
+    pthread_mutex_lock(&lists_lock);
     session_unlist(session);
-    pthread_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&lists_lock);
     handle_key_drop_all(session->handle, &session->first_key, hash_handle_gone);
     run_release(&session->hash);
     run_release(&session->mac);
@@ -65,11 +99,22 @@ void handle_destroyed(enum handle_kind kind, void *object)
         session_destroy(object);
 }
 
-int SDF_OpenDevice(void **phDeviceHandle)
+static int stay(void)
+{
+    int before;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    return before;
+}
+
+static int as_before(int cancel_state, uint32_t status)
+{
+    pthread_setcancelstate(cancel_state, &cancel_state);
+    return (int)status;
+}
+
+static uint32_t device_open(void **handle_out)
 {
     char text[256] = "";
-    if (!phDeviceHandle)
-        return SDR_OUTARGERR;
     struct sdf_device *device = calloc(1, sizeof *device);
     if (!device)
         return SDR_NOBUFFER;
@@ -78,9 +123,9 @@ int SDF_OpenDevice(void **phDeviceHandle)
         if (getenv("CARDMUX_DEBUG"))
             fprintf(stderr, "libsdf: no virtual card: %s\n", text);
         free(device);
-        return (int)status;
+        return status;
     }
-    pthread_mutex_init(&device->lock, NULL);
+    pthread_once(&fork_once, fork_watch);
     atomic_store(&device->refs, 1);
     void *handle = handle_make(HANDLE_DEVICE, device);
     if (!handle) {
@@ -89,39 +134,51 @@ int SDF_OpenDevice(void **phDeviceHandle)
     }
     if (getenv("CARDMUX_DEBUG"))
         fprintf(stderr, "libsdf: virtual card by %s\n", link_reach(device->link));
-    *phDeviceHandle = handle;
+    *handle_out = handle;
     return SDR_OK;
 }
 
-int SDF_CloseDevice(void *hDeviceHandle)
+int SDF_OpenDevice(void **phDeviceHandle)
 {
-    struct sdf_device *device = handle_pin(hDeviceHandle, HANDLE_DEVICE);
+    int before = stay();
+    return as_before(before, phDeviceHandle ? device_open(phDeviceHandle) : SDR_OUTARGERR);
+}
+
+static uint32_t device_close(void *handle)
+{
+    struct sdf_device *device = handle_pin(handle, HANDLE_DEVICE);
     if (!device)
         return SDR_INARGERR;
-    if (!handle_close(hDeviceHandle, HANDLE_DEVICE)) {
-        handle_unpin(hDeviceHandle);
+    if (!handle_close(handle, HANDLE_DEVICE)) {
+        handle_unpin(handle);
         return SDR_INARGERR;
     }
-    pthread_mutex_lock(&device->lock);
+    pthread_mutex_lock(&lists_lock);
     device->closed = true;
     while (device->sessions) {
         /* by its handle alone once the lock is off: the session may go at any time then */
         void *session = device->sessions->handle;
         session_unlist(device->sessions);
-        pthread_mutex_unlock(&device->lock);
+        pthread_mutex_unlock(&lists_lock);
         handle_close(session, HANDLE_SESSION);
-        pthread_mutex_lock(&device->lock);
+        pthread_mutex_lock(&lists_lock);
     }
-    pthread_mutex_unlock(&device->lock);
-    handle_unpin(hDeviceHandle);
+    pthread_mutex_unlock(&lists_lock);
+    handle_unpin(handle);
     return SDR_OK;
+}
+
+int SDF_CloseDevice(void *hDeviceHandle)
+{
+    int before = stay();
+    return as_before(before, device_close(hDeviceHandle));
 }
 
 /* Enters a new session into its device's list; false where the device was closed meanwhile. */
 static bool session_list(struct sdf_session *session)
 {
     struct sdf_device *device = session->device;
-    pthread_mutex_lock(&device->lock);
+    pthread_mutex_lock(&lists_lock);
     bool open = !device->closed;
     if (open) {
         session->next = device->sessions;
@@ -130,7 +187,7 @@ static bool session_list(struct sdf_session *session)
         device->sessions = session;
         session->listed = true;
     }
-    pthread_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&lists_lock);
     return open;
 }
 
@@ -170,30 +227,36 @@ int SDF_OpenSession(void *hDeviceHandle, void **phSessionHandle)
     struct sdf_device *device = handle_pin(hDeviceHandle, HANDLE_DEVICE);
     if (!device)
         return SDR_INARGERR;
+    int before = stay();
     uint32_t status = phSessionHandle ? session_make(device, phSessionHandle) : SDR_OUTARGERR;
     handle_unpin(hDeviceHandle);
-    return (int)status;
+    return as_before(before, status);
 }
 
 int SDF_CloseSession(void *hSessionHandle)
 {
-    return handle_close(hSessionHandle, HANDLE_SESSION) ? SDR_OK : SDR_INARGERR;
+    int before = stay();
+    return as_before(before, handle_close(hSessionHandle, HANDLE_SESSION) ? SDR_OK : SDR_INARGERR);
 }
 
 struct sdf_session *session_enter(void *handle)
 {
     struct sdf_session *session = handle_pin(handle, HANDLE_SESSION);
-    if (session)
+    if (session) {
+        int before = stay();
         pthread_mutex_lock(&session->lock);
+        session->cancel_state = before;
+    }
     return session;
 }
 
 int session_leave(struct sdf_session *session, uint32_t status)
 {
     void *handle = session->handle;
+    int before = session->cancel_state;
     pthread_mutex_unlock(&session->lock);
     handle_unpin(handle);
-    return (int)status;
+    return as_before(before, status);
 }
 
 const char *session_reach(const struct sdf_session *session)

@@ -4,8 +4,14 @@
  *
  * A device handle is one count on the process's link and owns the sessions opened through it. A session is a mutex
  * around one session of the client (frontend/client/call.h), its key handles and what runs over several calls.
- * Lock order: session lock, then device lock, then the handle table's. No lock but the session's is held over a call
- * to the back end.
+ * Lock order: session lock, then that of the lists of sessions, then the handle table's. No lock but the session's is
+ * held over a call to the back end.
+ *
+ * A thread is not cancelled within the library: it would leave with locks, and as the one who sleeps for the others.
+ *
+ * Fork: servers open the card once and fork their workers, and daemons fork after all is open. So a child has its
+ * parent's devices and sessions, on a queue pair of its own from its first call on: to the sessions that is a restart
+ * of the back end (below). One that another thread was in the middle of is lost to the child.
  *
  * After a restart of the back end that lost what a session held, session_run answers SDR_COMMFAIL once and counts the
  * session's incarnation up. Here, keys and a running hash remember the incarnation in which they were made: the call
@@ -65,7 +71,8 @@ struct sdf_session {
     struct cipher_run cipher[2];       /* [decrypt] */
     struct aead_run aead[2];           /* [decrypt] */
     struct sdf_device *device;
-    struct sdf_session *next, *prev; /* in its device, under the device's lock */
+    int cancel_state;                /* that the thread in it had before */
+    struct sdf_session *next, *prev; /* in its device, under the lock of the lists */
     bool listed;
 };
 

@@ -9,9 +9,13 @@
  * blocks in one slot. CBC and CFB encryption and OFB go slot after slot, each with the
  * IV that came back from the one before.
  *
+ * Output that begins in the midst of the input would replace what is still to be read: more than a slot of it is copied
+ * first. (The same beginning is no matter: each slot is taken before it is written.)
+ *
  * A failure in the middle leaves IV and length as they were; output already written stays written (in place: the
  * beginning of the input is lost, as with a card that fails half-way).
  */
+#include <stdlib.h>
 #include <string.h>
 #include "frontend/sdf/alg.h"
 #include "frontend/sdf/form.h"
@@ -96,12 +100,34 @@ static uint32_t transform_one(struct sdf_session *session, struct transform *t)
     return status;
 }
 
-uint32_t transform_run(struct sdf_session *session, struct transform *t)
+static uint32_t transform_all(struct sdf_session *session, struct transform *t)
 {
     bool parallel = t->len > CM_SLOT_SIZE && transform_parallel(t);
     uint32_t status = SDR_OK;
     while (status == SDR_OK && t->len > 0)
         status = parallel ? transform_batch(session, t) : transform_one(session, t);
+    return status;
+}
+
+bool buffers_cross(const uint8_t *in, size_t len, const uint8_t *out, size_t out_len)
+{
+    uintptr_t a = (uintptr_t)in, b = (uintptr_t)out;
+    return a != b && a < b + out_len && b < a + len;
+}
+
+uint32_t transform_run(struct sdf_session *session, struct transform *t)
+{
+    size_t len = t->len;
+    if (len <= CM_SLOT_SIZE || !buffers_cross(t->in, len, t->out, len))
+        return transform_all(session, t);
+    uint8_t *copy = malloc(len);
+    if (!copy)
+        return SDR_NOBUFFER;
+    memcpy(copy, t->in, len);
+    t->in = copy;
+    uint32_t status = transform_all(session, t);
+    explicit_bzero(copy, len);
+    free(copy);
     return status;
 }
 

@@ -23,7 +23,10 @@ struct transform {
 };
 
 /* Runs it to its end. len is one that the mode takes: full blocks for ECB and CBC, 16 bytes or more for XTS. iv and
-   block are left as the next bytes of the same message need them. in == out, or apart. */
+   block are left as the next bytes of the same message need them. in and out may be the same or overlap. */
 uint32_t transform_run(struct sdf_session *session, struct transform *t);
+
+/* Do they share memory without beginning at the same place? */
+bool buffers_cross(const uint8_t *in, size_t len, const uint8_t *out, size_t out_len);
 
 #endif

@@ -14,7 +14,7 @@
  * Buffers: every puiLength is written only, never read as a capacity, except puiReadLength of SDF_ReadFile and
  * puiLastDataLength of SDF_AuthDecFinal; an output buffer of NULL asks for the length alone (Encrypt, Decrypt,
  * CalculateMAC, InternalDecrypt_ECC, GenerateKeyWithKEK, AuthEnc, AuthDec, updates, ends). Input and output of Encrypt
- * and Decrypt, of AuthEnc and AuthDec, and of their updates may be the same buffer. One call takes up to 4 GiB - 1.
+ * and Decrypt, of AuthEnc and AuthDec, and of their updates may be the same buffer or overlap. One call takes up to 4 GiB - 1.
  *
  * Symmetric: there is no padding. ECB, CBC and MAC take multiples of 16 bytes, else SDR_INARGERR; CFB, OFB, CTR any
  * length; CTR counts all 128 bits. Of no bytes at all Encrypt and Decrypt give SDR_OK and length 0, a MAC SDR_INARGERR.
@@ -50,7 +50,9 @@
  *
  * Threads: any function from any thread; calls on one session are put in order by the library. A close during a call
  * of another thread takes effect when that call ends.
- * Fork: a child must not use handles of its parent; they answer SDR_INARGERR there. It opens the device anew.
+ * Fork: a child has its parent's device and session handles and may use them, each process for itself. What sessions
+ * held (rights, keys, what runs in the host) is not there: to the child that is as if the daemon had been restarted. A
+ * session on which another thread was in mid-call is SDR_INARGERR there.
  */
 #ifndef CARDMUX_SDF_H
 #define CARDMUX_SDF_H

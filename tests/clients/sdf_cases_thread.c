@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -87,37 +88,59 @@ void case_close_race(struct sdf_env *env)
     }
 }
 
-/* In the child: 0 where everything was as it must be. */
-static int child(void *device, void *session, void *key)
+/* In the child: 0 where everything was as it must be. What the parent opened is there, on a queue pair of the child's;
+   what a session held is not. */
+static int child(void *device, void *session, void *key, const uint8_t digest[32])
 {
-    uint8_t block[16] = {0};
+    uint8_t block[16] = {0}, got[32];
     unsigned n;
-    void *d, *s;
-    if (SDF_GenerateRandom(session, 16, block) != SDR_INARGERR ||
-        SDF_Encrypt(session, key, SGD_SM4_ECB, NULL, block, 16, block, &n) != SDR_INARGERR ||
-        SDF_OpenSession(device, &s) != SDR_INARGERR || SDF_CloseSession(session) != SDR_INARGERR ||
-        SDF_CloseDevice(device) != SDR_INARGERR)
+    void *d, *s, *other;
+    ECCSignature signature;
+    /* a hash that was under way in the parent held nothing over there yet, and goes on here as well */
+    if (SDF_HashFinal(session, got, &n) != SDR_OK || n != 32 || memcmp(got, digest, 32) != 0)
         return 1;
-    if (SDF_OpenDevice(&d) != SDR_OK || SDF_OpenSession(d, &s) != SDR_OK)
+    if (SDF_GenerateRandom(session, 16, block) != SDR_OK ||
+        SDF_Encrypt(session, key, SGD_SM4_ECB, NULL, block, 16, block, &n) != SDR_COMMFAIL ||
+        SDF_Encrypt(session, key, SGD_SM4_ECB, NULL, block, 16, block, &n) != SDR_KEYNOTEXIST ||
+        SDF_DestroyKey(session, key) != SDR_KEYNOTEXIST || SDF_DestroyKey(session, key) != SDR_INARGERR ||
+        SDF_InternalSign_ECC(session, 1, got, 32, &signature) != SDR_PARDENY ||
+        SDF_GetPrivateKeyAccessRight(session, 1, NULL, 0) != SDR_OK ||
+        SDF_InternalSign_ECC(session, 1, got, 32, &signature) != SDR_OK)
         return 2;
-    void *other; /* the new ones are in the same places: the old must not mean them */
-    if (SDF_GenerateRandom(session, 16, block) != SDR_INARGERR || SDF_GenerateRandom(s, 16, block) != SDR_OK ||
-        SDF_OpenSession(device, &other) != SDR_INARGERR || d == device)
+    if (SDF_OpenSession(device, &s) != SDR_OK || SDF_GenerateRandom(s, 16, block) != SDR_OK ||
+        SDF_CloseSession(s) != SDR_OK || SDF_GenerateRandom(s, 16, block) != SDR_INARGERR)
         return 3;
-    return SDF_CloseDevice(d) == SDR_OK ? 0 : 4;
+    if (SDF_OpenDevice(&d) != SDR_OK || d == device || SDF_OpenSession(d, &s) != SDR_OK ||
+        SDF_CloseDevice(device) != SDR_OK || SDF_GenerateRandom(session, 16, block) != SDR_INARGERR ||
+        SDF_OpenSession(device, &other) != SDR_INARGERR || SDF_GenerateRandom(s, 16, block) != SDR_OK)
+        return 4;
+    pid_t pid = fork(); /* and once more, as daemons do; without a call before its parent is gone */
+    if (pid == 0)
+        _exit(SDF_GenerateRandom(s, 16, block) == SDR_OK && SDF_CloseDevice(d) == SDR_OK ? 0 : 9);
+    int status = -1;
+    if (pid < 0 || SDF_CloseDevice(d) != SDR_OK || waitpid(pid, &status, 0) != pid || status != 0)
+        return 5;
+    return 0;
 }
 
 void case_fork(struct sdf_env *env)
 {
-    uint8_t bytes[32], block[16] = {0};
+    uint8_t bytes[32], digest[32], block[16] = {0};
     unsigned n;
     void *key = sdf_known_key(env, 128, bytes);
+    CALL(SDR_OK, SDF_GetPrivateKeyAccessRight, env->session, 1, NULL, 0);
+    CALL(SDR_OK, SDF_HashInit, env->session, SGD_SM3, NULL, NULL, 0);
+    CALL(SDR_OK, SDF_HashUpdate, env->session, block, 16);
+    HOLDS(EVP_Digest(block, 16, digest, NULL, EVP_sm3(), NULL) == 1);
     pid_t pid = fork();
     if (pid == 0)
-        _exit(child(env->device, env->session, key));
+        _exit(child(env->device, env->session, key, digest));
     int status = -1;
     HOLDS(pid > 0 && waitpid(pid, &status, 0) == pid);
-    HOLDS(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    /* and the parent goes on */
+    if (!HOLDS(WIFEXITED(status) && WEXITSTATUS(status) == 0))
+        printf("  the child ended with %#x\n", status);
+    /* and the parent goes on, with what its session held */
     CALL(SDR_OK, SDF_Encrypt, env->session, key, SGD_SM4_ECB, NULL, block, 16, block, &n);
+    CALL(SDR_OK, SDF_HashFinal, env->session, digest, &n);
+    CALL(SDR_OK, SDF_ReleasePrivateKeyAccessRight, env->session, 1);
 }

@@ -65,6 +65,12 @@ void fake_restart(void)
     attach_now++;
 }
 
+/* To a child it is the same. */
+static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, fake_restart);
+}
+
 void fake_fail(uint16_t op, uint32_t status, int skip)
 {
     failure.op = op;
@@ -103,6 +109,8 @@ uint32_t link_get(struct link **link, char *text, size_t text_size)
 {
     (void)text;
     (void)text_size;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_forks);
     pthread_mutex_lock(&lock);
     if (kek[0] == 0) {
         for (int i = 1; i < INDEX; i++)

@@ -357,7 +357,7 @@ static void *client_run(void *arg)
 
 /* The whole */
 
-/* In the child: the parent's link is dead, a new one works. */
+/* In the child: the parent's session works, on a queue pair of the child's, and so does a new one. */
 static int child_run(struct session *parents)
 {
     struct link *link;
@@ -365,7 +365,7 @@ static int child_run(struct session *parents)
     char text[256];
     alarm(HANG_S);
     struct call call = small_call(&callers[0], 0);
-    if (session_run(parents, &call, 1) != SDR_INARGERR)
+    if (session_run(parents, &call, 1) != SDR_OK || !small_right(&call))
         return 2;
     if (link_get(&link, text, sizeof text) != SDR_OK)
         return 3;
@@ -374,6 +374,7 @@ static int child_run(struct session *parents)
     if (session_run(session, &call, 1) != SDR_OK || !small_right(&call))
         return 5;
     session_close(session);
+    session_close(parents);
     link_put(link);
     return 0;
 }

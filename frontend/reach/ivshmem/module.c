@@ -43,7 +43,7 @@ static int open_file(const char *path)
 {
     int fd = -1;
     for (int ms = 0; ms < TRIES_MS; ms++) {
-        fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+        fd = reach_descriptor(open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK));
         if (fd >= 0 || errno != EAGAIN)
             return fd;
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
@@ -59,7 +59,7 @@ static uint32_t open_device(struct module *module, const char *path, char *text)
     if (module->file < 0)
         return reach_fail(text, errno == EBUSY ? SDR_NOBUFFER : SDR_OPENDEVICE, "%s: %s", path,
                           errno == EBUSY ? "all queue pairs are taken" : strerror(errno));
-    module->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    module->kick = reach_descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (module->kick < 0)
         return reach_fail(text, SDR_NOBUFFER, "eventfd: %s", strerror(errno));
     if (ioctl(module->file, CARDMUX_IOC_INFO, &info) || info.qp_size != CM_QP_SIZE)

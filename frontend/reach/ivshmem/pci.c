@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "frontend/reach/ivshmem/pci.h"
+#include "frontend/reach/region.h"
 
 int pci_open_file(const char *address, const char *name, int flags)
 {
@@ -15,7 +16,7 @@ int pci_open_file(const char *address, const char *name, int flags)
         errno = ENAMETOOLONG;
         return -1;
     }
-    return open(path, flags | O_CLOEXEC);
+    return reach_descriptor(open(path, flags | O_CLOEXEC));
 }
 
 static bool file_is(const char *address, const char *name, const char *value)

@@ -50,18 +50,18 @@ static uint32_t open_group(struct vfio *vfio, char *text)
     if (number < 0)
         return reach_fail(text, SDR_OPENDEVICE, "%s has no IOMMU group (no virtual IOMMU?)", vfio->address);
     snprintf(path, sizeof path, "/dev/vfio/%d", number);
-    vfio->group = open(path, O_RDWR | O_CLOEXEC);
+    vfio->group = reach_descriptor(open(path, O_RDWR | O_CLOEXEC));
     if (vfio->group < 0)
         return reach_fail(text, errno == EBUSY ? SDR_NOBUFFER : SDR_OPENDEVICE, "%s: %s", path,
                           errno == EBUSY ? "another process has it" : strerror(errno));
     if (ioctl(vfio->group, VFIO_GROUP_GET_STATUS, &status) || !(status.flags & VFIO_GROUP_FLAGS_VIABLE))
         return reach_fail(text, SDR_OPENDEVICE, "%s: other devices of its group have other drivers", path);
-    vfio->container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+    vfio->container = reach_descriptor(open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC));
     if (vfio->container < 0 || ioctl(vfio->container, VFIO_GET_API_VERSION) != VFIO_API_VERSION ||
         ioctl(vfio->group, VFIO_GROUP_SET_CONTAINER, &vfio->container) ||
         ioctl(vfio->container, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU))
         return reach_fail(text, SDR_OPENDEVICE, "/dev/vfio/vfio: %s", strerror(errno));
-    vfio->device = ioctl(vfio->group, VFIO_GROUP_GET_DEVICE_FD, vfio->address);
+    vfio->device = reach_descriptor(ioctl(vfio->group, VFIO_GROUP_GET_DEVICE_FD, vfio->address));
     if (vfio->device < 0)
         return reach_fail(text, SDR_OPENDEVICE, "vfio %s: %s", vfio->address, strerror(errno));
     fcntl(vfio->device, F_SETFD, FD_CLOEXEC);
@@ -137,8 +137,8 @@ static uint32_t open_device(struct vfio *vfio, char *text)
         code = map_bars(vfio, text);
     if (code != SDR_OK)
         return code;
-    vfio->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    vfio->unplug = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    vfio->wake = reach_descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    vfio->unplug = reach_descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (vfio->wake < 0 || vfio->unplug < 0 || !set_interrupt(vfio, VFIO_PCI_MSIX_IRQ_INDEX, vfio->wake))
         return reach_fail(text, SDR_OPENDEVICE, "vfio %s: MSI-X: %s", vfio->address, strerror(errno));
     if (!set_interrupt(vfio, VFIO_PCI_REQ_IRQ_INDEX, vfio->unplug)) {

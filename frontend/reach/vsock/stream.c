@@ -254,7 +254,8 @@ static void connect_done(struct stream_reach *stream, int error)
 
 static void connect_begin(struct stream_reach *stream)
 {
-    int fresh = socket(stream->address.at.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fresh =
+        reach_descriptor(socket(stream->address.at.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (fresh < 0) {
         die(stream, SDR_OPENDEVICE, strerror(errno));
         return;
@@ -418,7 +419,7 @@ uint32_t stream_reach_open(const struct reach_driver *driver, const struct strea
     stream->reach.interrupts = true;
     stream->address = *address;
     stream->socket = -1;
-    stream->kicked = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    stream->kicked = reach_descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     pthread_mutex_init(&stream->rx, NULL);
     pthread_mutex_init(&stream->tx, NULL);
     if (stream->kicked < 0 || !map_own(&stream->reach)) {
