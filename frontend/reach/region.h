@@ -12,9 +12,9 @@
 /* Writes a sentence into text[REACH_TEXT] (may be NULL) and returns code. */
 __attribute__((format(printf, 3, 4))) uint32_t reach_fail(char *text, uint32_t code, const char *format, ...);
 
-/* The same descriptor under a number above 2; errno is kept where it is none, or set where none was left. A program that
-   closed its standard streams would else have one of ours in their place, and what it prints would ring a bell or be
-   written over the region. */
+/* The same descriptor under a number above 2; errno is kept where it is none, or set where none was left. A program
+   that closed its standard streams would else have one of ours in their place, and what it prints would ring a bell or
+   be written over the region. */
 int reach_descriptor(int fd);
 
 /* Is this the header of a region of `size` bytes (fstat, BAR) that we understand? SDR_OK or SDR_COMMFAIL. */

@@ -1,9 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include "frontend/sdf/form.h"
 
 #define NUMBER 32u
-#define PAD    (ECCref_MAX_LEN - NUMBER)
+#define BITS   4u /* bytes of the word in front of keys */
+#define LENGTH 4u /* bytes of an ECCCipher's L */
+
+/* Numbers have fields of 64 bytes in the standard's structs, of 32 in those of some older headers. */
+static size_t field_wanted;
+
+static void field_ask(void)
+{
+    const char *bits = secure_getenv("CARDMUX_ECC_BITS");
+    field_wanted = bits && strcmp(bits, "256") == 0 ? NUMBER : ECCref_MAX_LEN;
+}
+
+static size_t field(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, field_ask);
+    return field_wanted;
+}
 
 static uint32_t word_read(const void *from)
 {
@@ -12,93 +31,109 @@ static uint32_t word_read(const void *from)
     return word;
 }
 
-static bool number_read(const unsigned char *field, uint8_t *out)
+/* The number of the struct's field `index`; false where it has more than 32 bytes. */
+static bool number_read(const unsigned char *fields, unsigned index, uint8_t *out)
 {
     unsigned char above = 0;
-    for (size_t i = 0; i < PAD; i++)
-        above |= field[i];
-    memcpy(out, field + PAD, NUMBER);
+    size_t pad = field() - NUMBER;
+    fields += index * field();
+    for (size_t i = 0; i < pad; i++)
+        above |= fields[i];
+    memcpy(out, fields + pad, NUMBER);
     return above == 0;
 }
 
-static void number_write(unsigned char *field, const uint8_t *in)
+static void number_write(unsigned char *fields, unsigned index, const uint8_t *in)
 {
-    memset(field, 0, PAD);
-    memcpy(field + PAD, in, NUMBER);
+    size_t pad = field() - NUMBER;
+    fields += index * field();
+    memset(fields, 0, pad);
+    memcpy(fields + pad, in, NUMBER);
 }
 
-static void bits_write(void *to)
+static unsigned char *bits_write(void *to)
 {
     uint32_t bits = 256;
     memcpy(to, &bits, sizeof bits);
+    return (unsigned char *)to + BITS;
 }
 
 bool form_point_read(const ECCrefPublicKey *key, uint8_t point[FORM_POINT])
 {
-    bool x = number_read(key->x, point);
-    bool y = number_read(key->y, point + NUMBER);
-    return x && y && word_read(&key->bits) == 256;
+    const unsigned char *fields = (const unsigned char *)key + BITS;
+    bool x = number_read(fields, 0, point);
+    bool y = number_read(fields, 1, point + NUMBER);
+    return x && y && word_read(key) == 256;
 }
 
 void form_point_write(ECCrefPublicKey *key, const uint8_t point[FORM_POINT])
 {
-    bits_write(&key->bits);
-    number_write(key->x, point);
-    number_write(key->y, point + NUMBER);
+    unsigned char *fields = bits_write(key);
+    number_write(fields, 0, point);
+    number_write(fields, 1, point + NUMBER);
 }
 
 bool form_private_read(const ECCrefPrivateKey *key, uint8_t k[32])
 {
-    return number_read(key->K, k) && word_read(&key->bits) == 256;
+    return number_read((const unsigned char *)key + BITS, 0, k) && word_read(key) == 256;
 }
 
 void form_private_write(ECCrefPrivateKey *key, const uint8_t k[32])
 {
-    bits_write(&key->bits);
-    number_write(key->K, k);
+    number_write(bits_write(key), 0, k);
 }
 
 bool form_signature_read(const ECCSignature *signature, uint8_t out[FORM_SIGNATURE])
 {
-    bool r = number_read(signature->r, out);
-    bool s = number_read(signature->s, out + NUMBER);
+    bool r = number_read((const unsigned char *)signature, 0, out);
+    bool s = number_read((const unsigned char *)signature, 1, out + NUMBER);
     return r && s;
 }
 
 void form_signature_write(ECCSignature *signature, const uint8_t in[FORM_SIGNATURE])
 {
-    number_write(signature->r, in);
-    number_write(signature->s, in + NUMBER);
+    number_write((unsigned char *)signature, 0, in);
+    number_write((unsigned char *)signature, 1, in + NUMBER);
+}
+
+/* Where M is; behind it L and C. */
+static size_t cipher_hash(void)
+{
+    return 2 * field();
 }
 
 uint32_t form_cipher_length(const ECCCipher *cipher)
 {
-    return word_read(&cipher->L);
+    return word_read((const unsigned char *)cipher + cipher_hash() + NUMBER);
 }
 
 uint32_t form_cipher_read(const ECCCipher *cipher, uint8_t *out, size_t *len)
 {
+    const unsigned char *bytes = (const unsigned char *)cipher;
     uint32_t c_len = form_cipher_length(cipher);
     if (c_len == 0 || c_len > FORM_PKE_MAX)
         return SDR_INARGERR;
-    bool x = number_read(cipher->x, out);
-    bool y = number_read(cipher->y, out + NUMBER);
+    bool x = number_read(bytes, 0, out);
+    bool y = number_read(bytes, 1, out + NUMBER);
     if (!x || !y)
         return SDR_ENCDATAERR;
-    memcpy(out + 2 * NUMBER, cipher->M, sizeof cipher->M);
-    memcpy(out + FORM_PKE_HEAD, (const unsigned char *)cipher + offsetof(ECCCipher, C), c_len);
+    bytes += cipher_hash();
+    memcpy(out + 2 * NUMBER, bytes, NUMBER);
+    memcpy(out + FORM_PKE_HEAD, bytes + NUMBER + LENGTH, c_len);
     *len = FORM_PKE_HEAD + c_len;
     return SDR_OK;
 }
 
 void form_cipher_write(ECCCipher *cipher, const uint8_t *in, size_t len)
 {
+    unsigned char *bytes = (unsigned char *)cipher;
     uint32_t c_len = (uint32_t)(len - FORM_PKE_HEAD);
-    number_write(cipher->x, in);
-    number_write(cipher->y, in + NUMBER);
-    memcpy(cipher->M, in + 2 * NUMBER, sizeof cipher->M);
-    memcpy(&cipher->L, &c_len, sizeof c_len);
-    memcpy((unsigned char *)cipher + offsetof(ECCCipher, C), in + FORM_PKE_HEAD, c_len);
+    number_write(bytes, 0, in);
+    number_write(bytes, 1, in + NUMBER);
+    bytes += cipher_hash();
+    memcpy(bytes, in + 2 * NUMBER, NUMBER);
+    memcpy(bytes + NUMBER, &c_len, sizeof c_len);
+    memcpy(bytes + NUMBER + LENGTH, in + FORM_PKE_HEAD, c_len);
 }
 
 bool alg_is_sm2(uint32_t alg)

@@ -3,7 +3,9 @@
  * form.h: between the standard's fixed structures and the bytes on the wire, and what algorithm identifiers mean.
  *
  * Numbers of the curve are 32 bytes, right-aligned in 64-byte fields. A caller may own packed structures at odd
- * addresses and, of an ECCCipher, 164 + L bytes only: nothing here touches more, and words are read bytewise.
+ * addresses and, of an ECCCipher, 164 + L bytes only: nothing here touches more, and words are read bytewise. With
+ * CARDMUX_ECC_BITS=256 in the environment the fields have 32 bytes (a public key 68, a cipher 100 + L), and the types
+ * below are but names of where such a struct begins.
  */
 #ifndef CARDMUX_SDF_FORM_H
 #define CARDMUX_SDF_FORM_H

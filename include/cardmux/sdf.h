@@ -214,6 +214,12 @@ extern "C" {
 #define ECCref_MAX_BITS  512
 #define ECCref_MAX_LEN   ((ECCref_MAX_BITS + 7) / 8)
 
+/*
+ * Structs of elliptic curves have fields of 64 bytes, as the standard's text has them (a public key of 132 bytes). A
+ * program built with an older header whose ECCref_MAX_BITS is 256 (68 bytes; a cipher has x, y, M, L, C in this order)
+ * says so by CARDMUX_ECC_BITS=256 in its environment.
+ */
+
 /* No struct below has padding in front of its last byte: all fields are bytes or aligned 32-bit words. */
 typedef struct DeviceInfo_st {
     unsigned char IssuerName[40]; /* text, padded with NUL, not always ended by one */

@@ -254,8 +254,7 @@ static void connect_done(struct stream_reach *stream, int error)
 
 static void connect_begin(struct stream_reach *stream)
 {
-    int fresh =
-        reach_descriptor(socket(stream->address.at.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    int fresh = reach_descriptor(socket(stream->address.at.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (fresh < 0) {
         die(stream, SDR_OPENDEVICE, strerror(errno));
         return;
