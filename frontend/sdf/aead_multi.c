@@ -11,7 +11,8 @@
  * for. A caller with one update so gets all of it there. What is left then is given by the end, which for once reads
  * the room in *puiLastDataLength, since nobody expects so much there; too little is SDR_NOBUFFER with the length
  * needed, and it can be called again. With a length of 0 in AuthDecInit (GCM alone) the end is when SDF_AuthDecFinal
- * says so, and all plaintext comes from there. Until then the plaintext lies in memory of ours, wiped afterwards.
+ * says so, and all plaintext comes from there. Until then the plaintext lies in memory of ours, wiped afterwards. An end
+ * that only asks for the length judges the tag, and leaves all else to the end that follows.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -163,6 +164,8 @@ static uint32_t open_update(struct sdf_session *session, const uint8_t *in, uint
         return SDR_INARGERR;
     if (!out_len)
         return SDR_OUTARGERR;
+    if (run->ended && !run->counted && len > 0)
+        return SDR_STEPERR; /* its end was asked for, and the tag judged */
     if (!out && last && len > 0) { /* how much would it give? */
         *out_len = len;
         return SDR_OK;
@@ -196,7 +199,7 @@ static uint32_t open_final(struct sdf_session *session, uint8_t *out, uint32_t *
     uint64_t left = run->taken - run->given;
     if (left > 0 && !out_len)
         return SDR_OUTARGERR;
-    if (left > 0 && !out) {
+    if (!out && out_len) { /* how long? it goes on */
         *out_len = (uint32_t)left;
         return SDR_OK;
     }

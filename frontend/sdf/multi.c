@@ -8,8 +8,8 @@
  * for CFB, OFB and CTR, 16 to 31 bytes for XTS, whose last two blocks belong together.
  *
  * Init in the middle starts anew, and a failed one leaves none. A failure of the back end ends the operation; a wrong
- * argument does not. With the output NULL, an update gives the length and takes nothing in; so does an end that has
- * something to give.
+ * argument does not. With the output NULL, an update gives the length and takes nothing in, and an end gives it and
+ * ends nothing.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -187,7 +187,7 @@ static uint32_t final(struct sdf_session *session, bool decrypt, uint8_t *out, u
             memcpy(out, last, left);
         explicit_bzero(last, sizeof last);
     }
-    if (out || left == 0)
+    if (out)
         cipher_run_drop(session, run);
     if (status == SDR_OK)
         *out_len = left;

@@ -234,8 +234,26 @@ void case_auth_multi(struct sdf_env *env)
     }
     CALL(SDR_OK, SDF_AuthDecFinal, s, NULL, &n);
     HOLDS(n == 5000);
+    CALL(SDR_STEPERR, SDF_AuthDecUpdate, s, want, 16, got, &n); /* the tag was judged */
     CALL(SDR_OK, SDF_AuthDecFinal, s, got, &n);
     HOLDS(n == 5000 && memcmp(got, text, 5000) == 0);
+    /* of nothing: asking for the length ends nothing, and a wrong tag is told of by it */
+    judge(env, &modes[0], bytes, 3, 0, tag);
+    CALL(SDR_OK, SDF_AuthDecInit, s, key, SGD_SM4_GCM, nonce, 12, aad, 3, tag, 16, 0);
+    for (int i = 0; i < 2; i++) {
+        n = 7;
+        CALL(SDR_OK, SDF_AuthDecFinal, s, NULL, &n);
+        HOLDS(n == 0);
+    }
+    CALL(SDR_OK, SDF_AuthDecFinal, s, got, &n);
+    CALL(SDR_STEPERR, SDF_AuthDecFinal, s, got, &n);
+    CALL(SDR_OK, SDF_AuthDecInit, s, key, SGD_SM4_GCM, nonce, 12, aad, 3, tag, 16, 0);
+    CALL(SDR_OK, SDF_AuthDecFinal, s, NULL, NULL);
+    CALL(SDR_STEPERR, SDF_AuthDecFinal, s, NULL, NULL);
+    tag[3] ^= 1;
+    CALL(SDR_OK, SDF_AuthDecInit, s, key, SGD_SM4_GCM, nonce, 12, aad, 3, tag, 16, 0);
+    CALL(SDR_MACERR, SDF_AuthDecFinal, s, NULL, &n);
+    CALL(SDR_STEPERR, SDF_AuthDecFinal, s, got, &n);
 }
 
 void case_auth_steps(struct sdf_env *env)

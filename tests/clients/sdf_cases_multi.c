@@ -122,9 +122,25 @@ void case_multi_steps(struct sdf_env *env)
     CALL(SDR_OUTARGERR, SDF_EncryptFinal, s, out, NULL);
     CALL(SDR_OK, SDF_EncryptUpdate, s, text, 12, out, &n); /* wrong arguments have not ended it */
     HOLDS(n == 16);
-    CALL(SDR_OK, SDF_EncryptFinal, s, NULL, &n);
+    for (int i = 0; i < 2; i++) { /* how much is left? Asking ends nothing, also where the answer is none */
+        n = 7;
+        CALL(SDR_OK, SDF_EncryptFinal, s, NULL, &n);
+        HOLDS(n == 0);
+    }
+    n = 7;
+    CALL(SDR_OK, SDF_EncryptFinal, s, out, &n);
     HOLDS(n == 0);
     CALL(SDR_STEPERR, SDF_EncryptFinal, s, out, &n);
+    CALL(SDR_OK, SDF_EncryptInit, s, key, SGD_SM4_CTR, iv, 16); /* of nothing at all */
+    CALL(SDR_OK, SDF_EncryptFinal, s, NULL, &n);
+    CALL(SDR_OK, SDF_EncryptUpdate, s, text, 3, out, &n);
+    CALL(SDR_OK, SDF_EncryptFinal, s, out, &n);
+    HOLDS(n == 3);
+    CALL(SDR_OK, SDF_DecryptInit, s, key, SGD_SM4_ECB, NULL, 0);
+    CALL(SDR_OK, SDF_DecryptFinal, s, NULL, &n);
+    CALL(SDR_OK, SDF_DecryptFinal, s, out, &n);
+    HOLDS(n == 0);
+    CALL(SDR_STEPERR, SDF_DecryptFinal, s, NULL, &n);
     CALL(SDR_OK, SDF_DecryptInit, s, key, SGD_SM4_CTR, iv, 16);
     CALL(SDR_OK, SDF_DecryptUpdate, s, text, 3, out, &n);
     HOLDS(n == 0);

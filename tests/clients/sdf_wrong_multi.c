@@ -30,7 +30,8 @@ static void wrong_encrypt(struct sdf_env *env, void *key)
     HOLDS(SDF_EncryptUpdate(s, in, 5, out, &n) == SDR_OK);
     WRONG(puiLastEncDataLength, unaligned, SDR_INARGERR, SDF_EncryptFinal, s, out, &n);
     HOLDS(SDF_EncryptUpdate(s, in, 11, out, &n) == SDR_OK);
-    WRONG(pucLastEncData, null, SDR_OK, SDF_EncryptFinal, s, NULL, &n); /* nothing is left: it ends */
+    WRONG(pucLastEncData, null, SDR_OK, SDF_EncryptFinal, s, NULL, &n); /* how long? it goes on */
+    HOLDS(n == 0 && SDF_EncryptFinal(s, out, &n) == SDR_OK);
 }
 
 static void wrong_decrypt(struct sdf_env *env, void *key)

@@ -36,6 +36,8 @@ ANSWERS = {
     'DELETE /v1/tenants/vm1/keys/sm2/1': (204, None),
     'POST /v1/tenants/vm1/keys/sm2/1/unlock': (204, None),
     'POST /v1/tenants/vm1/keys/sm2/1/code': (204, None),
+    'POST /v1/tenants/vm1/keys/kek/1/unlock': (204, None),
+    'POST /v1/tenants/vm1/keys/kek/1/code': (204, None),
     'DELETE /v1/tenants/vm1/keys/sm2/0': (204, None),
     'GET /v1/tenants/vm1/files': (200, {'files': [{'hex': '6162', 'text': 'ab', 'size': 9, 'created': 1},
                                                   {'hex': '00ff', 'size': 7, 'created': 1}]}),
