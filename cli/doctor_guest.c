@@ -138,7 +138,7 @@ static bool try_vsock(struct doctor *doctor, const char *place)
 {
     struct reach *reach;
     char text[REACH_TEXT] = "";
-    if (reach_vsock.open(*place ? place : NULL, &reach, text) == 0) {
+    if (reach_vsock.open(*place ? place : NULL, REACH_OPEN_MS, &reach, text) == 0) {
         doctor_note(doctor, "vsock", FINDING_OK, NULL, "the host's daemon answers by vsock");
         reach->driver->close(reach);
         return true;

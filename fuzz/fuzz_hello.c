@@ -84,8 +84,13 @@ static void *serve(void *unused)
 
 static int make_region(size_t size, unsigned seals)
 {
-    struct cm_header header = {.magic = CM_MAGIC, .version = CM_LAYOUT_VERSION, .qp_count = 1, .generation = 1,
-                               .region_size = (uint32_t)size, .slots = CM_SLOTS, .slot_size = CM_SLOT_SIZE,
+    struct cm_header header = {.magic = CM_MAGIC,
+                               .version = CM_LAYOUT_VERSION,
+                               .qp_count = 1,
+                               .generation = 1,
+                               .region_size = (uint32_t)size,
+                               .slots = CM_SLOTS,
+                               .slot_size = CM_SLOT_SIZE,
                                .param_size = CM_PARAM_SIZE};
     int fd = memfd_create("fuzz", MFD_ALLOW_SEALING);
     must(fd >= 0 && ftruncate(fd, (off_t)size) == 0 && pwrite(fd, &header, sizeof header, 0) > 0);
@@ -148,7 +153,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     server.size = size;
     if (size > 4 + 128)
         must(pwrite(server.fds[REGION_HEADER], data + 132, size - 132 < 256 ? size - 132 : 256, 0) > 0);
-    uint32_t code = reach_unix.open(data[3] & 1 ? NULL : server.path, &reach, text);
+    uint32_t code = reach_unix.open(data[3] & 1 ? NULL : server.path, REACH_OPEN_MS, &reach, text);
     while (sem_wait(&server.served) != 0)
         continue;
     if (code == SDR_OK)
@@ -159,8 +164,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         char path[200];
         memset(path, 'a', sizeof path - 1);
         path[sizeof path - 1] = 0;
-        must(reach_unix.open(path, &reach, text) != SDR_OK);
-        must(reach_unix.open("/nonexistent/card.sock", &reach, text) != SDR_OK && strstr(text, "/nonexistent"));
+        must(reach_unix.open(path, REACH_OPEN_MS, &reach, text) != SDR_OK);
+        must(reach_unix.open("/nonexistent/card.sock", REACH_OPEN_MS, &reach, text) != SDR_OK &&
+             strstr(text, "/nonexistent"));
     }
     return 0;
 }

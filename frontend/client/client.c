@@ -71,9 +71,9 @@ static bool take_answer(struct cardmux_client *client, uint32_t tag, struct cm_c
 
 /* One synchronous request outside of the application's: session and rights. No application request may be in flight.
  * SDR_COMMFAIL: no answer, or none yet. */
-static uint32_t exchange(struct cardmux_client *client, struct cm_sqe *sqe, struct cm_cqe *cqe)
+static uint32_t exchange(struct cardmux_client *client, struct cm_sqe *sqe, struct cm_cqe *cqe, uint64_t since)
 {
-    uint64_t end = monotonic_ns() + queue_deadline_ns(&client->queue);
+    uint64_t end = since + queue_deadline_ns(&client->queue);
     client->tag = (client->tag + 1) | 0x80000000u;
     sqe->tag = client->tag;
     queue_publish(&client->queue, sqe);
@@ -95,22 +95,22 @@ static uint32_t exchange(struct cardmux_client *client, struct cm_sqe *sqe, stru
     return cqe->status;
 }
 
-static uint32_t attach(struct cardmux_client *client, bool fresh, char *text)
+static uint32_t attach(struct cardmux_client *client, char *text)
 {
     uint32_t status = SDR_OK;
+    uint64_t since = monotonic_ns();
     client->attached = false;
-    if (fresh || queue_stale(&client->queue)) { /* else only the session is missing, and positions go on */
+    if (queue_stale(&client->queue)) { /* else only the session is missing, and positions go on */
         uint64_t free_slots = client->queue.free_slots | client->held;
-        status = queue_attach(&client->queue, fresh, text);
-        if (!fresh)
-            client->queue.free_slots = free_slots; /* the caller keeps what it has taken */
+        status = queue_attach(&client->queue, since, text);
+        client->queue.free_slots = free_slots; /* the caller keeps what it has taken */
         if (status != SDR_OK)
             return status;
         client->held = 0;
     }
     struct cm_sqe sqe = {.op = CM_OP_SESSION_OPEN};
     struct cm_cqe cqe;
-    status = exchange(client, &sqe, &cqe);
+    status = exchange(client, &sqe, &cqe, since);
     if (status != SDR_OK) {
         snprintf(text, REACH_TEXT, "the back end gives no session (0x%08x)", status);
         return status;
@@ -132,7 +132,7 @@ uint32_t cardmux_open(const struct cardmux_options *options, struct cardmux_clie
         client->queue.wait = options ? (enum wait_mode)options->wait : WAIT_ADAPTIVE;
     }
     if (status == SDR_OK) {
-        status = attach(client, true, why);
+        status = attach(client, why);
         if (status != SDR_OK)
             queue_close(&client->queue);
     }
@@ -201,7 +201,7 @@ static bool ensure_attached(struct cardmux_client *client)
         return true;
     char text[REACH_TEXT];
     on_stale(client);
-    return attach(client, false, text) == SDR_OK;
+    return attach(client, text) == SDR_OK;
 }
 
 uint32_t cardmux_right_get(struct cardmux_client *client, uint32_t index, const uint8_t *code, size_t len)
@@ -221,7 +221,7 @@ uint32_t cardmux_right_get(struct cardmux_client *client, uint32_t index, const 
     struct cm_cqe cqe;
     if (len)
         memcpy(cardmux_slot_param(client, slot), code, len);
-    uint32_t status = exchange(client, &sqe, &cqe);
+    uint32_t status = exchange(client, &sqe, &cqe, monotonic_ns());
     explicit_bzero(cardmux_slot_param(client, slot), len);
     if (status == SDR_COMMFAIL)
         client->held |= 1ull << slot;

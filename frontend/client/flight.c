@@ -139,10 +139,11 @@ static bool crowded(struct link *link)
 
 /* Waits until one of `mine` (if any are) has landed, or the broker was replaced (LINK_STALE), or the deadline passed,
  * or the link died (SDR_COMMFAIL). */
-static uint32_t wait_until_any(struct link *link, uint64_t mine, uint64_t expected_ns)
+static uint32_t wait_until_any(struct link *link, uint64_t mine, uint64_t since, uint64_t expected_ns)
 {
     struct wait_input in = {.mode = link->queue.wait, .crowded = crowded(link), .expected_ns = expected_ns};
-    uint64_t start = monotonic_ns(), limit = queue_deadline_ns(&link->queue), alive_at = WAIT_BLOCK_MS * 1000000ull;
+    uint64_t start = monotonic_ns(), end = since + queue_deadline_ns(&link->queue);
+    uint64_t alive_at = WAIT_BLOCK_MS * 1000000ull;
     for (;;) {
         if (any_landed(link, mine))
             return SDR_OK;
@@ -167,7 +168,7 @@ static uint32_t wait_until_any(struct link *link, uint64_t mine, uint64_t expect
                 return LINK_STALE;
             alive_at = in.waited_ns + WAIT_BLOCK_MS * 1000000ull;
         }
-        if (in.waited_ns > limit)
+        if (start + in.waited_ns > end)
             return SDR_COMMFAIL;
         switch (wait_decide(&in)) {
         case WAIT_DO_SPIN:
@@ -186,31 +187,30 @@ static uint32_t wait_until_any(struct link *link, uint64_t mine, uint64_t expect
     }
 }
 
-static uint32_t wait_any(struct link *link, uint64_t mine, uint64_t expected_ns)
+static uint32_t wait_any(struct link *link, uint64_t mine, uint64_t since, uint64_t expected_ns)
 {
     if (!link->queue.pumped)
-        return wait_until_any(link, mine, expected_ns);
+        return wait_until_any(link, mine, since, expected_ns);
     atomic_fetch_add_explicit(&link->waiters, 1, memory_order_relaxed);
-    uint32_t status = wait_until_any(link, mine, expected_ns);
+    uint32_t status = wait_until_any(link, mine, since, expected_ns);
     atomic_fetch_sub_explicit(&link->waiters, 1, memory_order_relaxed);
     return status;
 }
 
 /* All slots are other threads', or abandoned to a broker that does not answer: waits for one. */
-static uint32_t wait_slot(struct link *link, uint32_t attach)
+static uint32_t wait_slot(struct link *link, uint32_t attach, uint64_t since)
 {
-    uint64_t start = monotonic_ns(), limit = UINT64_MAX, alive_at = WAIT_BLOCK_MS * 1000000ull;
+    uint64_t start = monotonic_ns(), alive_at = WAIT_BLOCK_MS * 1000000ull;
     for (unsigned looks = 0; !atomic_load_explicit(&link->free, memory_order_relaxed); looks++) {
         uint64_t waited = monotonic_ns() - start;
         if (!link_current(link, attach))
             return LINK_STALE;
-        if (waited > limit)
+        if (start + waited - since > atomic_load_explicit(&link->deadline_ns, memory_order_relaxed))
             return SDR_COMMFAIL;
         if (pthread_mutex_trylock(&link->poll) == 0) { /* the queue is not ours to look at otherwise */
             bool stale = queue_stale(&link->queue) || (waited > alive_at && !queue_alive(&link->queue));
             if (waited > alive_at)
                 alive_at = waited + WAIT_BLOCK_MS * 1000000ull;
-            limit = queue_deadline_ns(&link->queue);
             queue_fetch(&link->queue);
             drain(link, 0);
             pthread_mutex_unlock(&link->poll);
@@ -261,14 +261,29 @@ static void abandon(struct link *link, uint64_t mine, struct call *const *owner)
     }
 }
 
-/* Copies a result from its slot to the caller. */
+/* Where a device was unplugged under us its memory reads as zeros. So it does where the host has shut the door. */
+static bool memory_gone(const struct link *link)
+{
+    return shm_load64(link->queue.qp, offsetof(struct cm_control, generation)) == 0;
+}
+
+static bool in_place(const struct call *call)
+{
+    uintptr_t from = (uintptr_t)call->data, to = (uintptr_t)call->out;
+    return call->out_len && from < to + call->out_len && to < from + call->data_len;
+}
+
+/* Copies a result from its slot to the caller, or says CALL_LOST: the slot may not hold it any more. A call of which
+   the result was to replace the data cannot be sent again if this shows only afterwards. */
 static void take_result(struct link *link, unsigned slot, struct call *call)
 {
     const struct cm_cqe *cqe = &link->flights[slot].cqe;
     call->status = cqe->status;
     call->value = cqe->value;
     call->out_len = call->param_out_len = 0;
-    if (cqe->status != SDR_OK)
+    if (memory_gone(link))
+        call->status = CALL_LOST;
+    if (call->status != SDR_OK)
         return;
     if (cqe->data_len > CM_SLOT_SIZE || cqe->param_len > sizeof call->param_out) {
         call->status = SDR_COMMFAIL;
@@ -278,16 +293,16 @@ static void take_result(struct link *link, unsigned slot, struct call *call)
         call->status = SDR_OUTARGERR;
         return;
     }
-    memcpy(call->iv, cqe->iv, sizeof call->iv);
     if (cqe->data_len)
         shm_copy_in(call->out, link->queue.qp, cm_slot_offset(slot), cqe->data_len);
     if (cqe->param_len)
         shm_copy_in(call->param_out, link->queue.qp, cm_param_offset(slot), cqe->param_len);
     call->out_len = cqe->data_len;
     call->param_out_len = cqe->param_len;
-    /* where a device was unplugged under us its memory reads as zeros, and so may what was just copied */
-    if (shm_load64(link->queue.qp, offsetof(struct cm_control, generation)) == 0)
-        call->status = SDR_COMMFAIL;
+    if (!memory_gone(link))
+        memcpy(call->iv, cqe->iv, sizeof call->iv);
+    else
+        call->status = in_place(call) ? SDR_COMMFAIL : CALL_LOST;
 }
 
 /* Takes what has landed of `mine`; what is lost (maybe seen by another thread first) becomes CALL_LOST and sets *stale.
@@ -301,6 +316,7 @@ static uint64_t take_landed(struct link *link, uint64_t mine, struct call *const
             continue;
         if (state == FLIGHT_DONE) {
             take_result(link, slot, owner[slot]);
+            *stale |= memory_gone(link);
         } else {
             owner[slot]->status = CALL_LOST;
             *stale = true;
@@ -310,6 +326,21 @@ static uint64_t take_landed(struct link *link, uint64_t mine, struct call *const
         mine &= ~(1ull << slot);
     }
     return mine;
+}
+
+/* False where the attachment is not current any more: who holds the lock then may be waiting for a broker. */
+static bool lock_submit(struct link *link, uint32_t attach)
+{
+    while (pthread_mutex_trylock(&link->submit)) {
+        struct timespec soon;
+        if (!link_current(link, attach))
+            return false;
+        clock_gettime(CLOCK_MONOTONIC, &soon);
+        soon.tv_sec++;
+        if (pthread_mutex_clocklock(&link->submit, CLOCK_MONOTONIC, &soon) == 0)
+            return true;
+    }
+    return true;
 }
 
 /* Fills a claimed slot and publishes it; false where the attachment is not current any more (the slot is given back).
@@ -331,14 +362,15 @@ static bool launch(struct link *link, uint32_t attach, uint32_t session, unsigne
         shm_copy_out(link->queue.qp, cm_slot_offset(slot), call->data, call->data_len);
     if (call->param_len)
         shm_copy_out(link->queue.qp, cm_param_offset(slot), call->param, call->param_len);
-    pthread_mutex_lock(&link->submit);
-    bool current = link->attached && link_current(link, attach) && !queue_stale(&link->queue);
+    bool locked = lock_submit(link, attach);
+    bool current = locked && link->attached && link_current(link, attach) && !queue_stale(&link->queue);
     if (current) {
         /* release: what the slot's last owner did with its flight comes before what the next drain does */
         atomic_store_explicit(&link->flights[slot].state, FLIGHT_FLYING, memory_order_release);
         queue_publish(&link->queue, &sqe);
     }
-    pthread_mutex_unlock(&link->submit);
+    if (locked)
+        pthread_mutex_unlock(&link->submit);
     if (!current) {
         wipe_slot(link, slot, call);
         slot_give(link, slot);
@@ -363,7 +395,7 @@ static uint32_t finish(struct call *calls, size_t n, uint32_t status)
     return status;
 }
 
-uint32_t link_run(struct link *link, uint32_t attach, uint32_t session, struct call *calls, size_t n)
+uint32_t link_run(struct link *link, uint32_t attach, uint32_t session, struct call *calls, size_t n, uint64_t *since)
 {
     struct call *owner[CM_SLOTS];
     uint64_t mine = 0;
@@ -390,11 +422,16 @@ uint32_t link_run(struct link *link, uint32_t attach, uint32_t session, struct c
         if (!mine && (stale || next >= n))
             return stale ? LINK_STALE : SDR_OK;
         uint64_t start = monotonic_ns(), expected = atomic_load_explicit(mean, memory_order_relaxed);
-        uint32_t status = mine ? wait_any(link, mine, expected) : wait_slot(link, attach);
+        if (!*since)
+            *since = start;
+        uint32_t status = mine ? wait_any(link, mine, *since, expected) : wait_slot(link, attach, *since);
+        if (status == SDR_OK)
+            *since = 0;
         if (mine && status == SDR_OK)
             atomic_store_explicit(mean, wait_expect(expected, monotonic_ns() - start), memory_order_relaxed);
         if (status == LINK_STALE) {
-            link_look(link); /* here or on another thread: from now on nothing of ours flies */
+            if (link_current(link, attach)) /* else another thread has seen it, and marks or has marked what is lost */
+                link_look(link);
             stale = true;
         } else if (status != SDR_OK) {
             abandon(link, mine, owner);

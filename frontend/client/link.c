@@ -77,18 +77,14 @@ static uint32_t link_new(struct link **out, char *text)
     pthread_mutex_init(&link->poll, NULL);
     pthread_mutex_init(&link->submit, NULL);
     uint32_t status = queue_open(&link->queue, NULL, NULL, text);
-    if (status == SDR_OK) {
-        link->queue.wait = wait_from_environment();
-        status = queue_attach(&link->queue, true, text);
-        if (status != SDR_OK)
-            queue_close(&link->queue);
-    }
     if (status != SDR_OK) {
         free(link);
         return status;
     }
+    link->queue.wait = wait_from_environment();
     atomic_store(&link->free, ~0ull);
     atomic_store(&link->attach, 1);
+    atomic_store(&link->deadline_ns, queue_deadline_ns(&link->queue));
     link->attached = true;
     *out = link;
     return SDR_OK;
@@ -98,6 +94,7 @@ uint32_t link_get(struct link **link, char *text, size_t text_size)
 {
     char why[REACH_TEXT] = "";
     uint32_t status = SDR_OK, attach;
+    uint64_t since = 0;
     bool inherited = false;
     pthread_once(&atfork_once, register_atfork);
     pthread_mutex_lock(&current_lock);
@@ -109,7 +106,7 @@ uint32_t link_get(struct link **link, char *text, size_t text_size)
         inherited = current->inherited;
     }
     pthread_mutex_unlock(&current_lock);
-    if (inherited && (status = link_recover(*link, &attach)) != SDR_OK) {
+    if (inherited && (status = link_recover(*link, &attach, &since)) != SDR_OK) {
         snprintf(why, sizeof why, "the parent's way to the card cannot be opened anew in this process");
         link_put(*link);
     }
@@ -178,6 +175,18 @@ static void lock_both(struct link *link)
     pthread_mutex_lock(&link->submit);
 }
 
+/* Who holds them may be waiting for a broker. */
+static bool lock_both_until(struct link *link, uint64_t end_ns)
+{
+    struct timespec end = {.tv_sec = (time_t)(end_ns / 1000000000u), .tv_nsec = (long)(end_ns % 1000000000u)};
+    if (pthread_mutex_clocklock(&link->poll, CLOCK_MONOTONIC, &end))
+        return false;
+    if (pthread_mutex_clocklock(&link->submit, CLOCK_MONOTONIC, &end) == 0)
+        return true;
+    pthread_mutex_unlock(&link->poll);
+    return false;
+}
+
 static void unlock_both(struct link *link)
 {
     pthread_mutex_unlock(&link->submit);
@@ -192,20 +201,12 @@ void link_look(struct link *link)
 }
 
 /* A fork in between would leave a copy of the new connection with a child that knows nothing of it: hence the lock. */
-static uint32_t reopen(struct link *link)
+static uint32_t reopen(struct link *link, uint64_t since)
 {
     char text[REACH_TEXT];
     struct queue fresh;
     pthread_mutex_lock(&current_lock);
-    uint32_t status = queue_open(&fresh, NULL, NULL, text);
-    if (status == SDR_OK) {
-        fresh.wait = link->queue.wait;
-        fresh.doorbells = link->queue.doorbells;
-        fresh.sleeps = link->queue.sleeps;
-        status = queue_attach(&fresh, true, text);
-        if (status != SDR_OK)
-            queue_close(&fresh);
-    }
+    uint32_t status = queue_again(&fresh, &link->queue, since, text);
     if (status == SDR_OK) {
         if (link->queue.reach)
             link->queue.reach->driver->close(link->queue.reach);
@@ -218,38 +219,47 @@ static uint32_t reopen(struct link *link)
 
 /* One attempt, under both locks. LINK_STALE: other threads have slots yet, for the moment that it takes them to see
  * that they are lost. */
-static uint32_t recover_once(struct link *link, uint64_t since)
+static uint32_t recover_once(struct link *link, uint64_t entered, uint64_t since)
 {
     uint32_t status;
     char text[REACH_TEXT];
     look(link);
     if (link->attached)
         return SDR_OK;
-    if (link->failed_ns > since)
+    if (link->failed_ns > entered)
         return SDR_COMMFAIL; /* somebody else waited for a broker while we waited for the locks: that was our wait too
                               */
     if (!link->dead)
-        status = queue_attach(&link->queue, false, text);
+        status = queue_attach(&link->queue, since, text);
     else
-        status = atomic_load(&link->free) == ~0ull ? reopen(link) : LINK_STALE;
+        status = atomic_load(&link->free) == ~0ull ? reopen(link, since) : LINK_STALE;
+    if (status == SDR_COMMFAIL && !link->dead &&
+        (!queue_alive(&link->queue) || (link->queue.refused && !link->queue.sole))) {
+        link->dead = true; /* it ended meanwhile, or the door stays shut, and another one may do */
+        status = LINK_STALE;
+    }
     link->attached = status == SDR_OK;
     if (status == SDR_COMMFAIL)
         link->failed_ns = monotonic_ns();
     return status;
 }
 
-uint32_t link_recover(struct link *link, uint32_t *attach)
+uint32_t link_recover(struct link *link, uint32_t *attach, uint64_t *since)
 {
-    uint64_t since = monotonic_ns();
+    uint64_t entered = monotonic_ns();
+    if (!*since)
+        *since = entered;
     for (;;) {
-        lock_both(link);
-        uint32_t status = recover_once(link, since);
-        uint64_t limit = queue_deadline_ns(&link->queue);
+        uint64_t end = *since + atomic_load(&link->deadline_ns);
+        if (!lock_both_until(link, end))
+            return SDR_COMMFAIL;
+        uint32_t status = recover_once(link, entered, *since);
+        atomic_store(&link->deadline_ns, queue_deadline_ns(&link->queue));
         *attach = atomic_load(&link->attach);
         unlock_both(link);
         if (status != LINK_STALE)
             return status;
-        if (monotonic_ns() - since > limit)
+        if (monotonic_ns() > end)
             return SDR_COMMFAIL;
         nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
     }

@@ -22,6 +22,9 @@
  * when a flight of another thread was drained and when the sleeper leaves. Each sleep ends after WAIT_BLOCK_MS at the
  * latest.
  *
+ * Deadlines. `since` is when a call last made headway (0: it has not waited yet): from then on it has the deadline, for
+ * all that it waits for together, lost brokers, another way to the host and other threads' locks included.
+ *
  * Lock order: poll, submit, the process's lock (link.c).
  */
 #ifndef CARDMUX_CLIENT_LINK_H
@@ -62,6 +65,7 @@ struct link {
     bool dead;                     /* under poll and submit: the host side is gone */
     bool inherited;                /* under the process's lock: the parent's, not opened anew in this process yet */
     uint64_t failed_ns;            /* under poll and submit: when it could not be attached */
+    _Atomic uint64_t deadline_ns;  /* the queue's, for who may not look at that */
     unsigned refs;
     _Atomic uint64_t expected_ns[CM_OP_END]; /* mean service time; a hint: an update may be lost */
     /* Threads that slept to the end though their completion had been taken, or lay there with nobody on the reach to
@@ -76,11 +80,11 @@ struct link {
 
 /* Runs the calls whose status is CALL_PENDING in the attachment `attach`. SDR_OK when all were answered, LINK_STALE
    (some are CALL_PENDING or CALL_LOST), SDR_COMMFAIL (deadline: all have a status). The caller has no slot any more. */
-uint32_t link_run(struct link *link, uint32_t attach, uint32_t session, struct call *calls, size_t n);
+uint32_t link_run(struct link *link, uint32_t attach, uint32_t session, struct call *calls, size_t n, uint64_t *since);
 
-/* Makes the link attached to the current broker, opening it anew where the host side was gone. Gives the attachment's
- * number. Not for a thread that has a slot. */
-uint32_t link_recover(struct link *link, uint32_t *attach);
+/* Makes the link attached to the current broker, opening it anew, maybe by another way, where the host side was gone.
+ * Gives the attachment's number. Not for a thread that has a slot. */
+uint32_t link_recover(struct link *link, uint32_t *attach, uint64_t *since);
 
 /* Looks whether the broker was replaced or the host side is gone, and if so marks what is lost. */
 void link_look(struct link *link);

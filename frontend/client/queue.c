@@ -30,19 +30,6 @@ static void watch_forks(void)
     pthread_atfork(NULL, NULL, count_fork);
 }
 
-uint32_t queue_open(struct queue *queue, const char *reach, const char *where, char *text)
-{
-    pthread_once(&forks_once, watch_forks);
-    memset(queue, 0, sizeof *queue);
-    uint32_t status = reach_open(reach, where, &queue->reach, text);
-    if (status != SDR_OK)
-        return status;
-    queue->qp = queue->reach->qp;
-    queue->pumped = queue->reach->driver->look != NULL;
-    queue->deadline_ms = 10000; /* until the header says otherwise */
-    return SDR_OK;
-}
-
 void queue_close(struct queue *queue)
 {
     if (!queue->reach)
@@ -76,11 +63,13 @@ static bool door_closed(const struct cm_header *header)
     return header->magic == CM_MAGIC && header->state == CM_DOOR_CLOSED;
 }
 
-/* What is wrong with the header as the broker of this moment wrote it; NULL: nothing. */
+/* What is wrong with the header as the broker of this moment wrote it; NULL: nothing. `refused`: nor will waiting mend
+   it. */
 static const char *header_fault(struct queue *queue, struct cm_header *header)
 {
     shm_copy_in(header, queue->reach->header, 0, sizeof *header);
-    if (door_closed(header))
+    queue->refused = door_closed(header);
+    if (queue->refused)
         return "the host has closed this tenant's door; where it opens it again, the device must be plugged anew";
     if (header->magic != CM_MAGIC || !header->generation)
         return "no back end serves this region";
@@ -91,6 +80,9 @@ static const char *header_fault(struct queue *queue, struct cm_header *header)
         return "the region has other slots than this front end was built for";
     if (header->state != CM_DOOR_OPEN)
         return "the door is not open";
+    queue->refused = queue->tenant[0] && strncmp(queue->tenant, header->tenant, sizeof header->tenant);
+    if (queue->refused)
+        return "the host knows us there as another tenant";
     return NULL;
 }
 
@@ -103,9 +95,9 @@ static void handshake_pause(struct queue *queue, unsigned step)
         queue->reach->driver->wait(queue->reach, step < 200 ? 1 : 10);
 }
 
-uint32_t queue_attach(struct queue *queue, bool fresh, char *text)
+/* fresh: takes a new epoch. */
+static uint32_t attach(struct queue *queue, bool fresh, uint64_t since_ns, char *text)
 {
-    uint64_t end = monotonic_ns() + queue_deadline_ns(queue);
     const char *fault = NULL;
     uint64_t asked = 0;
     for (unsigned step = 0;; step++) {
@@ -115,7 +107,7 @@ uint32_t queue_attach(struct queue *queue, bool fresh, char *text)
         if (!fault) {
             if (header.deadline_ms >= 100 && header.deadline_ms <= 3600000)
                 queue->deadline_ms = header.deadline_ms;
-            if (fresh || !queue->epoch) {
+            if (fresh) {
                 queue->epoch = new_epoch(shm_load32(queue->qp, offsetof(struct cm_control, epoch)));
                 fresh = false;
                 shm_store32(queue->qp, offsetof(struct cm_control, wake_at), 0);
@@ -134,17 +126,71 @@ uint32_t queue_attach(struct queue *queue, bool fresh, char *text)
                 cm_ring_clear(queue->qp, CM_QP_SQ); /* what was published to the last broker after this one had come */
                 queue->generation = header.generation;
                 queue->free_slots = ~0ull;
+                if (!queue->sole)
+                    memcpy(queue->tenant, header.tenant, sizeof queue->tenant);
                 return SDR_OK;
             }
             fault = "the back end does not answer";
         }
-        if (monotonic_ns() > end || !queue_alive(queue) || door_closed(&header))
+        if (monotonic_ns() - since_ns > queue_deadline_ns(queue) || !queue_alive(queue) || queue->refused)
             break;
         handshake_pause(queue, step);
     }
     snprintf(text, REACH_TEXT, "%s: %s", queue->reach->driver->name,
              queue_alive(queue) ? fault : "the host side of the connection is gone");
     return SDR_COMMFAIL;
+}
+
+uint32_t queue_attach(struct queue *queue, uint64_t since_ns, char *text)
+{
+    return attach(queue, !queue->epoch, since_ns, text);
+}
+
+/* Opens and attaches to the first way of a choice at which that works; with the deadline there is no time for more. */
+static uint32_t open_chosen(struct queue *queue, struct reach_choice *choice, const char *where, uint64_t since_ns,
+                            char *text)
+{
+    for (;;) {
+        uint64_t spent = monotonic_ns() - since_ns, all = queue_deadline_ns(queue);
+        uint64_t left_ms = spent < all ? (all - spent) / 1000000u : 0;
+        char why[REACH_TEXT] = "";
+        if (!left_ms || reach_next(choice, where, left_ms < REACH_OPEN_MS ? (unsigned)left_ms : REACH_OPEN_MS,
+                                   &queue->reach) != SDR_OK)
+            break;
+        queue->qp = queue->reach->qp;
+        queue->pumped = queue->reach->driver->look != NULL;
+        queue->sole = choice->sole;
+        uint32_t status = attach(queue, true, since_ns, why);
+        if (status == SDR_OK)
+            return status;
+        reach_refuse(choice, status, why);
+        queue_close(queue);
+    }
+    snprintf(text, REACH_TEXT, "%s", choice->said[0] ? choice->said : "no time was left to open a way to the host");
+    return choice->code;
+}
+
+uint32_t queue_open(struct queue *queue, const char *reach, const char *where, char *text)
+{
+    struct reach_choice choice;
+    pthread_once(&forks_once, watch_forks);
+    memset(queue, 0, sizeof *queue);
+    queue->deadline_ms = 10000; /* until the header says otherwise */
+    uint32_t status = reach_choose(&choice, reach, where, false, text);
+    return status == SDR_OK ? open_chosen(queue, &choice, where, monotonic_ns(), text) : status;
+}
+
+uint32_t queue_again(struct queue *queue, const struct queue *old, uint64_t since_ns, char *text)
+{
+    struct reach_choice choice;
+    memset(queue, 0, sizeof *queue);
+    queue->deadline_ms = old->deadline_ms;
+    queue->wait = old->wait;
+    queue->doorbells = old->doorbells;
+    queue->sleeps = old->sleeps;
+    memcpy(queue->tenant, old->tenant, sizeof queue->tenant);
+    uint32_t status = reach_choose(&choice, NULL, NULL, true, text);
+    return status == SDR_OK ? open_chosen(queue, &choice, NULL, since_ns, text) : status;
 }
 
 void queue_announce(struct queue *queue, uint32_t at)

@@ -3,8 +3,8 @@
  * queue.h: the front end's end of one queue pair: attach, publish, take, wait. No locks: the caller sees to it that
  * publishing and taking each happen on one thread at a time. No allocation after queue_open.
  *
- *   CLOSED --queue_open--> OPEN --queue_attach--> ATTACHED --new generation--> OPEN (attach again) ...
- *                                                 any --reach not alive--> DEAD (only queue_close)
+ *   CLOSED --queue_open--> ATTACHED --new generation--> OPEN --queue_attach--> ATTACHED ...
+ *                                                        any --reach not alive--> DEAD (queue_again makes another)
  */
 #ifndef CARDMUX_CLIENT_QUEUE_H
 #define CARDMUX_CLIENT_QUEUE_H
@@ -21,6 +21,9 @@ struct queue {
     struct reach *reach;
     struct shm_span qp;          /* = reach->qp, here for speed */
     bool pumped;                 /* the reach has a `look` */
+    bool sole;                   /* this way was named: no other may take its place */
+    bool refused;                /* the last queue_attach ended because of what waiting does not change */
+    char tenant[40];             /* as whom the host knows us, and must know us at any other door; empty where `sole` */
     _Atomic uint64_t generation; /* 0: never attached. Read by threads that wait while another one attaches */
     uint32_t epoch;
     uint32_t sq_pos; /* next to publish */
@@ -32,16 +35,19 @@ struct queue {
     uint64_t stale; /* completions that were not ours: dropped */
 };
 
-/* Opens the reach. SDR_ code and text[REACH_TEXT]. */
+/* Opens the first way that works, and attaches. SDR_ code and text[REACH_TEXT]. */
 uint32_t queue_open(struct queue *queue, const char *reach, const char *where, char *text);
+/* Opens a way anew, or another one at which the host knows us as the same tenant, in place of `old`, which stays as it
+   is. Takes until `old`'s deadline after since_ns at most. */
+uint32_t queue_again(struct queue *queue, const struct queue *old, uint64_t since_ns, char *text);
 /* Leaves the queue pair (unless dead) and closes. */
 void queue_close(struct queue *queue);
 /* Child of a fork: gives it up without a trace. */
 void queue_forget(struct queue *queue);
 
-/* Epoch handshake with the broker of the current generation: all slots free, positions at 1. Waits up to deadline_ms
-   for a broker. SDR_OK, SDR_COMMFAIL. Takes a new epoch where there is none yet or `fresh`. */
-uint32_t queue_attach(struct queue *queue, bool fresh, char *text);
+/* Epoch handshake with the broker of the current generation: all slots free, positions at 1. Waits for a broker until
+   deadline_ms after since_ns. SDR_OK, SDR_COMMFAIL. */
+uint32_t queue_attach(struct queue *queue, uint64_t since_ns, char *text);
 static inline uint64_t queue_generation(const struct queue *queue)
 {
     return atomic_load_explicit(&queue->generation, memory_order_relaxed);

@@ -17,15 +17,16 @@ struct session {
     bool lost;  /* held something; the caller has not been told yet */
 };
 
-static uint32_t remote_open(struct session *session)
+static uint32_t remote_open(struct session *session, uint64_t *since)
 {
     for (unsigned i = 0; i < TRIES; i++) {
         uint32_t attach;
-        uint32_t status = link_recover(session->link, &attach);
+        uint32_t status = link_recover(session->link, &attach, since);
         if (status != SDR_OK)
             return status;
         struct call call = {.op = CM_OP_SESSION_OPEN, .status = CALL_PENDING};
-        status = link_run(session->link, attach, 0, &call, 1);
+        uint64_t waits = *since; /* a session is no headway of the call that needs it */
+        status = link_run(session->link, attach, 0, &call, 1, &waits);
         if (status == LINK_STALE)
             continue;
         if (status != SDR_OK || call.status != SDR_OK)
@@ -56,12 +57,12 @@ static void session_detach(struct session *session)
     session->attach = 0;
 }
 
-static uint32_t session_prepare(struct session *session, uint16_t traits)
+static uint32_t session_prepare(struct session *session, uint16_t traits, uint64_t *since)
 {
     uint32_t status = SDR_OK;
     if (!link_current(session->link, session->attach)) {
         session_detach(session);
-        status = remote_open(session);
+        status = remote_open(session, since);
     }
     if (session->lost && traits & T_NEEDS && (status == SDR_OK || status == SDR_COMMFAIL)) {
         session->lost = false; /* told, whichever of the two it was */
@@ -78,14 +79,15 @@ uint32_t session_open(struct link *link, struct session **out)
     session->link = link;
     session->incarnation = 1;
     uint32_t attach = atomic_load(&link->attach);
+    uint64_t since = 0;
     struct call call = {.op = CM_OP_SESSION_OPEN, .status = CALL_PENDING};
-    uint32_t status = link_run(link, attach, 0, &call, 1); /* the common case: no lock but those of the call */
+    uint32_t status = link_run(link, attach, 0, &call, 1, &since); /* the common case: no lock but the call's */
     if (status == SDR_OK && (status = call.status) == SDR_OK) {
         session->remote = call.value;
         session->attach = attach;
     }
     if (status == LINK_STALE)
-        status = remote_open(session);
+        status = remote_open(session, &since);
     if (status != SDR_OK) {
         free(session);
         return status;
@@ -98,7 +100,8 @@ void session_close(struct session *session)
 {
     if (link_current(session->link, session->attach)) {
         struct call call = {.op = CM_OP_SESSION_CLOSE, .status = CALL_PENDING};
-        link_run(session->link, session->attach, session->remote, &call, 1);
+        uint64_t since = 0;
+        link_run(session->link, session->attach, session->remote, &call, 1, &since);
     }
     free(session);
 }
@@ -159,11 +162,12 @@ uint32_t session_run(struct session *session, struct call *calls, size_t n)
         traits |= info->traits;
         calls[i].status = CALL_PENDING;
     }
+    uint64_t since = 0;
     for (unsigned tries = 0; tries < TRIES; tries++) {
-        uint32_t status = session_prepare(session, traits);
+        uint32_t status = session_prepare(session, traits, &since);
         if (status != SDR_OK)
             return settle_all(calls, n, status);
-        status = link_run(session->link, session->attach, session->remote, calls, n);
+        status = link_run(session->link, session->attach, session->remote, calls, n, &since);
         if (traits & T_MAKES)
             session->holds |= made_something(calls, n);
         if (status == LINK_STALE) {

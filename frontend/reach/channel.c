@@ -23,7 +23,8 @@ static int connect_through(int socket, const struct sockaddr_un *address)
     return failed;
 }
 
-uint32_t channel_connect(const struct reach_driver *driver, const char *path, struct channel **out, char *text)
+uint32_t channel_connect(const struct reach_driver *driver, const char *path, unsigned limit_ms, struct channel **out,
+                         char *text)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof address.sun_path)
@@ -37,7 +38,7 @@ uint32_t channel_connect(const struct reach_driver *driver, const char *path, st
     channel->reach.interrupts = true;
     channel->region = channel->ring = channel->wake = -1;
     channel->socket = reach_descriptor(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    struct timeval limit = {.tv_sec = CHANNEL_TIMEOUT_MS / 1000, .tv_usec = CHANNEL_TIMEOUT_MS % 1000 * 1000};
+    struct timeval limit = {.tv_sec = limit_ms / 1000, .tv_usec = limit_ms % 1000 * 1000 + 1}; /* 0: for ever */
     if (channel->socket < 0 || setsockopt(channel->socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) ||
         setsockopt(channel->socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) ||
         connect_through(channel->socket, &address)) {

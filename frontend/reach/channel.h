@@ -10,8 +10,7 @@
 #include <sys/types.h>
 #include "frontend/reach/region.h"
 
-#define CHANNEL_TIMEOUT_MS 5000 /* for the server's first words: it sends them at once or not at all */
-#define CHANNEL_FDS        8    /* descriptors taken from one message; more are closed by the kernel */
+#define CHANNEL_FDS 8 /* descriptors taken from one message; more are closed by the kernel */
 
 struct channel {
     struct reach reach;
@@ -19,8 +18,10 @@ struct channel {
     _Atomic bool ended;             /* the socket's end was seen: do not poll it again */
 };
 
-/* Allocates one with no descriptors, connects it to the socket at path. */
-uint32_t channel_connect(const struct reach_driver *driver, const char *path, struct channel **channel, char *text);
+/* Allocates one with no descriptors, connects it to the socket at path. limit_ms bounds this and each channel_receive.
+ */
+uint32_t channel_connect(const struct reach_driver *driver, const char *path, unsigned limit_ms,
+                         struct channel **channel, char *text);
 
 /* Receives up to len bytes and at most CHANNEL_FDS descriptors (close-on-exec). Bytes, or -1 with errno (EPROTO:
    truncated control data). On failure no descriptors stay open. */

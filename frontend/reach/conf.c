@@ -36,14 +36,16 @@ static const char *parse_line(const char *at, size_t len, struct conf *conf)
         into = conf->reach;
     else if (word_len == 5 && !memcmp(at, "vsock", 5))
         into = conf->vsock;
+    else if (word_len == 6 && !memcmp(at, "stream", 6))
+        into = conf->stream;
     else
-        return "unknown word (known: socket, reach, vsock)";
+        return "unknown word (known: socket, reach, vsock, stream)";
     if (*into)
         return "said twice";
     if (value_len == 0 || value_len >= CONF_VALUE || memchr(value, 0, value_len))
         return "value empty or too long";
-    if (into == conf->socket && *value != '/')
-        return "socket needs a path that begins with /";
+    if ((into == conf->socket || into == conf->stream) && *value != '/')
+        return "a socket needs a path that begins with /";
     memcpy(into, value, value_len);
     return NULL;
 }
@@ -112,6 +114,8 @@ uint32_t conf_load(struct conf *conf, char *text)
         code = take_env("CARDMUX_REACH", conf->reach, text);
     if (code == SDR_OK)
         code = take_env("CARDMUX_VSOCK", conf->vsock, text);
+    if (code == SDR_OK)
+        code = take_env("CARDMUX_STREAM", conf->stream, text);
     return code;
 }
 
@@ -124,12 +128,25 @@ uint32_t conf_vsock(char place[CONF_VALUE], char *text)
     return code;
 }
 
+static void place(char path[CONF_VALUE], const char *named)
+{
+    snprintf(path, CONF_VALUE, "%s", named[0] ? named : CONF_SOCKET);
+}
+
 uint32_t conf_socket(char path[CONF_VALUE], char *text)
 {
     struct conf conf;
     uint32_t code = conf_load(&conf, text);
-    if (code != SDR_OK)
-        return code;
-    memcpy(path, conf.socket[0] ? conf.socket : CONF_SOCKET, conf.socket[0] ? CONF_VALUE : sizeof CONF_SOCKET);
-    return SDR_OK;
+    if (code == SDR_OK)
+        place(path, conf.socket);
+    return code;
+}
+
+uint32_t conf_stream(char path[CONF_VALUE], char *text)
+{
+    struct conf conf;
+    uint32_t code = conf_load(&conf, text);
+    if (code == SDR_OK)
+        place(path, conf.stream[0] ? conf.stream : conf.socket);
+    return code;
 }

@@ -23,9 +23,9 @@ struct reach;
 struct reach_driver {
     const char *name; /* as in CARDMUX_REACH: unix, ivshmem-module, ivshmem-vfio, ivshmem-poll, ivshmem-peer, vsock,
                          stream */
-    /* where: socket path, device, PCI address; NULL: the usual places. SDR_OK, or
-     * SDR_OPENDEVICE/SDR_COMMFAIL/SDR_NOBUFFER and a sentence in text[REACH_TEXT]. */
-    uint32_t (*open)(const char *where, struct reach **reach, char *text);
+    /* where: socket path, device, PCI address; NULL: the usual places. limit_ms: for a word of who listens there.
+     * SDR_OK, or SDR_OPENDEVICE/SDR_COMMFAIL/SDR_NOBUFFER and a sentence in text[REACH_TEXT]. */
+    uint32_t (*open)(const char *where, unsigned limit_ms, struct reach **reach, char *text);
     /* Ends the claim. */
     void (*close)(struct reach *reach);
     /* In a forked child: closes descriptors and unmaps without touching shared memory or ending the parent's claim. */
@@ -56,9 +56,34 @@ struct reach {
 extern const struct reach_driver reach_unix, reach_ivshmem_module, reach_ivshmem_vfio, reach_ivshmem_poll,
     reach_ivshmem_peer, reach_vsock, reach_stream;
 
-/* Opens the best that works, in the order of docs/design.md, or the forced one: `reach` NULL means the environment's
-   CARDMUX_REACH, then all. "ivshmem" stands for module, vfio, poll in this order. Forced, nothing falls back. text says
-   what was tried and why it failed. */
+#define REACH_WAYS    8
+#define REACH_OPEN_MS 5000 /* the first words are sent at once or not at all */
+
+/* The ways that a process may take, and how far it has come with trying them. */
+struct reach_choice {
+    const struct reach_driver *ways[REACH_WAYS]; /* in order */
+    size_t n, next;
+    bool named;      /* else these are the usual ones */
+    bool sole;       /* somebody named one way: no other takes its place, now or later */
+    const char *why; /* who decided, for humans */
+    uint32_t code;   /* of an open that fails: the first failure that is more than "not there" */
+    char said[REACH_TEXT];
+};
+
+/* Decides which ways to try (docs/design.md, "Ways to the host"). reach: a name, several with commas between, or NULL:
+   what environment and client.conf say. "ivshmem" stands for module, vfio, poll in this order. where: a place for a
+   single reach, or NULL. again: the process had a way, and it died; it accepts another only as the same tenant. SDR_OK,
+   or SDR_OPENDEVICE and a sentence. */
+uint32_t reach_choose(struct reach_choice *choice, const char *reach, const char *where, bool again, char *text);
+
+/* Opens the next that works; with SDR_OK it is ways[next - 1]. Else none is left: the code, and what was tried is
+   `said`. */
+uint32_t reach_next(struct reach_choice *choice, const char *where, unsigned limit_ms, struct reach **out);
+
+/* What was opened is of no use, says the caller (who closes it). */
+void reach_refuse(struct reach_choice *choice, uint32_t code, const char *why);
+
+/* Both: opens the best that works. text says what was tried and why it failed. */
 uint32_t reach_open(const char *reach, const char *where, struct reach **out, char *text);
 
 #endif

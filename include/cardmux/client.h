@@ -56,7 +56,7 @@ enum cardmux_wait {
 
 struct cardmux_options {
     size_t size;       /* sizeof(struct cardmux_options) */
-    const char *reach; /* "unix", "ivshmem", ...: that one or failure; NULL: the best that works */
+    const char *reach; /* "unix", "ivshmem", ...: that one or failure; several with commas; NULL: the best that works */
     const char *where; /* socket or device; NULL: searched for as libsdf(3) says */
     enum cardmux_wait wait;
 };

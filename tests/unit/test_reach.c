@@ -12,9 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include "cardmux/sdf.h"
@@ -387,6 +391,90 @@ static void nobody_there(void **state)
     unsetenv("CARDMUX_REACH");
 }
 
+static void ways_are(const char *named, bool again, bool sole, const char *expected)
+{
+    struct reach_choice choice;
+    char text[REACH_TEXT] = "", ways[200] = "";
+    uint32_t code = reach_choose(&choice, named, NULL, again, text);
+    for (size_t i = 0; code == SDR_OK && i < choice.n; i++) {
+        strcat(ways, i ? " " : "");
+        strcat(ways, choice.ways[i]->name);
+    }
+    assert_string_equal(ways, expected ? expected : "");
+    assert_int_equal(code, expected ? SDR_OK : SDR_OPENDEVICE);
+    if (expected)
+        assert_int_equal(choice.sole, sole);
+    else
+        assert_non_null(strstr(text, "no reach"));
+}
+
+static void ways_in_order(void **state)
+{
+    (void)state;
+    ways_are("vsock", false, true, "vsock");
+    ways_are("ivshmem", true, true, "ivshmem-module ivshmem-vfio ivshmem-poll");
+    ways_are("ivshmem, vsock ,unix", false, false, "ivshmem-module ivshmem-vfio ivshmem-poll vsock unix");
+    ways_are("unix,stream,unix", true, false, "unix stream");
+    ways_are("ivshmem-poll,ivshmem", false, false, "ivshmem-poll ivshmem-module ivshmem-vfio");
+    ways_are("unix,", false, false, NULL);
+    ways_are(",unix", false, false, NULL);
+    ways_are("unix,,vsock", false, false, NULL);
+    ways_are(" ", false, false, NULL);
+    ways_are("unix vsock", false, false, NULL);
+    setenv("CARDMUX_SOCKET", path, 1);
+    ways_are(NULL, false, true, "unix");
+    ways_are(NULL, true, true, "unix");
+    setenv("CARDMUX_REACH", "vsock,unix", 1);
+    ways_are(NULL, true, false, "vsock unix");
+    unsetenv("CARDMUX_SOCKET");
+    unsetenv("CARDMUX_REACH");
+    struct reach_choice choice;
+    char text[REACH_TEXT];
+    assert_int_equal(reach_choose(&choice, "unix,stream", path, false, text), SDR_OPENDEVICE);
+}
+
+/* In a place of its own, where the usual socket can be put and taken away. */
+static bool own_run(void)
+{
+    return (unshare(CLONE_NEWNS) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0) &&
+           mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 && mount("none", "/run", "tmpfs", 0, NULL) == 0 &&
+           mkdir("/run/cardmux", 0755) == 0;
+}
+
+#define USUAL_WAYS "unix ivshmem-module ivshmem-vfio ivshmem-poll vsock"
+
+/* A socket in the usual place was put there for this very container: it is that or nothing, even where it is dead, but
+   who had a tenant may look for it at other doors. */
+static void a_socket_that_is_there_is_meant(void **state)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX, .sun_path = CONF_SOCKET};
+    struct reach *reach;
+    char text[REACH_TEXT];
+    int status = 0;
+    (void)state;
+    pid_t child = fork();
+    if (child == 0) {
+        if (!own_run())
+            _exit(77);
+        ways_are(NULL, false, false, USUAL_WAYS);
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+        ways_are(NULL, false, false, "unix");
+        ways_are(NULL, true, false, USUAL_WAYS);
+        assert_int_equal(reach_open(NULL, NULL, &reach, text), SDR_OPENDEVICE);
+        assert_non_null(strstr(text, CONF_SOCKET));
+        assert_null(strstr(text, "vsock"));
+        ways_are("ivshmem,vsock", false, false, "ivshmem-module ivshmem-vfio ivshmem-poll vsock");
+        unlink(CONF_SOCKET);
+        ways_are(NULL, false, false, USUAL_WAYS);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+        skip(); /* no namespaces here */
+    assert_int_equal(status, 0);
+}
+
 static void conf_files(void **state)
 {
     static const struct {
@@ -399,6 +487,8 @@ static void conf_files(void **state)
         {"# a comment\n\n  socket = /a/b \r\n", NULL, 0, "/a/b", ""},
         {"reach=ivshmem\nsocket=/x", NULL, 0, "/x", "ivshmem"},
         {"socket = relative", "begins with /", 1, "", ""},
+        {"stream = relative", "begins with /", 1, "", ""},
+        {"stream = /s", NULL, 0, "", ""},
         {"vsock = off\nvsock = 2:3", "twice", 2, "", ""},
         {"vsock = 2:3", NULL, 0, "", ""},
         {"\nsocket = /a\nsocket = /b\n", "twice", 3, "", ""},
@@ -475,6 +565,7 @@ static int set_up(void **state)
     (void)state;
     unsetenv("CARDMUX_SOCKET");
     unsetenv("CARDMUX_REACH");
+    unsetenv("CARDMUX_STREAM");
     if (!mkdtemp(folder))
         return -1;
     snprintf(path, sizeof path, "%s/socket", folder);
@@ -491,10 +582,12 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(unix_works),       cmocka_unit_test(unix_refusals), cmocka_unit_test(unix_descriptors),
-        cmocka_unit_test(unix_regions),     cmocka_unit_test(peer_works),    cmocka_unit_test(peer_refusals),
-        cmocka_unit_test(nobody_there),     cmocka_unit_test(conf_files),    cmocka_unit_test(places_of_vsock),
-        cmocka_unit_test(vsock_can_be_off),
+        cmocka_unit_test(unix_works),       cmocka_unit_test(unix_refusals),
+        cmocka_unit_test(unix_descriptors), cmocka_unit_test(unix_regions),
+        cmocka_unit_test(peer_works),       cmocka_unit_test(peer_refusals),
+        cmocka_unit_test(nobody_there),     cmocka_unit_test(conf_files),
+        cmocka_unit_test(places_of_vsock),  cmocka_unit_test(vsock_can_be_off),
+        cmocka_unit_test(ways_in_order),    cmocka_unit_test(a_socket_that_is_there_is_meant),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

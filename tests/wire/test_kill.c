@@ -267,7 +267,7 @@ int main(void)
     const char *way = getenv("KILL_REACH") ? getenv("KILL_REACH") : "unix";
     setenv("CARDMUX_SOCKET", daemon_socket(&daemon, 0, way), 1);
     setenv("CARDMUX_REACH", way, 1);
-    if (reach_unix.open(daemon_socket(&daemon, 0, "unix"), &reach, text) != SDR_OK ||
+    if (reach_unix.open(daemon_socket(&daemon, 0, "unix"), REACH_OPEN_MS, &reach, text) != SDR_OK ||
         SDF_OpenDevice(&device) != SDR_OK) {
         fprintf(stderr, "cannot open the card: %s\n", text);
         return 2;

@@ -161,7 +161,7 @@ static void test_words_are_mended(void **state)
     struct wire *wire = wire_start(&(struct wire_options){.card = "null"});
     struct reach *reach = NULL;
     char text[REACH_TEXT] = "";
-    assert_int_equal(reach_unix.open(wire_socket(wire, 0, "unix"), &reach, text), SDR_OK);
+    assert_int_equal(reach_unix.open(wire_socket(wire, 0, "unix"), REACH_OPEN_MS, &reach, text), SDR_OK);
     size_t generation = offsetof(struct cm_control, generation), sleeps = offsetof(struct cm_control, broker_sleeps);
     uint64_t right = 0;
     for (int tries = 0; tries < 500 && !(right = shm_load64(reach->header, offsetof(struct cm_header, generation)));

@@ -18,8 +18,8 @@
 #include "frontend/reach/region.h"
 #include "kmod/cardmux_ioctl.h"
 
-#define DEVICES  16   /* /dev/cardmux0 .. 15 */
-#define TRIES_MS 2000 /* how long to wait for a late owner's work to leave the card */
+#define DEVICES  16    /* /dev/cardmux0 .. 15 */
+#define TRIES_MS 2000u /* how long to wait for a late owner's work to leave the card */
 
 _Static_assert(CARDMUX_HEADER_LENGTH == CM_HEADER_SIZE, "the module's header is the layout's");
 
@@ -39,10 +39,10 @@ static void module_close(struct reach *reach)
     free(module);
 }
 
-static int open_file(const char *path)
+static int open_file(const char *path, unsigned limit_ms)
 {
     int fd = -1;
-    for (int ms = 0; ms < TRIES_MS; ms++) {
+    for (unsigned ms = 0; ms < TRIES_MS && (!ms || ms < limit_ms); ms++) {
         fd = reach_descriptor(open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK));
         if (fd >= 0 || errno != EAGAIN)
             return fd;
@@ -52,10 +52,10 @@ static int open_file(const char *path)
     return fd;
 }
 
-static uint32_t open_device(struct module *module, const char *path, char *text)
+static uint32_t open_device(struct module *module, const char *path, unsigned limit_ms, char *text)
 {
     struct cardmux_info info;
-    module->file = open_file(path);
+    module->file = open_file(path, limit_ms);
     if (module->file < 0)
         return reach_fail(text, errno == EBUSY ? SDR_NOBUFFER : SDR_OPENDEVICE, "%s: %s", path,
                           errno == EBUSY ? "all queue pairs are taken" : strerror(errno));
@@ -69,7 +69,7 @@ static uint32_t open_device(struct module *module, const char *path, char *text)
     return code == SDR_OK ? region_map_qp(&module->reach, module->file, 0, 0, text) : code;
 }
 
-static uint32_t try_device(const char *path, struct reach **out, char *text)
+static uint32_t try_device(const char *path, unsigned limit_ms, struct reach **out, char *text)
 {
     struct module *module = calloc(1, sizeof *module);
     if (!module)
@@ -77,7 +77,7 @@ static uint32_t try_device(const char *path, struct reach **out, char *text)
     module->reach.driver = &reach_ivshmem_module;
     module->reach.interrupts = true;
     module->file = module->kick = -1;
-    uint32_t code = open_device(module, path, text);
+    uint32_t code = open_device(module, path, limit_ms, text);
     if (code == SDR_OK)
         *out = &module->reach;
     else
@@ -85,17 +85,17 @@ static uint32_t try_device(const char *path, struct reach **out, char *text)
     return code;
 }
 
-static uint32_t module_open(const char *where, struct reach **out, char *text)
+static uint32_t module_open(const char *where, unsigned limit_ms, struct reach **out, char *text)
 {
     uint32_t code = reach_fail(text, SDR_OPENDEVICE, "no /dev/cardmux0: is the module loaded?");
     if (where)
-        return try_device(where, out, text);
+        return try_device(where, limit_ms, out, text);
     for (int i = 0; i < DEVICES; i++) {
         char path[32];
         snprintf(path, sizeof path, "/dev/cardmux%d", i);
         if (access(path, F_OK))
             continue;
-        code = try_device(path, out, text);
+        code = try_device(path, limit_ms, out, text);
         if (code == SDR_OK)
             break;
     }

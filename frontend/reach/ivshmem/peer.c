@@ -117,7 +117,7 @@ static uint32_t take_vectors(struct channel *channel, int64_t id, int q, char *t
     return SDR_OK;
 }
 
-static uint32_t peer_open(const char *where, struct reach **out, char *text)
+static uint32_t peer_open(const char *where, unsigned limit_ms, struct reach **out, char *text)
 {
     struct channel *channel;
     int64_t id = -1;
@@ -126,7 +126,7 @@ static uint32_t peer_open(const char *where, struct reach **out, char *text)
         where = secure_getenv("CARDMUX_SOCKET");
     if (!where)
         return reach_fail(text, SDR_OPENDEVICE, "name the ivshmem server's socket in CARDMUX_SOCKET");
-    uint32_t code = channel_connect(&reach_ivshmem_peer, where, &channel, text);
+    uint32_t code = channel_connect(&reach_ivshmem_peer, where, limit_ms, &channel, text);
     if (code != SDR_OK)
         return code;
     code = take_head(channel, &id, text);

@@ -82,8 +82,9 @@ static uint32_t open_device(struct poller *poller, char *text)
     return code == SDR_OK ? map_registers(poller, text) : code;
 }
 
-static uint32_t poller_open(const char *where, struct reach **out, char *text)
+static uint32_t poller_open(const char *where, unsigned limit_ms, struct reach **out, char *text)
 {
+    (void)limit_ms; /* there is nobody to wait for */
     char addresses[PCI_MAX][PCI_ADDRESS];
     uint32_t code = reach_fail(text, SDR_OPENDEVICE, "no ivshmem device");
     size_t n = pci_list(where, addresses);

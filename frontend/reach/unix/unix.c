@@ -61,7 +61,7 @@ static uint32_t take_hello(struct channel *channel, char *text)
     return code;
 }
 
-static uint32_t unix_open(const char *where, struct reach **out, char *text)
+static uint32_t unix_open(const char *where, unsigned limit_ms, struct reach **out, char *text)
 {
     struct channel *channel;
     char path[CONF_VALUE];
@@ -71,7 +71,7 @@ static uint32_t unix_open(const char *where, struct reach **out, char *text)
         where = path;
     }
     if (code == SDR_OK)
-        code = channel_connect(&reach_unix, where, &channel, text);
+        code = channel_connect(&reach_unix, where, limit_ms, &channel, text);
     if (code != SDR_OK)
         return code;
     code = take_hello(channel, text);

@@ -13,7 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 #include "cardmux/sdf.h"
-#include "frontend/reach/channel.h"
 #include "frontend/reach/region.h"
 #include "proto/ring.h"
 #include "proto/stream.h"
@@ -408,8 +407,8 @@ static bool map_own(struct reach *reach)
     return header != MAP_FAILED && qp != MAP_FAILED;
 }
 
-uint32_t stream_reach_open(const struct reach_driver *driver, const struct stream_address *address, struct reach **out,
-                           char *text)
+uint32_t stream_reach_open(const struct reach_driver *driver, const struct stream_address *address, unsigned limit_ms,
+                           struct reach **out, char *text)
 {
     struct stream_reach *stream = calloc(1, sizeof *stream);
     if (!stream)
@@ -426,10 +425,10 @@ uint32_t stream_reach_open(const struct reach_driver *driver, const struct strea
         return reach_fail(text, SDR_NOBUFFER, "no memory or descriptors for a queue pair");
     }
     stream_reach_look(&stream->reach); /* connects */
-    uint64_t end = now_ms() + CHANNEL_TIMEOUT_MS;
+    uint64_t end = now_ms() + limit_ms;
     bool lost = false;
     while (state_of(stream) != STREAM_OPEN && state_of(stream) != STREAM_DEAD && now_ms() < end && !lost) {
-        stream_reach_wait(&stream->reach, 100);
+        stream_reach_wait(&stream->reach, limit_ms < 100 ? (int)limit_ms : 100);
         lost = state_of(stream) == STREAM_LOST && stream->hello_at == 0 && stream->retry_ms > RETRY_MIN_MS * 4;
     }
     if (state_of(stream) == STREAM_OPEN) {

@@ -37,7 +37,7 @@ struct stream_address {
 };
 
 /* Opens a stream to an address and waits for the hello. */
-uint32_t stream_reach_open(const struct reach_driver *driver, const struct stream_address *address,
+uint32_t stream_reach_open(const struct reach_driver *driver, const struct stream_address *address, unsigned limit_ms,
                            struct reach **reach, char *text);
 
 void stream_reach_close(struct reach *reach);

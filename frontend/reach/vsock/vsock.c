@@ -63,7 +63,7 @@ enum vsock_kernel vsock_kernel(uint32_t *cid)
     return *cid > VMADDR_CID_HOST && *cid != VMADDR_CID_ANY ? VSOCK_GUEST : VSOCK_NO_HOST;
 }
 
-static uint32_t vsock_open(const char *where, struct reach **out, char *text)
+static uint32_t vsock_open(const char *where, unsigned limit_ms, struct reach **out, char *text)
 {
     struct sockaddr_vm *at;
     struct stream_address address = {.len = sizeof *at};
@@ -85,10 +85,10 @@ static uint32_t vsock_open(const char *where, struct reach **out, char *text)
     at->svm_cid = cid;
     at->svm_port = port;
     snprintf(address.text, sizeof address.text, "CID %u port %u", cid, port);
-    return stream_reach_open(&reach_vsock, &address, out, text);
+    return stream_reach_open(&reach_vsock, &address, limit_ms, out, text);
 }
 
-uint32_t vsock_open_usual(const char *where, struct reach **out, char *text)
+uint32_t vsock_open_usual(const char *where, unsigned limit_ms, struct reach **out, char *text)
 {
     uint32_t cid;
     char place[CONF_VALUE] = "";
@@ -102,16 +102,16 @@ uint32_t vsock_open_usual(const char *where, struct reach **out, char *text)
         if (kernel == VSOCK_NO_HOST)
             return reach_fail(text, SDR_OPENDEVICE, "this is no guest with a vsock device");
     }
-    return vsock_open(where, out, text);
+    return vsock_open(where, limit_ms, out, text);
 }
 
-static uint32_t unix_open(const char *where, struct reach **out, char *text)
+static uint32_t unix_open(const char *where, unsigned limit_ms, struct reach **out, char *text)
 {
     struct stream_address address = {0};
     struct sockaddr_un *at = (struct sockaddr_un *)&address.at;
     char path[CONF_VALUE];
     if (!where) {
-        uint32_t code = conf_socket(path, text);
+        uint32_t code = conf_stream(path, text);
         if (code != SDR_OK)
             return code;
         where = path;
@@ -122,7 +122,7 @@ static uint32_t unix_open(const char *where, struct reach **out, char *text)
     memcpy(at->sun_path, where, strlen(where));
     address.len = sizeof *at;
     snprintf(address.text, sizeof address.text, "%s", where);
-    return stream_reach_open(&reach_stream, &address, out, text);
+    return stream_reach_open(&reach_stream, &address, limit_ms, out, text);
 }
 
 #define STREAM_DRIVER                                                                                                  \

@@ -19,6 +19,6 @@ enum vsock_kernel vsock_kernel(uint32_t *cid);
 bool vsock_place(const char *where, uint32_t *cid, uint32_t *port);
 
 /* reach_vsock's open for the chooser: where nobody named a place, only in a guest. */
-uint32_t vsock_open_usual(const char *where, struct reach **reach, char *text);
+uint32_t vsock_open_usual(const char *where, unsigned limit_ms, struct reach **reach, char *text);
 
 #endif
