@@ -115,14 +115,19 @@ bool sm2_raw_on_curve(const uint8_t point[SM2_POINT])
     return ok;
 }
 
+/* A mask of zeros, which one byte has once in 256 times, would leave the text as it is: the standard takes another k,
+   and refuses such a ciphertext. */
 bool sm2_raw_encrypt(const uint8_t point[SM2_POINT], const uint8_t *data, size_t len, uint8_t *out)
 {
     struct numbers v;
     uint8_t shared[64];
-    bool ok = numbers_make(&v) && point_in(&v, v.p, point) && scalar_random(&v, v.k) &&
-              EC_POINT_mul(v.group, v.q, v.k, NULL, NULL, v.ctx) && point_out(&v, v.q, out) &&
-              EC_POINT_mul(v.group, v.q, NULL, v.p, v.k, v.ctx) && point_out(&v, v.q, shared) &&
-              sm3(out + 64, shared, 32, data, len, shared + 32, 32) && mask(shared, data, len, out + SM2_HEAD);
+    bool ok = numbers_make(&v) && point_in(&v, v.p, point);
+    do
+        ok = ok && scalar_random(&v, v.k) && EC_POINT_mul(v.group, v.q, v.k, NULL, NULL, v.ctx) &&
+             point_out(&v, v.q, out) && EC_POINT_mul(v.group, v.q, NULL, v.p, v.k, v.ctx) &&
+             point_out(&v, v.q, shared) && sm3(out + 64, shared, 32, data, len, shared + 32, 32) &&
+             mask(shared, data, len, out + SM2_HEAD);
+    while (ok && len && memcmp(out + SM2_HEAD, data, len) == 0);
     numbers_free(&v);
     return ok;
 }
