@@ -20,12 +20,16 @@ from daemon import Daemon  # noqa: E402
 BUILD = Path(os.environ.get("BUILD", ROOT / "build")).resolve()
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # takes everything down, as Ctrl-C does
 CODE = "12345678"  # of SM2 index 2, as the SDF cases expect it
+WRONG = "/etc/wrong.missing"
+# every function in a case, and with every argument wrong in turn
+ALL_OF_SDF = f"sdf_run --complete --wrong={WRONG}"
 
 
 def programs(build):
     """What each guest has."""
-    return {f"/bin/{name}": build / "tests" / where / name
-            for name, where in (("sdf_run", "clients"), ("sdf_load", "clients"), ("reach_probe", "vm"))}
+    found = {f"/bin/{name}": build / "tests" / where / name
+             for name, where in (("sdf_run", "clients"), ("sdf_load", "clients"), ("reach_probe", "vm"))}
+    return {**found, WRONG: ROOT / "tests/clients/wrong.missing"}
 
 
 CARDMUX = BUILD / "bin/cardmux"
