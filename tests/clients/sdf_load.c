@@ -12,8 +12,8 @@
  * It prints "LOAD running" when both have done a round, and ends after N rounds of each, or at SIGTERM, with
  * "LOAD rounds=A/B lost=L wrong=W". Exits 1 where W is not 0: a wrong result, a code that is no SDR_COMMFAIL, an error
  * of the stateless one. With --gone it works until the card is taken away: any error of any call is that, results are
- * judged all the same; it prints "LOAD gone 0x........". With --patient the card may go and come: SDR_COMMFAIL is not held
- * against either, each waits a little after it, and both go on with the sessions that they have.
+ * judged all the same; it prints "LOAD gone 0x........". With --patient the card may go and come: SDR_COMMFAIL is not
+ * held against either, each waits a little after it, and both go on with the sessions that they have.
  */
 #include <openssl/evp.h>
 #include <pthread.h>
