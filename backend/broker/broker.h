@@ -52,7 +52,8 @@
 #define SESSION_RIGHTS_MAX   64u
 #define CHANNEL_SESSIONS_MAX 4096u
 #define JOB_BYTES            512u
-#define CLOCK_DUE            16u /* passes, or one operation that is not an echo */
+#define KEY_WAITS_MAX        256u /* jobs of a tenant that wait for a key from the vault */
+#define CLOCK_DUE            16u  /* passes, or one operation that is not an echo */
 
 /* A key in the card, counted. */
 struct key {
@@ -91,6 +92,7 @@ struct tenant {
     struct fetch *fetches;       /* keys on their way from the vault: keycache.c */
     unsigned fetching, resuming; /* of these; loops over their jobs */
     struct job *fetch_first, *fetch_last; /* jobs that wait until one more may be fetched */
+    unsigned key_waits;                   /* jobs that wait for a fetch, or until they may begin one */
     uint64_t complained_ns;
     unsigned vsock_said, vsock_unsaid; /* lines about its device: vsock_port.c */
     uint64_t vsock_said_ns;

@@ -204,8 +204,8 @@ void job_run(struct broker *broker, struct job *job)
     }
 }
 
-/* Must a submission wait in front of the gate because card or pool are full? It then waits at the cost of its own
- * channel only. */
+/* Must a submission wait in front of the gate because card or pool are full, or too many wait for keys? It then waits
+ * at the cost of its own channel only. */
 static bool must_stall(const struct broker *broker, const struct channel *channel, const struct cm_sqe *sqe)
 {
     const struct cm_op_info *info = cm_op_info(sqe->op);
@@ -213,6 +213,8 @@ static bool must_stall(const struct broker *broker, const struct channel *channe
         return false;
     if (sqe->op == CM_OP_RSA_KEYPAIR)
         return channel->tenant->making > 0; /* seconds each, all tenants' one after the other: one at a time of each */
+    if (info->fields & F_KEY && channel->tenant->key_waits >= KEY_WAITS_MAX)
+        return true;
     if (info->traits & T_SLOW)
         /* so many that no worker waits for the next pass, so few that others' need not queue behind them */
         return channel->tenant->working > broker->pool.thread_count;

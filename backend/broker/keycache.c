@@ -281,6 +281,7 @@ static void job_resume(struct broker *broker, struct job *job, const struct fetc
     struct channel *channel = job->channel;
     bool gone = channel->region->gone; /* then the job's end frees it */
     job->wants = false;
+    channel->tenant->key_waits--;
     if (fetch && fetch->result == VAULT_NOT_FOUND)
         job->absent |= 1u << fetch->kind;
     if (broker->card_failed || broker->pool.stopping ||
@@ -347,6 +348,7 @@ static void done_fetch(struct broker *broker, struct task *task)
 static void queue_add(struct tenant *tenant, struct job *job)
 {
     job->next = NULL;
+    tenant->key_waits++;
     *(tenant->fetch_last ? &tenant->fetch_last->next : &tenant->fetch_first) = job;
     tenant->fetch_last = job;
 }
@@ -369,6 +371,7 @@ void keycache_fetch(struct broker *broker, struct job *job)
     }
     job->next = fetch->jobs;
     fetch->jobs = job;
+    tenant->key_waits++;
     if (fetch->tenant)
         return;
     fetch->task.work = work_fetch;

@@ -7,7 +7,8 @@
  *        ^             not there: the handler ends with STEP_DONE and job->wants
  *        |             |
  *        |         keycache_fetch: joins a fetch of that key, or begins one on the worker pool; of one tenant's only so
- *        |             |           many at a time, the rest queue behind them at that tenant's cost
+ *        |             |           many at a time, the rest queue behind them at that tenant's cost; where
+ *        |             |           KEY_WAITS_MAX wait, what names a key stays in its ring
  *        +-- run again when the fetch is done: the key is there, or is known to be absent
  *
  * A handler that may end so has done nothing yet that must not be done twice. There is room for a number of keys of all

@@ -4,6 +4,7 @@
  * are this test's own hands on their rings. Nothing is timed: what takes long does so by the card's delay, many times
  * as long as a share of a pass.
  */
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -254,13 +255,81 @@ static void storm_is_read_once(void **state)
     stage_end(&stage);
 }
 
+/* A worker, held at its work. */
+struct held {
+    struct task task;
+    sem_t go_on;
+    bool done;
+};
+
+static void held_work(struct broker *broker, struct task *task)
+{
+    (void)broker;
+    while (sem_wait(&((struct held *)task)->go_on))
+        ;
+}
+
+static void held_done(struct broker *broker, struct task *task)
+{
+    (void)broker;
+    ((struct held *)task)->done = true;
+}
+
+/* One that asks for a great many keys, none of which is in the card, while the vault is slow: only so many of its jobs
+ * wait for keys, the others stay in their rings; and the neighbour is served all the time. */
+static void cold_keys_wait_in_bounds(void **state)
+{
+    (void)state;
+    enum {
+        LANES = 8
+    };
+    struct stage stage;
+    struct lane flood[LANES], neighbour;
+    struct held held = {.task = {.work = held_work, .done = held_done}};
+    stage_start(&stage, NULL, 0);
+    sem_init(&held.go_on, 0, 0);
+    for (unsigned k = 0; k < LANES; k++)
+        lane_open(&stage, &flood[k], 0);
+    lane_open(&stage, &neighbour, 1);
+    pool_submit(&stage.broker, &held.task);
+    for (unsigned k = 0; k < LANES; k++)
+        for (unsigned i = 0; i < CM_SLOTS; i++)
+            lane_submit(&stage, &flood[k],
+                        (struct cm_sqe){.op = CM_OP_EXPORT_PUBLIC,
+                                        .session = flood[k].session,
+                                        .slot = (uint16_t)i,
+                                        .key = 1000 + k * CM_SLOTS + i});
+    unsigned most = 0;
+    for (unsigned i = 0; i < 1000; i++) {
+        lane_submit(&stage, &neighbour, slow_job(&neighbour, i % CM_SLOTS));
+        lane_passes(&stage, &neighbour, i + 1);
+        most = flood[0].tenant->key_waits > most ? flood[0].tenant->key_waits : most;
+    }
+    assert_int_equal(most, KEY_WAITS_MAX);
+    sem_post(&held.go_on);
+    for (unsigned k = 0; k < LANES; k++) {
+        for (unsigned tries = 0; flood[k].answered < CM_SLOTS && tries < 100000; tries++) {
+            if (!broker_pass(&stage.broker, true))
+                usleep(100);
+            lane_look(&flood[k]);
+        }
+        assert_int_equal(flood[k].answered, CM_SLOTS);
+    }
+    assert_true(held.done);
+    assert_int_equal(flood[0].tenant->key_waits, 0);
+    for (unsigned k = 0; k < LANES; k++)
+        lane_close(&stage, &flood[k]);
+    lane_close(&stage, &neighbour);
+    stage_end(&stage);
+    sem_destroy(&held.go_on);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refused_is_charged),
-        cmocka_unit_test(overdraft_is_paid_back),
-        cmocka_unit_test(card_is_shared),
-        cmocka_unit_test(storm_is_read_once),
+        cmocka_unit_test(refused_is_charged),       cmocka_unit_test(overdraft_is_paid_back),
+        cmocka_unit_test(card_is_shared),           cmocka_unit_test(storm_is_read_once),
+        cmocka_unit_test(cold_keys_wait_in_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
