@@ -31,7 +31,13 @@ struct audit_config {
     uint32_t checkpoint_entries; /* a checkpoint is due after so many entries; 0: 256 */
     /* "VERSION:DIGEST" of the vault, for checkpoints; may be NULL, or leave text empty. Called without locks held. */
     void (*vault)(void *arg, char text[AUDIT_VAULT_MAX + 1]);
+    /* Each new end of the log behind the first entry written here, once it is on the disk, for somebody to keep where the log's writer cannot put another in
+       its place; may be NULL. Called by the writer: must not block, nor call the log. */
+    void (*moved)(void *arg, uint64_t seq, const uint8_t head[AUDIT_HASH]);
     void *arg;
+    /* The end that was kept: the log must lead through it. seq 0: none was. */
+    uint64_t known_seq;
+    uint8_t known_head[AUDIT_HASH];
 };
 
 struct audit_state {
@@ -53,6 +59,8 @@ struct audit_found {
     uint64_t after; /* the last whole entry then */
     bool damaged;   /* a file does not hold: the log goes on in a new one */
     char why[AUDIT_DETAIL_MAX + 1];
+    bool altered; /* it does not lead through the end that was kept */
+    char how[AUDIT_DETAIL_MAX + 1];
     char vault[AUDIT_VAULT_MAX + 1]; /* what the last checkpoint in the last file says of the vault; empty: nothing */
 };
 

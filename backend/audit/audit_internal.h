@@ -39,6 +39,14 @@ struct flood {
     uint64_t since_ms;  /* the first of them */
 };
 
+/* The end that was kept elsewhere, and whether the log was seen to lead through it. */
+struct known {
+    uint64_t seq; /* 0: none */
+    uint8_t head[AUDIT_HASH];
+    bool passed; /* a line of that number, or the first one behind it, was seen */
+    bool holds;
+};
+
 struct audit {
     pthread_mutex_t lock; /* everything below but what is the writer's */
     pthread_cond_t moved; /* a request is done, or the writer's place is free */
@@ -51,7 +59,9 @@ struct audit {
     uint64_t segment_bytes;
     uint32_t checkpoint_entries;
     void (*vault)(void *, char *);
-    void *vault_arg;
+    void (*ended)(void *, uint64_t, const uint8_t *);
+    void *arg;
+    struct known known;
 
     /* the writer's */
     struct audit_replay place;
@@ -85,6 +95,13 @@ enum vault_result segment_new(struct audit *audit, char *error);
 bool bytes_append(struct audit *audit, const char *bytes, size_t len, char *error);
 bool reserve_make(struct audit *audit, char *error);
 void segment_name(uint64_t number, char name[32]);
+/* known.c: after each line that replay has taken. */
+void known_look(struct known *known, const struct audit_replay *replay);
+/* Once the last file is taken in: goes back through older ones where it begins behind the known end. Says in found what
+   is wrong. */
+void known_judge(struct audit *audit, struct audit_found *found);
+/* files.c: the bytes of a file, for free(); NULL: it cannot be read. */
+char *segment_load(const struct audit *audit, uint64_t number, size_t *len);
 
 uint64_t audit_now_ms(void); /* monotonic */
 /* Puts the sentence into error[VAULT_ERROR_TEXT] (which may be NULL) and returns result. */

@@ -217,8 +217,19 @@ static char *file_load(int fd, size_t *len)
     return bytes;
 }
 
+char *segment_load(const struct audit *audit, uint64_t number, size_t *len)
+{
+    char name[32];
+    segment_name(number, name);
+    int fd = file_open(audit, name, O_RDONLY);
+    char *bytes = fd < 0 ? NULL : file_load(fd, len);
+    if (fd >= 0)
+        close(fd);
+    return bytes;
+}
+
 /* How many bytes of whole lines hold. */
-static size_t lines_follow(struct audit_replay *place, const char *bytes, size_t len)
+static size_t lines_follow(struct audit_replay *place, struct known *known, const char *bytes, size_t len)
 {
     size_t at = 0;
     for (;;) {
@@ -228,6 +239,7 @@ static size_t lines_follow(struct audit_replay *place, const char *bytes, size_t
         size_t n = (size_t)(end - (bytes + at)) + 1;
         if (!audit_replay_line(place, bytes + at, n))
             return at;
+        known_look(known, place);
         at += n;
     }
 }
@@ -268,7 +280,7 @@ static bool last_take(struct audit *audit, uint64_t number, struct audit_found *
     int fd = file_open(audit, name, O_RDWR);
     char *bytes = fd < 0 ? NULL : file_load(fd, &len);
     if (bytes)
-        whole = lines_follow(&audit->place, bytes, len);
+        whole = lines_follow(&audit->place, &audit->known, bytes, len);
     bool good = whole > 0 && !audit->place.awaited && len - whole <= TORN_MAX;
     if (good && whole < len) {
         torn_tell(audit, found, bytes + whole, len - whole);
@@ -297,7 +309,9 @@ enum vault_result files_open(struct audit *audit, struct audit_found *found, cha
         return audit_fail(error, VAULT_IO, "the state directory cannot be read: %s", strerror(errno));
     memcpy(place->key, audit->point, AUDIT_POINT);
     place->any_key = false;
-    if (last && last_take(audit, last, found))
+    bool taken = last && last_take(audit, last, found);
+    known_judge(audit, found);
+    if (taken)
         return VAULT_OK;
     found->made = !last;
     if (!place->begun) { /* nothing to continue: another log, with an identity of its own */

@@ -182,7 +182,7 @@ static bool checkpoint_append(struct audit *audit)
     struct audit_line line = {.kind = AUDIT_CHECKPOINT};
     struct mark mark;
     if (audit->vault)
-        audit->vault(audit->vault_arg, line.checkpoint.vault);
+        audit->vault(audit->arg, line.checkpoint.vault);
     mark_set(audit, &mark);
     if (!mark.ok)
         return false;
@@ -224,6 +224,8 @@ static void write_some(struct audit *audit)
     batch_write(audit, batch);
     if (audit->size >= audit->segment_bytes)
         rotate(audit);
+    if (audit->ended)
+        audit->ended(audit->arg, audit->place.seq, audit->place.head);
     pthread_mutex_lock(&audit->lock);
     state_copy(audit);
     audit->writing = false;
@@ -289,7 +291,7 @@ enum vault_result audit_checkpoint(struct audit *audit, char line[AUDIT_LINE_MAX
     char text[AUDIT_LINE_MAX];
     struct request request = {.line.kind = AUDIT_CHECKPOINT, .text = text};
     if (audit->vault)
-        audit->vault(audit->vault_arg, request.line.checkpoint.vault);
+        audit->vault(audit->arg, request.line.checkpoint.vault);
     enum vault_result result = submit(audit, &request, error);
     if (result == VAULT_OK && line)
         memcpy(line, text, AUDIT_LINE_MAX);
@@ -339,7 +341,10 @@ enum vault_result audit_open(const struct audit_config *config, struct audit **o
     audit->segment_bytes = config->segment_bytes ? config->segment_bytes : SEGMENT_BYTES;
     audit->checkpoint_entries = config->checkpoint_entries ? config->checkpoint_entries : CHECKPOINT_ENTRIES;
     audit->vault = config->vault;
-    audit->vault_arg = config->arg;
+    audit->ended = config->moved;
+    audit->arg = config->arg;
+    audit->known = (struct known){.seq = config->known_seq};
+    memcpy(audit->known.head, config->known_head, AUDIT_HASH);
     audit_replay_init(&audit->place);
     snprintf(audit->dir, sizeof audit->dir, "%s", config->state_dir);
     audit->key = audit_key_new(config->seed);

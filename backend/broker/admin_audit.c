@@ -134,6 +134,7 @@ void work_audit_checkpoint(struct broker *broker, struct task *task)
     *audit = (struct admin_audit){0};
     audit_flush(broker->audit, true);
     act->result = audit_checkpoint(broker->audit, audit->bytes, act->error);
+    vault_head_keep(broker->vault, NULL);
     audit->len = (uint32_t)strnlen(audit->bytes, sizeof audit->bytes);
     audit_look(broker->audit, &audit->state);
 }

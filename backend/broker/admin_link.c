@@ -395,6 +395,7 @@ static void work_recorded(struct broker *broker, struct task *task)
     if (audit_note(broker->audit, &entry, NULL, error) != VAULT_OK)
         snprintf(act->unrecorded, sizeof act->unrecorded, "%s, but that cannot be recorded: %.180s",
                  act->result == VAULT_OK ? "it was done" : "it was not done", error);
+    vault_head_keep(broker->vault, NULL); /* where that fails the act is done all the same, and the tick tries again */
 }
 
 static void begin_task(struct broker *broker, const struct admin_message *message, const struct tenant *tenant)

@@ -14,6 +14,7 @@
 
 #define POLICY_TOLD_NS 10000000000u /* how often a tenant's refused operations are told, at most */
 #define POLICIES_MAX   32u          /* tenants of one look */
+#define HEAD_KEPT_NS   10000000000u /* how long the log's end may be another than the vault's root has, at most */
 
 void audit_entry(struct audit_entry *entry, enum audit_event event, const struct vault_tenant *tenant,
                  const char *target)
@@ -38,6 +39,16 @@ void audit_vault(void *arg, char text[AUDIT_VAULT_MAX + 1])
     int used = snprintf(text, AUDIT_VAULT_MAX + 1, "%" PRIu64 ":", version);
     for (size_t i = 0; i < VAULT_DIGEST; i++)
         snprintf(text + used + 2 * i, 3, "%02x", digest[i]);
+}
+
+/* On the log's writer's thread. */
+static void audit_moved(void *arg, uint64_t seq, const uint8_t head[AUDIT_HASH])
+{
+    struct broker *broker = arg;
+    struct vault_head now = {.number = seq};
+    _Static_assert(AUDIT_HASH == VAULT_CHAIN, "one chain");
+    memcpy(now.chain, head, VAULT_CHAIN);
+    vault_head_offer(broker->vault, &now);
 }
 
 /* ---- start and end ---- */
@@ -75,15 +86,20 @@ bool broker_open_audit(struct broker *broker, const char *state_dir, char *text)
     struct vault_secret *seed = vault_secret_new();
     struct audit_found found;
     struct audit_state now;
+    struct vault_head known;
     bool ok = false;
     if (!seed)
         snprintf(text, VAULT_ERROR_TEXT, "no locked memory for keys: raise LimitMEMLOCK of cardmuxd");
-    else if (vault_own_secret(broker->vault, "audit", seed, text) == VAULT_OK && seed->len >= AUDIT_SEED) {
+    else if (vault_own_secret(broker->vault, "audit", seed, text) == VAULT_OK && seed->len >= AUDIT_SEED &&
+             vault_head(broker->vault, &known, text) == VAULT_OK) {
         struct audit_config audit = {.state_dir = state_dir,
                                      .seed = seed->bytes,
                                      .segment_bytes = (uint64_t)config->audit_segment_kib << 10,
                                      .vault = audit_vault,
-                                     .arg = broker};
+                                     .moved = audit_moved,
+                                     .arg = broker,
+                                     .known_seq = known.number};
+        memcpy(audit.known_head, known.chain, AUDIT_HASH);
         ok = audit_open(&audit, &broker->audit, &found, text) == VAULT_OK;
     }
     vault_secret_free(seed);
@@ -96,6 +112,12 @@ bool broker_open_audit(struct broker *broker, const char *state_dir, char *text)
         broker_log("audit log: %s", found.why);
         tell(broker, AUDIT_LOG_REPAIRED, AUDIT_OK, "%s", found.why);
     }
+    if (found.altered) {
+        broker_log("audit log: somebody altered it while the daemon did not run: %s; compare with a checkpoint kept "
+                   "elsewhere (`cardmux audit verify --checkpoint FILE`)",
+                   found.how);
+        tell(broker, AUDIT_LOG_ALTERED, AUDIT_FAILED, "%s", found.how);
+    }
     tell(broker, AUDIT_DAEMON_START, AUDIT_OK, "version=%s generation=%016" PRIx64 " broker=%s card=%s config=%s",
          CARDMUX_VERSION, broker->generation, broker->again ? "again" : "first", broker->driver->name,
          config->digest ? config->digest : "defaults");
@@ -105,6 +127,7 @@ bool broker_open_audit(struct broker *broker, const char *state_dir, char *text)
         card_stays_failed(broker);
     else
         tell(broker, AUDIT_SELF_TEST, AUDIT_OK, "at start");
+    vault_head_keep(broker->vault, NULL); /* on a full disk it is kept later */
     broker->audit_checked_ns = clock_ns();
     return true;
 }
@@ -116,6 +139,7 @@ void broker_end_audit(struct broker *broker)
     audit_flush(broker->audit, true);
     tell(broker, AUDIT_DAEMON_STOP, AUDIT_OK, "generation=%016" PRIx64, broker->generation);
     audit_checkpoint(broker->audit, NULL, NULL);
+    vault_head_keep(broker->vault, NULL);
     audit_close(broker->audit);
     broker->audit = NULL;
 }
@@ -176,6 +200,8 @@ static void later_work(struct broker *broker, struct task *task)
         audit_flush(broker->audit, false);
     if (later->checkpoint)
         audit_checkpoint(broker->audit, NULL, NULL);
+    if (later->work)
+        vault_head_keep(broker->vault, NULL);
 }
 
 static void later_done(struct broker *broker, struct task *task)
@@ -235,6 +261,13 @@ void audit_tick(struct broker *broker)
         audit_look(broker->audit, &now);
         checkpoint |= now.unsigned_entries > 0;
         broker->audit_checked_ns = broker->now;
+    }
+    if (broker->now - broker->audit_kept_ns > HEAD_KEPT_NS) {
+        struct audit_state now;
+        audit_look(broker->audit, &now);
+        due |= now.seq != broker->audit_kept;
+        broker->audit_kept = now.seq;
+        broker->audit_kept_ns = broker->now;
     }
     for (unsigned i = 0; i < broker->tenant_count && policies < POLICIES_MAX; i++)
         policies += policy_is_due(broker, broker->tenants[i]);

@@ -295,6 +295,7 @@ struct broker {
     struct audit *audit;
     bool audit_busy;           /* a task of audit_tick is under way */
     uint64_t audit_checked_ns; /* when the last checkpoint was, at the latest */
+    uint64_t audit_kept, audit_kept_ns; /* the end of the log that the vault was last asked to keep */
     uint64_t generation;
     uint64_t started_ns;
     struct tenant *tenants[TENANTS_MAX];

@@ -2,7 +2,7 @@
 /*
  * migrate.c: a store of an older schema becomes one of today's, in one transaction, when it is first opened.
  *
- * Schema 2 differs from 3 in what the root says of itself; it must open under the master key and have the form of 2.
+ * Schemas 2, 3 and 4 differ in the root alone; it must open under the master key and have the form of its number.
  * Tenants are compared with it afterwards, as at each opening. Of schema 1 nothing is believed that schema 1 would not
  * have believed: the root must open under the master key and have the old form, and all rows of tenants must add up to
  * its XOR, else nothing is changed; a tenant whose rows do not add up to that tenant's XOR is damaged afterwards as it
@@ -118,7 +118,7 @@ static enum vault_result migrate_root(struct vault *vault, char *error)
     struct root_state root;
     enum vault_result result = root_load(vault, &root, error);
 
-    if (result == VAULT_OK && root.meta.schema != 2)
+    if (result == VAULT_OK && root.meta.schema != vault->store->ops->schema(vault->store))
         result = old_damaged(error);
     if (result != VAULT_OK)
         return result;
@@ -133,7 +133,7 @@ enum vault_result migrate(struct vault *vault, char *error)
     enum vault_result result = vault->store->ops->begin(vault->store, error);
 
     if (result == VAULT_OK)
-        result = vault->store->ops->schema(vault->store) == 2 ? migrate_root(vault, error) : migrate_all(vault, error);
+        result = vault->store->ops->schema(vault->store) == 1 ? migrate_all(vault, error) : migrate_root(vault, error);
     if (result == VAULT_OK)
         result = vault->store->ops->commit(vault->store, error);
     if (result != VAULT_OK)

@@ -122,20 +122,23 @@ size_t record_build(const struct record *record, uint8_t bytes[RECORD_MAX])
 
 bool root_meta_parse(const uint8_t *bytes, size_t len, struct root_meta *meta)
 {
-    if (len != ROOT_META_LEN && len != ROOT_META_1)
+    if (len != ROOT_META_LEN && len != ROOT_META_2 && len != ROOT_META_1)
         return false;
-    *meta = (struct root_meta){.schema = len == ROOT_META_1 ? 1 : 2};
+    *meta = (struct root_meta){.schema = len == ROOT_META_1 ? 1 : len == ROOT_META_2 ? 2 : 4};
     meta->next_id = get32(bytes);
     meta->tenants = get32(bytes + 4);
     memcpy(meta->tally, bytes + 8, RECORD_TALLY);
-    if (len == ROOT_META_LEN) {
+    if (meta->schema >= 2) {
         meta->version = get64(bytes + 40);
         meta->rotate = get32(bytes + 48);
-        if (get32(bytes + 52) != 0) {
-            if (get32(bytes + 52) != 3)
-                return false;
+        if (meta->schema == 2 && get32(bytes + 52) == 3)
             meta->schema = 3;
-        }
+        if (get32(bytes + 52) != (meta->schema > 2 ? meta->schema : 0))
+            return false;
+    }
+    if (meta->schema >= 4) {
+        meta->head.number = get64(bytes + 56);
+        memcpy(meta->head.chain, bytes + 64, VAULT_CHAIN);
     }
     return meta->next_id != 0;
 }
@@ -150,6 +153,10 @@ size_t root_meta_build(const struct root_meta *meta, uint8_t bytes[ROOT_META_LEN
     put64(bytes + 40, meta->version);
     put32(bytes + 48, meta->rotate);
     put32(bytes + 52, meta->schema > 2 ? meta->schema : 0);
+    if (meta->schema < 4)
+        return ROOT_META_2;
+    put64(bytes + 56, meta->head.number);
+    memcpy(bytes + 64, meta->head.chain, VAULT_CHAIN);
     return ROOT_META_LEN;
 }
 

@@ -77,8 +77,9 @@ bool record_parse(enum record_type type, const uint8_t *bytes, size_t len, struc
 /* Length of the encoding; 0: the record's parts do not fit its type. */
 size_t record_build(const struct record *record, uint8_t bytes[RECORD_MAX]);
 
-#define ROOT_META_LEN   56u
+#define ROOT_META_LEN   96u
 #define ROOT_META_1     40u /* of schema 1 */
+#define ROOT_META_2     56u /* of schemas 2 and 3 */
 #define TENANT_META_LEN 136u
 #define TENANT_META_1   120u
 #define KEY_META_LEN    24u
@@ -95,6 +96,7 @@ struct root_meta {
     uint8_t tally[RECORD_TALLY];
     uint64_t version; /* one more with each change of the store */
     uint32_t rotate;  /* a rekey is under way: the next tenant whose key is replaced; 0: none */
+    struct vault_head head;
 };
 
 struct tenant_meta {

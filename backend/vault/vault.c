@@ -104,12 +104,29 @@ enum vault_result root_load(struct vault *vault, struct root_state *root, char *
     return root_secret_check(vault, root, error);
 }
 
+/* What was offered, if anything was. */
+static void head_take(struct vault *vault, struct vault_head *head)
+{
+    pthread_mutex_lock(&vault->head_lock);
+    if (vault->head.number)
+        *head = vault->head;
+    pthread_mutex_unlock(&vault->head_lock);
+}
+
+void vault_head_offer(struct vault *vault, const struct vault_head *head)
+{
+    pthread_mutex_lock(&vault->head_lock);
+    vault->head = *head;
+    pthread_mutex_unlock(&vault->head_lock);
+}
+
 enum vault_result root_save(struct vault *vault, struct root_state *root, char *error)
 {
     struct store_row row = {0};
     uint8_t plain[ROOT_META_LEN];
 
     root->meta.version++;
+    head_take(vault, &root->meta.head);
     if (!seal_close(vault->keys, &root->record, PART_META, 0, 0, plain, root_meta_build(&root->meta, plain)))
         return vault_fail(error, VAULT_IO, "libcrypto failed to seal a record");
     row.len = record_build(&root->record, row.bytes);
@@ -155,6 +172,7 @@ enum vault_result vault_new(const struct vault_config *config, struct vault_stor
         return vault_fail(error, VAULT_IO, "no memory for the vault");
     }
     pthread_mutex_init(&vault->lock, NULL);
+    pthread_mutex_init(&vault->head_lock, NULL);
     vault->store = store;
     vault->code_attempts = config->code_attempts ? config->code_attempts : CODE_ATTEMPTS_DEFAULT;
     vault->keys = vault_secret_new();
@@ -315,6 +333,41 @@ enum vault_result vault_root(struct vault *vault, uint64_t *version, uint8_t dig
     return vault_ok(error);
 }
 
+enum vault_result vault_head(struct vault *vault, struct vault_head *head, char *error)
+{
+    struct root_state root;
+    enum vault_result result;
+
+    pthread_mutex_lock(&vault->lock);
+    result = root_load(vault, &root, error);
+    pthread_mutex_unlock(&vault->lock);
+    if (result != VAULT_OK)
+        return result;
+    *head = root.meta.head;
+    return vault_ok(error);
+}
+
+enum vault_result vault_head_keep(struct vault *vault, char *error)
+{
+    struct tenant_state none = {0};
+    struct root_state root;
+    struct vault_head head;
+    enum vault_result result;
+
+    pthread_mutex_lock(&vault->lock);
+    result = root_load(vault, &root, error);
+    if (result == VAULT_OK) {
+        head = root.meta.head;
+        head_take(vault, &head);
+        if (head.number != root.meta.head.number || memcmp(head.chain, root.meta.head.chain, VAULT_CHAIN) != 0) {
+            result = change_begin(vault, 0, &root, &none, error);
+            result = change_end(vault, &root, &none, result, error);
+        }
+    }
+    pthread_mutex_unlock(&vault->lock);
+    return result == VAULT_OK ? vault_ok(error) : result;
+}
+
 enum vault_result vault_own_secret(struct vault *vault, const char *label, struct vault_secret *out, char *error)
 {
     struct root_state root;
@@ -346,6 +399,7 @@ void vault_close(struct vault *vault)
     vault_secret_free(vault->keys);
     vault_secret_free(vault->marks);
     pthread_mutex_destroy(&vault->lock);
+    pthread_mutex_destroy(&vault->head_lock);
     free(vault->checked);
     free(vault);
 }

@@ -208,6 +208,20 @@ bool vault_mark_equal(const uint8_t a[VAULT_MARK], const uint8_t b[VAULT_MARK]);
 #define VAULT_DIGEST 32u
 enum vault_result vault_root(struct vault *vault, uint64_t *version, uint8_t digest[VAULT_DIGEST], char *error);
 
+/* The head of the audit log: the number of its last line and the chain's value there. The root keeps it, sealed and
+ * counted with the version: who can write the files and does not have the master key can neither write the log anew nor
+ * cut it unnoticed. vault_head_offer takes the newest one that is on the disk; it does not block, and the head goes
+ * along with the next change. vault_head_keep makes a change of its own, where the root has another one than was
+ * offered. vault_head tells what the root has; number 0: none was ever kept. */
+#define VAULT_CHAIN 32u
+struct vault_head {
+    uint64_t number;
+    uint8_t chain[VAULT_CHAIN];
+};
+void vault_head_offer(struct vault *vault, const struct vault_head *head);
+enum vault_result vault_head_keep(struct vault *vault, char *error);
+enum vault_result vault_head(struct vault *vault, struct vault_head *head, char *error);
+
 /* To another master key while the vault is in use: vault_rekey at once, then vault_rekey_step (rows of a tenant at a
  * time, in a transaction of its own) until *done, also after a restart where vault_rekey_pending says so. What each
  * guarantees stands in rekey.c. *unsure, where vault_rekey failed: the old master key opens the store until it is

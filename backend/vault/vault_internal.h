@@ -19,9 +19,10 @@
 
 /* Forms of the store, in order. 1: the first; sums of tallies are XORs, no version. 2: version in the root, sums, a
    secret of the store's own, generations of tenants' keys. 3: KEKs may have access codes; records have the form of 2
-   but for the root, which says 3, so that no older cardmux takes such a KEK for damaged. */
+   but for the root, which says 3, so that no older cardmux takes such a KEK for damaged. 4: the audit
+   log's head in the root. */
 #define SCHEMA_OLDEST 1
-#define SCHEMA_NOW    3
+#define SCHEMA_NOW    4
 
 struct vault {
     pthread_mutex_t lock;       /* everything below, and the store. Not held during scrypt */
@@ -32,6 +33,8 @@ struct vault {
     bool count_owed;   /* a wrong code could not be counted: count first, compare afterwards (codes.c) */
     uint32_t *checked; /* ids of tenants whose keys' tallies were compared, sorted */
     size_t checked_count, checked_room;
+    pthread_mutex_t head_lock; /* the one below; taken under the other or alone, and never held for long */
+    struct vault_head head;    /* the newest that was offered; number 0: none */
 };
 
 struct root_state {

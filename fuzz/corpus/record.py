@@ -28,8 +28,9 @@ keys = [struct.pack('<BBHIIIQ', *row) for row in (
     (2, 1, 0, 5, 0, 128, 1), (3, 0, 0, 1, 0, 4096, 1), (4, 1, 0, 1, 2, 256, 1), (5, 0, 0, 1, 0, 256, 1), (1, 0, 0, 0, 0, 256, 1), (1, 1, 0, 65536, 0, 256, 1))]
 code = bytes([14, 8, 1, 0]) + bytes(range(48))
 grown_root = root + struct.pack('<QII', 99, 2, 0)
+head_root = root + struct.pack('<QIIQ', 99, 2, 4, 1000) + bytes(range(32))
 grown = tenant + struct.pack('<BBHII', 3, 1, 0, 1, 4)
-clear = [root, tenant, grown_root, grown, grown[:121] + bytes(11), *keys, code, b'\0' * 40, b'\x0f' + code[1:],
+clear = [root, tenant, grown_root, head_root, grown, grown[:121] + bytes(11), *keys, code, b'\0' * 40, b'\x0f' + code[1:],
          tenant.replace(b'vm1', b'-m1'), tenant.replace(b'vm1', b'V 1'), tenant.replace(b'vm1\0\0', b'vm1\0x'),
          tenant.replace(name, b'a' * 32), tenant.replace(b'0123', b'\0123'), tenant[:76] + bytes(4) + tenant[80:]]
 policies = [struct.pack('<5IIQQ', *row) for row in (

@@ -147,7 +147,12 @@ static void test_meta_rules(void **state)
                                  .cursor_kind = 1,
                                  .cursor_index = 2};
     struct tenant_meta tenant_back;
-    struct root_meta root = {.schema = 2, .next_id = 1, .version = 1ull << 40, .rotate = 3}, root_back;
+    struct root_meta root = {.schema = 4,
+                             .next_id = 1,
+                             .version = 1ull << 40,
+                             .rotate = 3,
+                             .head = {.number = 1ull << 33, .chain = {1, 2, 3}}},
+                     root_back;
     struct code_verifier code = {.salt = {1}}, code_back;
     struct vault_key key, back;
 
@@ -211,6 +216,16 @@ static void test_meta_rules(void **state)
     assert_memory_equal(&root, &root_back, sizeof root);
     assert_true(root_meta_parse(bytes, ROOT_META_1, &root_back)); /* of schema 1 */
     assert_true(root_back.schema == 1 && root_back.version == 0);
+    assert_false(root_meta_parse(bytes, ROOT_META_2, &root_back)); /* cut: it still says 4 */
+    for (unsigned schema = 2; schema < 4; schema++) {
+        uint8_t older[ROOT_META_LEN];
+
+        root.schema = schema;
+        assert_int_equal(root_meta_build(&root, older), ROOT_META_2);
+        assert_true(root_meta_parse(older, ROOT_META_2, &root_back));
+        assert_true(root_back.schema == schema && root_back.version == root.version && root_back.head.number == 0);
+        assert_false(root_meta_parse(older, ROOT_META_LEN, &root_back));
+    }
     assert_false(root_meta_parse(bytes, ROOT_META_LEN - 1, &root_back));
     root.next_id = 0;
     root_meta_build(&root, bytes);

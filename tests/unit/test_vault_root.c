@@ -93,11 +93,87 @@ static void test_own_secret(void **state)
     env_end(&other);
 }
 
+static void head_is(struct env *env, struct vault *vault, uint64_t number, uint8_t fill)
+{
+    struct vault_head head;
+    uint8_t chain[VAULT_CHAIN];
+
+    memset(chain, fill, sizeof chain);
+    assert_vault(env, VAULT_OK, vault_head(vault, &head, env->error));
+    assert_int_equal(head.number, number);
+    assert_memory_equal(head.chain, chain, sizeof chain);
+}
+
+static void offer(struct vault *vault, uint64_t number, uint8_t fill)
+{
+    struct vault_head head = {.number = number};
+
+    memset(head.chain, fill, sizeof head.chain);
+    vault_head_offer(vault, &head);
+}
+
+static uint64_t version_of(struct env *env, struct vault *vault)
+{
+    uint64_t version;
+    uint8_t digest[VAULT_DIGEST];
+
+    assert_vault(env, VAULT_OK, vault_root(vault, &version, digest, env->error));
+    return version;
+}
+
+/* The audit log's head goes along with changes, or is one of its own; it lives through restarts and a rekey. */
+static void test_head(void **state)
+{
+    uint64_t version;
+    uint8_t master[VAULT_MASTER_KEY] = {9};
+    bool unsure;
+    struct vault *vault;
+    struct env env;
+
+    (void)state;
+    env_start(&env);
+    vault = env_create(&env);
+    head_is(&env, vault, 0, 0);
+    version = version_of(&env, vault);
+    assert_vault(&env, VAULT_OK, vault_head_keep(vault, env.error)); /* nothing was offered */
+    assert_int_equal(version_of(&env, vault), version);
+    offer(vault, 7, 1);
+    head_is(&env, vault, 0, 0);
+    assert_int_equal(env_tenant(&env, vault, "a"), 1);
+    head_is(&env, vault, 7, 1);
+    version = version_of(&env, vault);
+    assert_vault(&env, VAULT_OK, vault_head_keep(vault, env.error)); /* it is kept already */
+    assert_int_equal(version_of(&env, vault), version);
+    offer(vault, 8, 2);
+    assert_vault(&env, VAULT_OK, vault_head_keep(vault, env.error));
+    assert_int_equal(version_of(&env, vault), version + 1);
+    head_is(&env, vault, 8, 2);
+    offer(vault, 8, 3); /* another one of that number; and a smaller one, of a log that was begun anew */
+    assert_vault(&env, VAULT_OK, vault_head_keep(vault, env.error));
+    head_is(&env, vault, 8, 3);
+    offer(vault, 5, 4);
+    assert_vault(&env, VAULT_OK, vault_head_keep(vault, env.error));
+    vault_close(vault);
+    vault = env_open(&env);
+    head_is(&env, vault, 5, 4);
+    assert_int_equal(env_tenant(&env, vault, "b"), 2); /* nothing was offered since the opening */
+    head_is(&env, vault, 5, 4);
+    assert_vault(&env, VAULT_OK, vault_rekey(vault, master, &unsure, env.error));
+    head_is(&env, vault, 5, 4);
+    vault_close(vault);
+    memcpy(env.master, master, sizeof master);
+    vault = env_open(&env);
+    head_is(&env, vault, 5, 4);
+    vault_close(vault);
+    env_end(&env);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_index_zero),
         cmocka_unit_test(test_root),
+        cmocka_unit_test(test_head),
         cmocka_unit_test(test_own_secret),
     };
 

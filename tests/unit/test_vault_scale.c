@@ -181,18 +181,11 @@ static void batch_set(struct counting *counting, bool on, char *error)
     counting->batch = on;
 }
 
-/* Keys of all kinds that are cheap to make: SM2 as far as their indexes go, then KEKs. */
-static void fill(struct env *env, struct counting *counting, struct vault *vault, uint32_t tenant, uint32_t from,
-                 uint32_t keys)
+static void fill(struct env *env, struct counting *counting, struct vault *vault, uint32_t tenant, uint32_t keys)
 {
     batch_set(counting, true, env->error);
-    for (uint32_t i = from; i <= keys; i++) {
-        bool sm2 = i <= VAULT_INDEX_MAX;
-
-        assert_vault(env, VAULT_OK,
-                     env_put(env, vault, tenant, sm2 ? VAULT_KEY_SM2 : VAULT_KEY_KEK, sm2 ? i : i - VAULT_INDEX_MAX,
-                             (uint8_t)i, NULL));
-    }
+    for (uint32_t i = 1; i <= keys; i++)
+        assert_vault(env, VAULT_OK, env_put(env, vault, tenant, VAULT_KEY_SM2, i, (uint8_t)i, NULL));
     batch_set(counting, false, env->error);
 }
 
@@ -246,7 +239,7 @@ static void costs_take(uint32_t keys, struct cost costs[COSTS])
     tenant = env_tenant(&env, vault, "t");
     vault_close(vault);
     vault = counting_open(&env, &counting);
-    fill(&env, &counting, vault, tenant, 1, keys);
+    fill(&env, &counting, vault, tenant, keys);
     vault_close(vault);
     vault = counting_open(&env, &counting);
 
@@ -333,15 +326,27 @@ struct fill_order {
 static void test_fill(void **state)
 {
     struct fill_order *order = *state;
-    struct vault_tenant tenant;
+    struct vault_secret *sign = vault_secret_new(), *encrypt = vault_secret_new();
     struct counting counting;
     struct vault *vault = counting_open(&order->env, &counting);
     struct vault_store *under_it = counting.under;
     struct store_row row;
 
     assert_int_equal(under_it->ops->tenant_find(under_it, order->tenant, &row, order->env.error), VAULT_OK);
-    tenant.id = row.id;
-    fill(&order->env, &counting, vault, tenant.id, 1, order->keys);
+    assert_vault(&order->env, VAULT_OK,
+                 vault_key_get(vault, row.id, VAULT_KEY_SM2, 0, NULL, sign, encrypt, order->env.error));
+    batch_set(&counting, true, order->env.error);
+    for (uint32_t i = 1; i <= order->keys; i++) { /* all like the device's: the card takes only real ones */
+        bool sm2 = i <= VAULT_INDEX_MAX;
+
+        sign->len = sm2 ? 96 : 16;
+        assert_vault(&order->env, VAULT_OK,
+                     vault_key_put(vault, row.id, sm2 ? VAULT_KEY_SM2 : VAULT_KEY_KEK, sm2 ? i : i - VAULT_INDEX_MAX,
+                                   sign, sm2 ? encrypt : NULL, NULL, 0, order->env.error));
+    }
+    batch_set(&counting, false, order->env.error);
+    vault_secret_free(sign);
+    vault_secret_free(encrypt);
     vault_close(vault);
 }
 

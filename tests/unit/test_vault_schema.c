@@ -158,6 +158,65 @@ static void test_number_put_back(void **state)
     env_end(&env);
 }
 
+/* The root as an older schema had it, without the audit log's head. */
+static void root_put_back(struct env *env, unsigned schema)
+{
+    struct vault *vault = env_open(env);
+    const struct vault_store_ops *ops = vault->store->ops;
+    struct root_state root;
+
+    assert_vault(env, VAULT_OK, ops->begin(vault->store, env->error));
+    assert_vault(env, VAULT_OK, root_load(vault, &root, env->error));
+    assert_int_equal(root.meta.schema, SCHEMA_NOW);
+    root.meta.schema = schema;
+    assert_vault(env, VAULT_OK, root_save(vault, &root, env->error));
+    assert_vault(env, VAULT_OK, ops->commit(vault->store, env->error));
+    vault_close(vault);
+}
+
+static void number_set(struct env *env, unsigned number)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, "PRAGMA user_version = %u", number);
+    old_sql(env, text);
+}
+
+/* Schemas that differ in the root alone: its form and the number must agree. */
+static void test_schemas_between(void **state)
+{
+    struct vault_head head;
+    uint64_t before, after;
+    uint8_t digest[VAULT_DIGEST];
+    struct vault *vault;
+    struct env env;
+
+    (void)state;
+    for (unsigned schema = 2; schema < SCHEMA_NOW; schema++) {
+        old_start(&env, NULL);
+        root_put_back(&env, schema);
+        for (unsigned number = 1; number <= SCHEMA_NOW; number++) {
+            number_set(&env, number);
+            if (number != schema)
+                assert_vault(&env, VAULT_DAMAGED, vault_open(&env.config, &vault, env.error));
+        }
+        number_set(&env, schema);
+        before = 0;
+        for (unsigned turn = 0; turn < 2; turn++) { /* the second time it is of today's */
+            vault = env_open(&env);
+            assert_int_equal(user_version(vault), SCHEMA_NOW);
+            old_check(&env, vault);
+            assert_vault(&env, VAULT_OK, vault_root(vault, &after, digest, env.error));
+            assert_true(turn ? after == before : after > before);
+            before = after;
+            assert_vault(&env, VAULT_OK, vault_head(vault, &head, env.error));
+            assert_int_equal(head.number, 0);
+            vault_close(vault);
+        }
+        env_end(&env);
+    }
+}
+
 static void test_newer_is_refused(void **state)
 {
     struct vault *vault;
@@ -244,7 +303,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_migrates_once),         cmocka_unit_test(test_altered_before),
         cmocka_unit_test(test_number_put_back),       cmocka_unit_test(test_newer_is_refused),
         cmocka_unit_test(test_other_master_key),      cmocka_unit_test(test_accidents),
-        cmocka_unit_test(test_policy_and_files_stay),
+        cmocka_unit_test(test_policy_and_files_stay), cmocka_unit_test(test_schemas_between),
     };
 
     old_schema = argc == 2 && strstr(argv[1], "schema2") ? 2 : 1;

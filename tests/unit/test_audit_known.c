@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The end of the log that was kept elsewhere: a log that leads through it is taken as it is, and one that was written
+ * anew, cut, or put back from an older copy is found, though it holds in itself.
+ */
+#include "tests/unit/audit_env.h"
+
+struct kept {
+    uint64_t seq;
+    uint8_t head[AUDIT_HASH];
+    unsigned times;
+};
+
+static void keep(void *arg, uint64_t seq, const uint8_t head[AUDIT_HASH])
+{
+    struct kept *kept = arg;
+    kept->seq = seq;
+    kept->times++;
+    memcpy(kept->head, head, AUDIT_HASH);
+}
+
+static void kept_start(struct log_env *env, struct kept *kept)
+{
+    log_start(env);
+    *kept = (struct kept){0};
+    env->config.moved = keep;
+    env->config.arg = kept;
+}
+
+static void knows(struct log_env *env, const struct kept *kept)
+{
+    env->config.known_seq = kept->seq;
+    memcpy(env->config.known_head, kept->head, AUDIT_HASH);
+}
+
+/* Opens with what was kept: is it found altered, with these words? */
+static void judged(struct log_env *env, const struct kept *kept, const char *words)
+{
+    struct kept ours = *kept; /* the opening itself moves nothing */
+    knows(env, &ours);
+    env->config.arg = &ours;
+    struct audit *audit = log_open(env);
+    assert_int_equal(ours.times, kept->times);
+    if (env->found.altered != (words != NULL))
+        fail_msg("altered %d: %s", env->found.altered, env->found.how);
+    if (words && !strstr(env->found.how, words))
+        fail_msg("%s", env->found.how);
+    audit_close(audit);
+}
+
+static void entries(struct audit *audit, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        note(audit, AUDIT_KEY_GENERATE, 1 + i % 3, "sm2/1");
+}
+
+static void each_end_is_told_once_it_is_there(void **state)
+{
+    (void)state;
+    struct log_env env;
+    struct kept kept;
+    struct audit_state now;
+    kept_start(&env, &kept);
+    struct audit *audit = log_open(&env);
+    assert_int_equal(kept.times, 0);
+    for (unsigned i = 1; i < 30; i++) {
+        uint64_t seq = note(audit, AUDIT_TENANT_ADD, i, "");
+        audit_look(audit, &now);
+        assert_int_equal(kept.seq, seq);
+        assert_memory_equal(kept.head, now.head, AUDIT_HASH);
+        assert_int_equal(kept.times, i);
+    }
+    assert_int_equal(audit_checkpoint(audit, NULL, env.error), VAULT_OK);
+    assert_int_equal(kept.times, 30);
+    audit_close(audit);
+    judged(&env, &kept, NULL);
+    judged(&env, &(struct kept){.times = kept.times}, NULL); /* where none was kept nothing is asked */
+    log_end(&env);
+}
+
+/* Known ends at each line of one file, and lines behind it, which are allowed. */
+static void each_place_of_one_file(void **state)
+{
+    (void)state;
+    struct log_env env;
+    struct kept kept, at[40];
+    unsigned count = 0;
+    kept_start(&env, &kept);
+    struct audit *audit = log_open(&env);
+    while (count < 40) {
+        entries(audit, 1);
+        at[count++] = kept;
+    }
+    audit_close(audit);
+    for (unsigned i = 0; i < count; i++) {
+        judged(&env, &at[i], NULL);
+        at[i].head[i % AUDIT_HASH] ^= 1;
+        judged(&env, &at[i], "are others");
+    }
+    log_end(&env);
+}
+
+static void what_was_cut_is_found(void **state)
+{
+    (void)state;
+    struct log_env env;
+    struct kept kept, before;
+    char path[128];
+    size_t len;
+    kept_start(&env, &kept);
+    struct audit *audit = log_open(&env);
+    entries(audit, 10);
+    before = kept;
+    entries(audit, 5);
+    audit_close(audit);
+    segment_path(&env, 1, path);
+    char *text = file_read(path, &len);
+    for (unsigned i = 0; i < 5; i++) { /* a line less each time */
+        do
+            len--;
+        while (text[len - 1] != '\n');
+        file_write(path, text, len);
+        judged(&env, &kept, "it ended at number 16, and now does at 1");
+        judged(&env, &before, NULL);
+    }
+    len--; /* and in the middle of one, as a crash would */
+    file_write(path, text, len);
+    judged(&env, &before, "it ended at number 11, and now does at 10");
+    free(text);
+    unlink(path);
+    judged(&env, &kept, "is gone");
+    log_end(&env);
+}
+
+/* The files of another log with the same key hold in themselves, and have even signatures. */
+static void what_was_written_anew_is_found(void **state)
+{
+    (void)state;
+    for (int more = -3; more <= 3; more += 3) {
+        struct log_env env, other;
+        struct kept kept, forged;
+        char from[128], to[128];
+        size_t len;
+        kept_start(&env, &kept);
+        kept_start(&other, &forged);
+        struct audit *audit = log_open(&env);
+        entries(audit, 20);
+        audit_close(audit);
+        audit = log_open(&other);
+        entries(audit, (unsigned)(20 + more));
+        audit_checkpoint(audit, NULL, NULL);
+        audit_close(audit);
+        segment_path(&other, 1, from);
+        segment_path(&env, 1, to);
+        char *text = file_read(from, &len);
+        file_write(to, text, len);
+        free(text);
+        judged(&env, &kept, more < 0 ? "it ended at number 21" : "are others");
+        judged(&env, &forged, NULL);
+        log_end(&env);
+        log_end(&other);
+    }
+}
+
+/* The known end in an older file: files between are looked through, and must be there and link. */
+static void older_files_are_looked_through(void **state)
+{
+    (void)state;
+    struct log_env env;
+    struct kept kept, at[4000];
+    unsigned count = 0;
+    struct audit_state now = {0};
+    char path[128], hidden[160];
+    size_t len;
+    kept_start(&env, &kept);
+    env.config.segment_bytes = 8192;
+    struct audit *audit = log_open(&env);
+    while (now.segment < 5 && count < 4000) {
+        entries(audit, 1);
+        at[count++] = kept;
+        audit_look(audit, &now);
+    }
+    assert_int_equal(now.segment, 5);
+    entries(audit, 3);
+    audit_close(audit);
+    for (unsigned i = 0; i < count; i++) {
+        judged(&env, &at[i], NULL);
+        struct kept wrong = at[i];
+        wrong.head[7] ^= 1;
+        judged(&env, &wrong, "are others");
+    }
+    /* the end before a file's first line is repeated there: what stands before need not be there */
+    segment_path(&env, 5, path);
+    char *text = file_read(path, &len);
+    struct audit_line line;
+    assert_true(audit_parse(text, (size_t)((char *)memchr(text, '\n', len) - text), &line));
+    kept = (struct kept){.seq = line.seq - 1};
+    memcpy(kept.head, line.segment.head, AUDIT_HASH);
+    free(text);
+    segment_path(&env, 4, path);
+    snprintf(hidden, sizeof hidden, "%s.moved", path);
+    assert_int_equal(rename(path, hidden), 0);
+    judged(&env, &kept, NULL);
+    kept.head[0] ^= 1;
+    judged(&env, &kept, "are others");
+    kept.seq--; /* in the file that is not there */
+    judged(&env, &kept, "are others");
+    judged(&env, &at[10], "are others");
+    /* there, but a line between is another one */
+    text = file_read(hidden, &len);
+    char *word = strstr(text, "sm2/1");
+    memcpy(word, "sm2/2", 5);
+    file_write(path, text, len);
+    judged(&env, &at[10], "are others");
+    memcpy(word, "sm2/1", 5);
+    file_write(path, text, len);
+    judged(&env, &at[10], NULL);
+    free(text);
+    log_end(&env);
+}
+
+/* A last file that does not hold: what holds of it is judged, and the log goes on in a new one. */
+static void damage_and_the_known_end(void **state)
+{
+    (void)state;
+    struct log_env env;
+    struct kept kept, early;
+    char path[128];
+    size_t len;
+    kept_start(&env, &kept);
+    struct audit *audit = log_open(&env);
+    entries(audit, 5);
+    early = kept;
+    entries(audit, 400);
+    audit_close(audit);
+    segment_path(&env, 1, path);
+    char *text = file_read(path, &len);
+    text[4000] ^= 1;
+    file_write(path, text, len);
+    knows(&env, &kept);
+    audit = log_open(&env);
+    assert_true(env.found.damaged && env.found.altered);
+    audit_close(audit);
+    segment_path(&env, 2, path);
+    unlink(path);
+    knows(&env, &early);
+    audit = log_open(&env);
+    assert_true(env.found.damaged && !env.found.altered);
+    audit_close(audit);
+    free(text);
+    log_end(&env);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_end_is_told_once_it_is_there), cmocka_unit_test(each_place_of_one_file),
+        cmocka_unit_test(what_was_cut_is_found),             cmocka_unit_test(what_was_written_anew_is_found),
+        cmocka_unit_test(older_files_are_looked_through),    cmocka_unit_test(damage_and_the_known_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
