@@ -300,10 +300,14 @@ static void test_accidents(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_migrates_once),         cmocka_unit_test(test_altered_before),
-        cmocka_unit_test(test_number_put_back),       cmocka_unit_test(test_newer_is_refused),
-        cmocka_unit_test(test_other_master_key),      cmocka_unit_test(test_accidents),
-        cmocka_unit_test(test_policy_and_files_stay), cmocka_unit_test(test_schemas_between),
+        cmocka_unit_test(test_migrates_once),
+        cmocka_unit_test(test_altered_before),
+        cmocka_unit_test(test_number_put_back),
+        cmocka_unit_test(test_schemas_between),
+        cmocka_unit_test(test_newer_is_refused),
+        cmocka_unit_test(test_other_master_key),
+        cmocka_unit_test(test_policy_and_files_stay),
+        cmocka_unit_test(test_accidents), /* the last one: from there on the disk is the test's */
     };
 
     old_schema = argc == 2 && strstr(argv[1], "schema2") ? 2 : 1;
