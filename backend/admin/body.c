@@ -21,12 +21,14 @@ enum field_type {
     FIELD_PUBLIC, /* 64 hexadecimal digits */
     FIELD_FILE,
     FIELD_CODES,
+    FIELD_ENVELOPE, /* hexadecimal digits */
 };
 
 struct field {
     const char *name;
     enum field_type type;
-    size_t offset; /* FIELD_UINT: of a uint32_t in struct admin_message; FIELD_NAMES: of a struct admin_names */
+    size_t offset; /* FIELD_UINT: of a uint32_t in struct admin_message; FIELD_NAMES: of a struct admin_names;
+                      FIELD_ENVELOPE: of a struct admin_envelope */
     uint32_t min, max;
     uint32_t mask; /* into message.mask */
     bool required;
@@ -64,6 +66,15 @@ static const struct field key_generate[] = {
     {"code", FIELD_CODE, 0, 0, 0, 0, false},
 };
 
+static const struct field key_import[] = {
+    {"kind", FIELD_KIND, 0, 0, 0, 0, true},
+    {"index", FIELD_UINT, AT(key.index), 0, VAULT_INDEX_MAX, 0, true},
+    {"code", FIELD_CODE, 0, 0, 0, 0, false},
+    {"sign", FIELD_ENVELOPE, AT(envelopes[0]), 0, 0, 0, false},
+    {"encrypt", FIELD_ENVELOPE, AT(envelopes[1]), 0, 0, 0, false},
+    {"wrapped", FIELD_ENVELOPE, AT(envelopes[2]), 0, 0, 0, false},
+};
+
 static const struct field backup[] = {
     {"recipient", FIELD_PUBLIC, 0, 0, 0, 0, true},
     {"file", FIELD_FILE, 0, 0, 0, 0, true},
@@ -85,6 +96,7 @@ static const struct {
     [BODY_TENANT_ADD] = {tenant_add, sizeof tenant_add / sizeof *tenant_add},
     [BODY_TENANT_SET] = {tenant_set, sizeof tenant_set / sizeof *tenant_set},
     [BODY_KEY_CODE] = {key_code, sizeof key_code / sizeof *key_code},
+    [BODY_KEY_IMPORT] = {key_import, sizeof key_import / sizeof *key_import},
     [BODY_KEY_GENERATE] = {key_generate, sizeof key_generate / sizeof *key_generate},
     [BODY_BACKUP] = {backup, sizeof backup / sizeof *backup},
     [BODY_IMPORT] = {import, sizeof import / sizeof *import},
@@ -194,20 +206,42 @@ static bool take_codes(const struct field *field, json_t *value, struct admin_me
                   "field \"%s\" must be \"optional\", \"new-keys\" or \"always\"", field->name);
 }
 
+/* Lower-case hexadecimal digits, two for each byte. */
+static bool hex_bytes(const char *text, uint8_t *bytes)
+{
+    size_t len = strlen(text);
+    if (len % 2 || strspn(text, "0123456789abcdef") != len)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        unsigned digit = (unsigned)(text[i] <= '9' ? text[i] - '0' : text[i] - 'a' + 10);
+        bytes[i / 2] = (uint8_t)(i % 2 ? bytes[i / 2] | digit : digit << 4);
+    }
+    return true;
+}
+
+static bool take_envelope(const struct field *field, json_t *value, struct admin_message *message,
+                          struct body_error *error)
+{
+    const char *text = json_is_string(value) ? json_string_value(value) : NULL;
+    struct admin_envelope *envelope = (struct admin_envelope *)(void *)((char *)message + field->offset);
+    if (!text)
+        return refuse(error, "wrong-type", "field \"%s\" must be a string", field->name);
+    if (strlen(text) < 2 || strlen(text) > 2 * sizeof envelope->bytes || !hex_bytes(text, envelope->bytes))
+        return refuse(error, "out-of-range", "field \"%s\" must be an envelope in hexadecimal digits, at most %zu",
+                      field->name, 2 * sizeof envelope->bytes);
+    envelope->len = (uint32_t)strlen(text) / 2;
+    return true;
+}
+
 static bool take_public(const struct field *field, json_t *value, struct admin_message *message,
                         struct body_error *error)
 {
     const char *text = json_is_string(value) ? json_string_value(value) : NULL;
-    uint8_t *key = message->vault.key;
     if (!text)
         return refuse(error, "wrong-type", "field \"%s\" must be a string", field->name);
-    if (strlen(text) != 2 * sizeof message->vault.key || strspn(text, "0123456789abcdef") != strlen(text))
+    if (strlen(text) != 2 * sizeof message->vault.key || !hex_bytes(text, message->vault.key))
         return refuse(error, "out-of-range", "field \"%s\" must be %zu hexadecimal digits", field->name,
                       2 * sizeof message->vault.key);
-    for (size_t i = 0; text[i]; i++) {
-        unsigned digit = (unsigned)(text[i] <= '9' ? text[i] - '0' : text[i] - 'a' + 10);
-        key[i / 2] = (uint8_t)(i % 2 ? key[i / 2] | digit : digit << 4);
-    }
     return true;
 }
 
@@ -236,6 +270,8 @@ static bool take(const struct field *field, json_t *value, struct admin_message 
         return take_public(field, value, message, error);
     case FIELD_FILE:
         return take_file(field, value, message, error);
+    case FIELD_ENVELOPE:
+        return take_envelope(field, value, message, error);
     case FIELD_CODE:
         return take_code(field, value, message, error);
     case FIELD_NAMES:
@@ -271,6 +307,22 @@ static void quote_key(const char *key, char out[41])
     out[n] = 0;
 }
 
+/* The envelopes that the kind needs, and no others; how long they are says how long a KEK is. */
+static bool check_envelopes(struct admin_message *message, struct body_error *error)
+{
+    const struct admin_envelope *e = message->envelopes;
+    struct vault_key *key = &message->key;
+    if (key->kind == VAULT_KEY_SM2 && (e[0].len != ADMIN_ENVELOPE_PAIR || e[1].len != ADMIN_ENVELOPE_PAIR || e[2].len))
+        return refuse(error, "missing-field", "an SM2 key needs the fields \"sign\" and \"encrypt\", %u digits each",
+                      2 * ADMIN_ENVELOPE_PAIR);
+    if (key->kind == VAULT_KEY_KEK && (e[0].len || e[1].len || e[2].len < ADMIN_ENVELOPE_KEK))
+        return refuse(error, "missing-field", "a KEK needs the field \"wrapped\", and no other envelope");
+    if (key->kind != VAULT_KEY_SM2 && key->kind != VAULT_KEY_KEK)
+        return refuse(error, "out-of-range", "field \"kind\" must be \"sm2\" or \"kek\": others cannot be imported");
+    key->bits = key->kind == VAULT_KEY_SM2 ? 256 : 8 * (e[2].len - ADMIN_ENVELOPE_KEK);
+    return true;
+}
+
 static bool check_whole(enum body_kind kind, const bool *seen, struct admin_message *message, struct body_error *error)
 {
     const struct field *fields = kinds[kind].fields;
@@ -291,8 +343,10 @@ static bool check_whole(enum body_kind kind, const bool *seen, struct admin_mess
         return refuse(error, "out-of-range", "a name stands in \"allow\" and in \"deny\"");
     if (kind == BODY_TENANT_SET && !any)
         return refuse(error, "missing-field", "no field to set");
-    if (kind != BODY_KEY_GENERATE)
+    if (kind != BODY_KEY_GENERATE && kind != BODY_KEY_IMPORT)
         return true;
+    if (kind == BODY_KEY_IMPORT && !check_envelopes(message, error))
+        return false;
     struct vault_key *key = &message->key;
     const struct vault_kind *known = vault_kind(key->kind);
     if (!vault_kind_place_ok(key->kind, key->index))
@@ -301,7 +355,8 @@ static bool check_whole(enum body_kind kind, const bool *seen, struct admin_mess
         key->bits = known->bits_default;
     if (!vault_kind_bits_ok(key->kind, key->bits))
         return refuse(error, "out-of-range",
-                      key->kind == VAULT_KEY_RSA   ? "field \"bits\" must be 2048, 3072 or 4096"
+                      kind == BODY_KEY_IMPORT      ? "field \"wrapped\" must hold a KEK of 128, 192 or 256 bits"
+                      : key->kind == VAULT_KEY_RSA ? "field \"bits\" must be 2048, 3072 or 4096"
                       : key->kind == VAULT_KEY_KEK ? "field \"bits\" must be 128, 192 or 256"
                                                    : "field \"bits\" must be 256 for a key of a curve, or left out");
     return true;

@@ -19,6 +19,7 @@ enum body_kind {
     BODY_TENANT_SET,
     BODY_KEY_GENERATE,
     BODY_KEY_CODE,
+    BODY_KEY_IMPORT,
     BODY_BACKUP, /* and export: to whom, into which file */
     BODY_IMPORT,
     BODY_KINDS

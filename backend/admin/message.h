@@ -22,7 +22,7 @@ enum admin_type {
     ADMIN_KEY_GENERATE,     /* tenant.name, key.kind, key.index, key.bits, code -> row: key (+ publics). RSA: seconds */
     ADMIN_KEY_LIST,         /* tenant.name -> rows: key */
     ADMIN_KEY_DESTROY,      /* tenant.name, key.kind, key.index */
-    ADMIN_KEY_UNLOCK,       /* tenant.name, key.index: access code failures = 0 */
+    ADMIN_KEY_UNLOCK,       /* tenant.name, key.kind, key.index: access code failures = 0 */
     ADMIN_STATUS,           /* -> one row: status */
     ADMIN_CARD_TEST,        /* runs the known-answer tests again -> done */
     ADMIN_VAULT_STATE = 20, /* -> one row: vault */
@@ -36,7 +36,8 @@ enum admin_type {
     ADMIN_AUDIT_REFUSED = 43,    /* who asked for what his roles do not allow: `text` says what; to be recorded */
     ADMIN_FILE_LIST = 60,        /* tenant.name -> rows: file */
     ADMIN_FILE_REMOVE = 61,      /* tenant.name, file.name */
-    ADMIN_KEY_CODE = 62,         /* tenant.name, key.index, code; none: taken away */
+    ADMIN_KEY_CODE = 62,         /* tenant.name, key.kind, key.index, code; none: taken away */
+    ADMIN_KEY_IMPORT = 63,       /* tenant.name, key.kind, key.index, key.bits, code, envelopes -> row: key (+ publics) */
     ADMIN_ROW = 100,
     ADMIN_DONE, /* result, text */
 };
@@ -110,6 +111,14 @@ struct admin_vault {
     char file[33];
 };
 
+/* A key on its way in, for the tenant's device key alone to open: backend/broker/admin_import.c. */
+#define ADMIN_ENVELOPE_PAIR 208u
+#define ADMIN_ENVELOPE_KEK  96u /* and the KEK's bytes */
+struct admin_envelope {
+    uint32_t len;
+    uint8_t bytes[ADMIN_ENVELOPE_PAIR];
+};
+
 /* Who asks, as the admin process has it from the kernel. */
 struct admin_actor {
     uint32_t uid;
@@ -130,6 +139,7 @@ struct admin_message {
     uint64_t sign_uses, encrypt_uses; /* of the key, since the broker started */
     struct vault_file file;
     uint8_t sign_public[ADMIN_PUBLIC_MAX], encrypt_public[ADMIN_PUBLIC_MAX]; /* curves: x || y; RSA: m || e[8] */
+    struct admin_envelope envelopes[3]; /* pair for signing, pair for encryption; KEK */
     struct admin_counters counters;
     struct admin_status status;
     struct admin_audit audit;

@@ -22,6 +22,7 @@ static const struct route routes[] = {
     {RUN, "DELETE", "/v1/tenants/{name}", BODY_EMPTY, ADMIN_TENANT_REMOVE, ANSWER_NONE, 204, true},
     {EVERY, "GET", "/v1/tenants/{name}/keys", BODY_EMPTY, ADMIN_KEY_LIST, ANSWER_KEYS, 200, false},
     {RUN, "POST", "/v1/tenants/{name}/keys", BODY_KEY_GENERATE, ADMIN_KEY_GENERATE, ANSWER_KEY, 201, true},
+    {RUN, "POST", "/v1/tenants/{name}/keys/import", BODY_KEY_IMPORT, ADMIN_KEY_IMPORT, ANSWER_KEY, 201, true},
     {RUN, "DELETE", KEY, BODY_EMPTY, ADMIN_KEY_DESTROY, ANSWER_NONE, 204, true},
     {RUN, "POST", KEY "/code", BODY_KEY_CODE, ADMIN_KEY_CODE, ANSWER_NONE, 204, true},
     {RUN, "POST", KEY "/unlock", BODY_EMPTY, ADMIN_KEY_UNLOCK, ANSWER_NONE, 204, true},

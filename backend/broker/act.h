@@ -46,6 +46,12 @@ int act_event(uint32_t type);
 typedef void act_step(struct broker *broker, struct task *task);
 act_step done_plain; /* answers with the result, frees the act */
 
+/* Stores the key that the message describes, and takes it into the card. On a worker's thread. */
+void put_and_load(struct broker *broker, struct act *act, struct vault_secret *sign, struct vault_secret *encrypt);
+
+/* admin_import.c */
+act_step work_key_import;
+
 /* admin_vault.c */
 act_step work_vault_state, work_rekey, work_backup, work_tenant_export, work_tenant_import, done_vault_state,
     done_rekey;

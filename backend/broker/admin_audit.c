@@ -83,6 +83,7 @@ void admin_audit_entry(const struct admin_message *message, enum audit_event eve
         tenant_detail(message, entry);
         break;
     case ADMIN_KEY_GENERATE:
+    case ADMIN_KEY_IMPORT:
         audit_key_target(message->key.kind, message->key.index, entry->target);
         add(entry, "bits=%u code=%s", message->key.bits, message->code_len ? "yes" : "no");
         break;

@@ -90,20 +90,12 @@ static void work_tenant_remove(struct broker *broker, struct task *task)
     act->result = vault_tenant_remove(broker->vault, act->message.tenant.id, act->error);
 }
 
-static void generate_and_put(struct broker *broker, struct act *act, struct vault_secret *sign,
-                             struct vault_secret *encrypt)
+void put_and_load(struct broker *broker, struct act *act, struct vault_secret *sign, struct vault_secret *encrypt)
 {
     struct admin_message *message = &act->message;
-    const struct vault_key *key = &message->key;
-    bool two = vault_kind(key->kind)->has_encrypt;
-    if (!key_make(broker, key->kind, key->bits, sign) || (two && !key_make(broker, key->kind, key->bits, encrypt))) {
-        act->result = VAULT_IO;
-        snprintf(act->error, sizeof act->error, "the card made no key: look at its state with `cardmux status`");
-        return;
-    }
-    act->result =
-        vault_key_put(broker->vault, message->tenant.id, message->key.kind, message->key.index, sign,
-                      two ? encrypt : NULL, message->code_len ? message->code : NULL, message->code_len, act->error);
+    act->result = vault_key_put(broker->vault, message->tenant.id, message->key.kind, message->key.index, sign,
+                                vault_kind(message->key.kind)->has_encrypt ? encrypt : NULL,
+                                message->code_len ? message->code : NULL, message->code_len, act->error);
     if (act->result != VAULT_OK)
         return;
     act->result = vault_key_get(broker->vault, message->tenant.id, message->key.kind, message->key.index, &message->key,
@@ -112,6 +104,19 @@ static void generate_and_put(struct broker *broker, struct act *act, struct vaul
         act->loaded = key_fetch(broker, message->tenant.id, &message->key, &act->pair, &act->kek, act->error);
     if (!act->loaded)
         act->result = VAULT_DAMAGED;
+}
+
+static void generate_and_put(struct broker *broker, struct act *act, struct vault_secret *sign,
+                             struct vault_secret *encrypt)
+{
+    const struct vault_key *key = &act->message.key;
+    bool two = vault_kind(key->kind)->has_encrypt;
+    if (key_make(broker, key->kind, key->bits, sign) && (!two || key_make(broker, key->kind, key->bits, encrypt))) {
+        put_and_load(broker, act, sign, encrypt);
+        return;
+    }
+    act->result = VAULT_IO;
+    snprintf(act->error, sizeof act->error, "the card made no key: look at its state with `cardmux status`");
 }
 
 static void work_key_generate(struct broker *broker, struct task *task)
@@ -292,6 +297,7 @@ static const struct {
     [ADMIN_TENANT_SET] = {work_tenant_set, done_tenant_set, AUDIT_TENANT_SET},
     [ADMIN_TENANT_REMOVE] = {work_tenant_remove, done_tenant_remove, AUDIT_TENANT_REMOVE},
     [ADMIN_KEY_GENERATE] = {work_key_generate, done_key_generate, AUDIT_KEY_GENERATE},
+    [ADMIN_KEY_IMPORT] = {work_key_import, done_key_generate, AUDIT_KEY_IMPORT},
     [ADMIN_KEY_LIST] = {work_key_list, done_key_list, NOT_AUDITED},
     [ADMIN_KEY_DESTROY] = {work_key_destroy, done_key_destroy, AUDIT_KEY_DESTROY},
     [ADMIN_KEY_UNLOCK] = {work_key_unlock, done_plain, AUDIT_KEY_UNLOCK},
@@ -447,6 +453,11 @@ static void begin_status(struct broker *broker, uint32_t id)
     answer_done(broker, id, VAULT_OK, "");
 }
 
+static bool makes_key(const struct admin_message *message)
+{
+    return message->type == ADMIN_KEY_GENERATE || message->type == ADMIN_KEY_IMPORT;
+}
+
 static void begin(struct broker *broker, struct admin_message *message)
 {
     message->tenant.name[VAULT_NAME_MAX] = '\0';
@@ -486,6 +497,7 @@ static void begin(struct broker *broker, struct admin_message *message)
     case ADMIN_TENANT_SET:
     case ADMIN_TENANT_REMOVE:
     case ADMIN_KEY_GENERATE:
+    case ADMIN_KEY_IMPORT:
     case ADMIN_KEY_LIST:
     case ADMIN_KEY_DESTROY:
     case ADMIN_KEY_UNLOCK:
@@ -506,9 +518,9 @@ static void begin(struct broker *broker, struct admin_message *message)
     } else if (message->type == ADMIN_TENANT_SHOW) {
         answer_tenant(broker, message->id, tenant);
         answer_done(broker, message->id, VAULT_OK, "");
-    } else if (message->type == ADMIN_KEY_GENERATE && !vault_kind_bits_ok(message->key.kind, message->key.bits)) {
+    } else if (makes_key(message) && !vault_kind_bits_ok(message->key.kind, message->key.bits)) {
         answer_done(broker, message->id, VAULT_INVALID, "no key of that kind has so many bits");
-    } else if ((message->type == ADMIN_KEY_GENERATE || message->type == ADMIN_KEY_CODE) && !message->code_len &&
+    } else if ((makes_key(message) || message->type == ADMIN_KEY_CODE) && !message->code_len &&
                tenant->policy.codes != VAULT_CODES_FREE) {
         answer_done(broker, message->id, VAULT_INVALID,
                     "this tenant's new keys must have access codes: give one with --code-file, or change its policy");

@@ -11,6 +11,9 @@
 #include "backend/admin/route.h"
 #include "backend/admin/wipe_alloc.h"
 
+#define HEX32  "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define KEK_15 HEX32 HEX32 HEX32 "00112233445566778899aabbccddee" /* one byte too few */
+
 static bool parse(enum body_kind kind, const char *json, struct admin_message *message, struct body_error *error)
 {
     memset(message, 0, sizeof *message);
@@ -75,6 +78,21 @@ static void refused_bodies(void **state)
         {BODY_KEY_GENERATE, "{\"kind\": \"kek\", \"index\": 1, \"code\": \"\"}", "out-of-range", "\"code\""},
         {BODY_KEY_GENERATE, "{\"kind\": \"sm2\", \"index\": 1, \"code\": \"\"}", "out-of-range", "\"code\""},
         {BODY_KEY_GENERATE, "{\"kind\": \"sm2\", \"index\": 1, \"code\": 1234}", "wrong-type", "\"code\""},
+        {BODY_KEY_IMPORT, "{\"index\": 1, \"wrapped\": \"00\"}", "missing-field", "\"kind\""},
+        {BODY_KEY_IMPORT, "{\"kind\": \"kek\", \"index\": 1}", "missing-field", "\"wrapped\""},
+        {BODY_KEY_IMPORT, "{\"kind\": \"kek\", \"index\": 1, \"wrapped\": \"00\"}", "missing-field", "\"wrapped\""},
+        {BODY_KEY_IMPORT, "{\"kind\": \"kek\", \"index\": 1, \"wrapped\": \"0\"}", "out-of-range", "\"wrapped\""},
+        {BODY_KEY_IMPORT, "{\"kind\": \"kek\", \"index\": 1, \"wrapped\": \"0G\"}", "out-of-range", "\"wrapped\""},
+        {BODY_KEY_IMPORT, "{\"kind\": \"kek\", \"index\": 1, \"wrapped\": 7}", "wrong-type", "\"wrapped\""},
+        {BODY_KEY_IMPORT, "{\"kind\": \"kek\", \"index\": 1, \"wrapped\": \"" KEK_15 "\"}", "out-of-range",
+         "\"wrapped\""},
+        {BODY_KEY_IMPORT, "{\"kind\": \"kek\", \"index\": 0, \"wrapped\": \"" KEK_15 "00\"}", "out-of-range",
+         "\"index\""},
+        {BODY_KEY_IMPORT, "{\"kind\": \"sm2\", \"index\": 1, \"wrapped\": \"" KEK_15 "00\"}", "missing-field",
+         "\"sign\""},
+        {BODY_KEY_IMPORT, "{\"kind\": \"rsa\", \"index\": 1, \"wrapped\": \"" KEK_15 "00\"}", "out-of-range",
+         "\"kind\""},
+        {BODY_KEY_IMPORT, "{\"kind\": \"sm2\", \"index\": 1, \"bits\": 256}", "unknown-field", "\"bits\""},
         {BODY_EMPTY, "{\"a\": 1}", "unknown-field", "\"a\""},
         {BODY_EMPTY, "null", "bad-json", "line 1"},
     };
@@ -152,6 +170,9 @@ static void taken_bodies(void **state)
     assert_int_equal(m.code_len, 3);
     assert_memory_equal(m.code, "\xe5\xaf\x86", 3);
 
+    assert_true(parse(BODY_KEY_IMPORT,
+                      "{\"kind\": \"kek\", \"index\": 1, \"code\": \"x\", \"wrapped\": \"" KEK_15 "ff\"}", &m, &error));
+    assert_true(m.key.bits == 128 && m.envelopes[2].len == 112 && m.envelopes[2].bytes[111] == 0xff && m.code_len == 1);
     assert_true(parse(BODY_KEY_GENERATE, "{\"kind\": \"kek\", \"index\": 1, \"code\": \"x\"}", &m, &error));
     assert_int_equal(m.code_len, 1);
     assert_true(parse(BODY_KEY_GENERATE, "{\"kind\": \"kek\", \"index\": 1}", &m, &error));

@@ -220,7 +220,8 @@ def what_goes_wrong(folder):
                  'key set-code vm1', 'key list vm1 --usage sign', 'key destroy vm1 --type sm2 --index 1 --code-file -',
                  'key generate vm1 --type sm2 --index 65536',
                  'key destroy vm1 --type sm2 --index 1 --bits 128', 'key list vm1 --index 1', 'key list', 'key list vm1 vm2',
-                 'key unlock vm1 --index 0 --type kek', 'key set-code vm1 --type dsa --index 1', 'card', 'card frob', 'status now', 'qemu-args', 'qemu-args vm1 vm2',
+                 'key unlock vm1 --index 0 --type kek', 'key import vm1 --type sm2 --index 1', 'key import vm1 --type sm2 --index 1 --sign-file a', 'key import vm1 --type kek --index 1 --sign-file a --encrypt-file b',
+                 'key import vm1 --type rsa --index 1 --key-file a', 'key import vm1 --type kek --index 1 --key-file - --code-file -', 'key import vm1 --type kek --index 0 --key-file a', 'key list vm1 --enveloped', 'key set-code vm1 --type dsa --index 1', 'card', 'card frob', 'status now', 'qemu-args', 'qemu-args vm1 vm2',
                  'qemu-args vm1 --via pigeon', 'qemu-args vm1 --via vsock --memory 2T', 'qemu-args vm1 --via vsock --memory ""', 'qemu-args vm1 --hotplug xml', 'qemu-args vm1 --bus "a b"', 'init --state relative',
                  'audit', 'audit frob', 'audit show --key 1', 'audit verify a b', 'audit verify a --state b', 'audit key --json',
                  'audit show --since soon', 'audit show --last 0', 'audit checkpoint --tenant vm1', 'init now', 'doctor --host --guest', 'doctor now', 'status --help=1'):

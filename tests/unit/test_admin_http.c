@@ -2,8 +2,9 @@
 /* Requests and answers of the admin process, good, bad and while the broker dies; see admin_env.h. */
 #include "tests/unit/admin_env.h"
 
-#define HEX64  "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
-#define BACKUP "{\"recipient\": \"" HEX64 "\", \"file\": \"x1\"}"
+#define HEX64        "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define KEK_ENVELOPE HEX64 HEX64 HEX64 "00112233445566778899aabbccddeeff"
+#define BACKUP       "{\"recipient\": \"" HEX64 "\", \"file\": \"x1\"}"
 
 static void every_route_answers(void **state)
 {
@@ -17,6 +18,8 @@ static void every_route_answers(void **state)
     expect(f, "DELETE", "/v1/tenants/a", "", 204, NULL);
     expect(f, "GET", "/v1/tenants/a/keys", "", 200, NULL);
     expect(f, "POST", "/v1/tenants/a/keys", "{\"kind\": \"sm2\", \"index\": 1}", 201, NULL);
+    expect(f, "POST", "/v1/tenants/a/keys/import",
+           "{\"kind\": \"kek\", \"index\": 1, \"wrapped\": \"" KEK_ENVELOPE "\"}", 201, NULL);
     expect(f, "DELETE", "/v1/tenants/a/keys/sm2/1", "", 204, NULL);
     expect(f, "POST", "/v1/tenants/a/keys/sm2/1/unlock", "", 204, NULL);
     expect(f, "POST", "/v1/tenants/a/keys/sm2/0/code", "{\"code\": \"K123\"}", 204, NULL);
@@ -42,7 +45,7 @@ static void every_route_answers(void **state)
     unsigned rows = 0;
     while (route_row(rows))
         rows++;
-    assert_int_equal(rows, 23); /* a new route: ask it above, and refuse it below */
+    assert_int_equal(rows, 24); /* a new route: ask it above, and refuse it below */
     assert_string_equal(sandbox_calls, "drop filter");
 }
 
@@ -71,8 +74,10 @@ static void every_route_refuses(void **state)
         const char *body = route->body == BODY_TENANT_SET     ? "{\"weight\": 1}"
                            : route->body == BODY_KEY_CODE     ? "{\"code\": \"x\"}"
                            : route->body == BODY_KEY_GENERATE ? "{\"kind\": \"kek\", \"index\": 1}"
-                           : route->body == BODY_BACKUP       ? BACKUP
-                                                              : "";
+                           : route->body == BODY_KEY_IMPORT
+                               ? "{\"kind\": \"kek\", \"index\": 1, \"wrapped\": \"" KEK_ENVELOPE "\"}"
+                           : route->body == BODY_BACKUP ? BACKUP
+                                                        : "";
         if (strstr(url, "absent"))
             expect(f, route->method, url, body, 404, "not-found");
         strcat(url, "?x=1");
