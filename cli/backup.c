@@ -22,8 +22,8 @@
 static const char help[] =
     "usage: cardmux backup key --out FILE [--shares M/N]\n"
     "       cardmux backup create --to KEY --out FILE [--config FILE|--state DIR]\n"
-    "       cardmux backup verify FILE (--key-file FILE | --share FILE...)\n"
-    "       cardmux backup restore FILE (--key-file FILE | --share FILE...) [--config FILE|--state DIR]\n"
+    "       cardmux backup verify FILE (--key-file FILE | --share FILE...) [--from KEY]\n"
+    "       cardmux backup restore FILE (--key-file FILE | --share FILE...) [--from KEY] [--config FILE|--state DIR]\n"
     "\n"
     "key makes a backup key, once: into FILE, or split into N files FILE.1 to FILE.N of which any M open a backup; it\n"
     "prints the public half, which create needs. create writes all of the vault, as it is at one moment, while the "
@@ -38,11 +38,12 @@ static const char help[] =
     "  --shares M/N     N shares, of which M are needed\n"
     "  --key-file FILE  the backup key\n"
     "  --share FILE     a share of it; as often as shares are needed\n"
+    "  --from KEY       only a backup that the host of that key made (`cardmux vault status` there)\n"
     "  --config FILE    the daemon's configuration (" CONFIG_DEFAULT_FILE ")\n"
     "  --state DIR      the state directory, in place of the configuration's\n";
 
 struct options {
-    const char *config, *state, *to, *out, *split, *key_file, *shares[SHARES_MOST];
+    const char *config, *state, *to, *out, *split, *key_file, *from, *shares[SHARES_MOST];
     unsigned share_count;
 };
 
@@ -162,6 +163,12 @@ static bool key_read(const struct cli *cli, const struct options *options, uint8
     return ok;
 }
 
+/* Whose backup it must be; NULL: whoever's. The text was looked at before. */
+static const uint8_t *from_key(const struct options *options, uint8_t key[32])
+{
+    return options->from && key_parse(options->from, key) ? key : NULL;
+}
+
 /* ---- backups ---- */
 
 static enum cli_status create(const struct cli *cli, const struct options *options)
@@ -193,9 +200,10 @@ static enum cli_status verify(const struct cli *cli, const struct options *optio
 {
     struct vault_secret *key = vault_secret_new();
     struct vault_archive_info info;
+    uint8_t from[32];
     char error[VAULT_ERROR_TEXT] = "no locked memory";
     bool ok = key && key_read(cli, options, key->bytes);
-    if (ok && vault_backup_verify(fd, key->bytes, &info, error) != VAULT_OK) {
+    if (ok && vault_backup_verify(fd, key->bytes, from_key(options, from), &info, error) != VAULT_OK) {
         cli_say(cli, "%s", error);
         ok = false;
     }
@@ -211,6 +219,7 @@ static bool restore_to(const struct cli *cli, const struct options *options, int
     struct vault_secret *key = vault_secret_new(), *master = vault_secret_new();
     struct vault_config config = {.state_dir = state};
     struct vault_archive_info info;
+    uint8_t from[32];
     char error[VAULT_ERROR_TEXT] = "no locked memory: raise the limit (ulimit -l)";
     bool made = false, ok = key && master;
     if (ok && !key_read(cli, options, key->bytes)) {
@@ -224,7 +233,7 @@ static bool restore_to(const struct cli *cli, const struct options *options, int
         ok = (made || result == VAULT_EXISTS) && master_key_read(master_path, master->bytes, error) == VAULT_OK;
     }
     config.master = ok ? master->bytes : NULL;
-    ok = ok && vault_restore(&config, fd, key->bytes, &info, error) == VAULT_OK;
+    ok = ok && vault_restore(&config, fd, key->bytes, from_key(options, from), &info, error) == VAULT_OK;
     if (!ok)
         cli_say(cli, "%s", error);
     if (!ok && made)
@@ -263,6 +272,9 @@ static enum cli_status open_and(struct cli *cli, const struct options *options, 
 {
     if (!options->key_file == !options->share_count)
         return cli_usage(cli, "give the backup key: --key-file FILE, or --share FILE as often as shares are needed");
+    unsigned char key[KEY_BYTES];
+    if (options->from && !key_parse(options->from, key))
+        return cli_usage(cli, "--from takes the key of the host that made it, 64 digits (`cardmux vault status` there)");
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         cli_say(cli, "cannot open %s: %s", path, strerror(errno));
@@ -304,7 +316,8 @@ static enum cli_status run(struct cli *cli, int argc, char **argv)
         {"config", required_argument, NULL, 'c'},   {"state", required_argument, NULL, 's'},
         {"to", required_argument, NULL, 't'},       {"out", required_argument, NULL, 'o'},
         {"shares", required_argument, NULL, 'n'},   {"share", required_argument, NULL, 'h'},
-        {"key-file", required_argument, NULL, 'k'}, {0},
+        {"key-file", required_argument, NULL, 'k'}, {"from", required_argument, NULL, 'f'},
+        {0},
     };
     struct options options = {0};
     int opt;
@@ -321,6 +334,8 @@ static enum cli_status run(struct cli *cli, int argc, char **argv)
             options.split = optarg;
         else if (opt == 'k')
             options.key_file = optarg;
+        else if (opt == 'f')
+            options.from = optarg;
         else if (opt == 'h' && options.share_count < SHARES_MOST)
             options.shares[options.share_count++] = optarg;
         else if (opt == 'h')

@@ -139,7 +139,7 @@ bool transfer_give(const struct cli *cli, const char *state, const char *name, c
 /* ---- tenants ---- */
 
 struct options {
-    const char *config, *state, *to, *out, *name;
+    const char *config, *state, *to, *out, *name, *from;
 };
 
 static bool options_read(struct cli *cli, int argc, char **argv, struct options *options)
@@ -147,7 +147,8 @@ static bool options_read(struct cli *cli, int argc, char **argv, struct options 
     static const struct option table[] = {
         {"config", required_argument, NULL, 'c'}, {"state", required_argument, NULL, 's'},
         {"to", required_argument, NULL, 't'},     {"out", required_argument, NULL, 'o'},
-        {"name", required_argument, NULL, 'n'},   {0},
+        {"name", required_argument, NULL, 'n'},   {"from", required_argument, NULL, 'f'},
+        {0},
     };
     int opt;
     while ((opt = getopt_long(argc, argv, ":", table, NULL)) != -1) {
@@ -161,6 +162,8 @@ static bool options_read(struct cli *cli, int argc, char **argv, struct options 
             options->out = optarg;
         else if (opt == 'n')
             options->name = optarg;
+        else if (opt == 'f')
+            options->from = optarg;
         else
             return cli_bad_option(cli, argc, argv, opt), false;
     }
@@ -174,7 +177,7 @@ enum cli_status tenant_export(struct cli *cli, int argc, char **argv)
     char name[NAME_TEXT], path[160], *state;
     if (!options_read(cli, argc, argv, &options))
         return CLI_USAGE;
-    if (optind + 1 != argc || !body_name_ok(argv[optind]) || options.name)
+    if (optind + 1 != argc || !body_name_ok(argv[optind]) || options.name || options.from)
         return cli_usage(cli, "export takes the name of one tenant");
     if (!options.out || !options.to || !key_parse(options.to, key))
         return cli_usage(cli, "export needs --to KEY (64 digits: `cardmux vault status` there) and --out FILE");
@@ -212,12 +215,15 @@ static void sender_print(const char *path)
 enum cli_status tenant_import(struct cli *cli, int argc, char **argv)
 {
     struct options options = {0};
+    unsigned char key[KEY_BYTES];
     char name[NAME_TEXT], *state;
     json_t *body, *reply = NULL;
     if (!options_read(cli, argc, argv, &options))
         return CLI_USAGE;
     if (optind + 1 != argc || options.to || options.out)
-        return cli_usage(cli, "import takes one file, and --name");
+        return cli_usage(cli, "import takes one file, --name and --from");
+    if (options.from && !key_parse(options.from, key))
+        return cli_usage(cli, "--from takes the host key of the sender, 64 digits (`cardmux vault status` there)");
     if (options.name && !body_name_ok(options.name))
         return cli_usage(cli, "\"%.40s\" is no name for a tenant", options.name);
     state = state_find(cli, options.config, options.state);
@@ -228,6 +234,8 @@ enum cli_status tenant_import(struct cli *cli, int argc, char **argv)
     body = json_pack("{s:s}", "file", name);
     if (options.name)
         json_object_set_new(body, "name", json_string(options.name));
+    if (options.from)
+        json_object_set_new(body, "from", json_string(options.from));
     enum cli_status status = api_call(cli, "POST", "/v1/imports", body, &reply);
     transfer_drop(state, name);
     if (status == CLI_DONE) {

@@ -81,6 +81,7 @@ static const struct field backup[] = {
 };
 static const struct field import[] = {
     {"file", FIELD_FILE, 0, 0, 0, 0, true},
+    {"from", FIELD_PUBLIC, 0, 0, 0, ADMIN_FROM, false},
     {"name", FIELD_NAME, 0, 0, 0, 0, false},
 };
 

@@ -29,7 +29,8 @@ enum admin_type {
     ADMIN_VAULT_REKEY = 21, /* to a new master key; what follows goes on after the answer */
     ADMIN_BACKUP = 22,      /* vault.key (recipient), vault.file */
     ADMIN_TENANT_EXPORT = 23, /* tenant.name, vault.key (recipient), vault.file */
-    ADMIN_TENANT_IMPORT = 24, /* vault.file, tenant.name (empty: as in the file) -> row: tenant, vault.key (sender) */
+    ADMIN_TENANT_IMPORT = 24, /* vault.file, tenant.name (empty: as in the file), with ADMIN_FROM vault.key (whose it
+                                 must be) -> row: tenant, vault.key (sender) */
     ADMIN_AUDIT_STATE = 40,   /* -> one row: audit */
     ADMIN_AUDIT_READ = 41,    /* audit.segment, audit.offset -> rows: audit.bytes, in order; none at the file's end */
     ADMIN_AUDIT_CHECKPOINT = 42, /* -> one row: audit.bytes, the checkpoint's line */
@@ -54,6 +55,7 @@ enum admin_mask {
     ADMIN_SET_FILES = 1u << 8,
     ADMIN_SET_FILE_BYTES = 1u << 9,
     ADMIN_SET_CID = 1u << 16,
+    ADMIN_FROM = 1u << 17, /* the sender is named */
     ADMIN_SET_ANY_POLICY = ADMIN_SET_POLICY | ADMIN_SET_CODES | ADMIN_SET_FILES | ADMIN_SET_FILE_BYTES,
 };
 

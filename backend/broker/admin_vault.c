@@ -90,7 +90,8 @@ void work_tenant_import(struct broker *broker, struct task *task)
     if (fd < 0)
         return;
     act->result = vault_tenant_import(broker->vault, fd, message->tenant.name[0] ? message->tenant.name : NULL,
-                                      &message->tenant, &info, act->error);
+                                      message->mask & ADMIN_FROM ? message->vault.key : NULL, &message->tenant, &info,
+                                      act->error);
     close(fd);
     if (act->result != VAULT_OK)
         return;

@@ -365,10 +365,11 @@ static void info_fill(const struct reader *reader, struct vault_archive_info *in
     info->records = reader->count.rows;
 }
 
-enum vault_result vault_backup_verify(int fd, const uint8_t *secret, struct vault_archive_info *info, char *error)
+enum vault_result vault_backup_verify(int fd, const uint8_t *secret, const uint8_t *from,
+                                      struct vault_archive_info *info, char *error)
 {
     struct reader reader = {.error = error};
-    enum vault_result result = sealed_read_open(fd, SEALED_BACKUP, secret, &reader.sealed, error);
+    enum vault_result result = sealed_read_open(fd, SEALED_BACKUP, secret, from, &reader.sealed, error);
 
     if (result != VAULT_OK)
         return result;
@@ -380,7 +381,8 @@ enum vault_result vault_backup_verify(int fd, const uint8_t *secret, struct vaul
 }
 
 enum vault_result vault_restore_store(const struct vault_config *config, struct vault_store *store, int fd,
-                                      const uint8_t *secret, struct vault_archive_info *info, char *error)
+                                      const uint8_t *secret, const uint8_t *from, struct vault_archive_info *info,
+                                      char *error)
 {
     struct root_state root = {.record.type = RECORD_ROOT, .meta = {.schema = SCHEMA_NOW, .next_id = 1}};
     struct reader reader = {.error = error, .root = &root};
@@ -389,7 +391,7 @@ enum vault_result vault_restore_store(const struct vault_config *config, struct 
 
     if (result != VAULT_OK)
         return result;
-    result = sealed_read_open(fd, SEALED_BACKUP, secret, &reader.sealed, error);
+    result = sealed_read_open(fd, SEALED_BACKUP, secret, from, &reader.sealed, error);
     if (result == VAULT_OK)
         result = store->ops->begin(store, error);
     if (result == VAULT_OK) {
@@ -413,17 +415,17 @@ enum vault_result vault_restore_store(const struct vault_config *config, struct 
     return result == VAULT_OK ? vault_ok(error) : result;
 }
 
-enum vault_result vault_restore(const struct vault_config *config, int fd, const uint8_t *secret,
+enum vault_result vault_restore(const struct vault_config *config, int fd, const uint8_t *secret, const uint8_t *from,
                                 struct vault_archive_info *info, char *error)
 {
     struct vault_store *store;
     enum vault_result result = sqlite_store_open(config->state_dir, true, &store, error);
 
-    return result == VAULT_OK ? vault_restore_store(config, store, fd, secret, info, error) : result;
+    return result == VAULT_OK ? vault_restore_store(config, store, fd, secret, from, info, error) : result;
 }
 
-enum vault_result vault_tenant_import(struct vault *vault, int fd, const char *name, struct vault_tenant *tenant,
-                                      struct vault_archive_info *info, char *error)
+enum vault_result vault_tenant_import(struct vault *vault, int fd, const char *name, const uint8_t *from,
+                                      struct vault_tenant *tenant, struct vault_archive_info *info, char *error)
 {
     struct root_state root;
     struct tenant_state none;
@@ -433,7 +435,7 @@ enum vault_result vault_tenant_import(struct vault *vault, int fd, const char *n
     enum vault_result result = secret ? vault_own_secret(vault, "host", secret, error) : no_memory(&reader);
 
     if (result == VAULT_OK)
-        result = sealed_read_open(fd, SEALED_TENANT, secret->bytes, &reader.sealed, error);
+        result = sealed_read_open(fd, SEALED_TENANT, secret->bytes, from, &reader.sealed, error);
     vault_secret_free(secret);
     if (result != VAULT_OK)
         return result;

@@ -230,8 +230,8 @@ enum vault_result sealed_write_end(struct sealed *sealed, char *error)
 
 /* ---- reading ---- */
 
-enum vault_result sealed_read_open(int fd, enum sealed_type type, const uint8_t secret[SEALED_KEY], struct sealed **out,
-                                   char *error)
+enum vault_result sealed_read_open(int fd, enum sealed_type type, const uint8_t secret[SEALED_KEY], const uint8_t *from,
+                                   struct sealed **out, char *error)
 {
     struct sealed *sealed = sealed_new(fd);
     struct vault_secret *secrets = vault_secret_new();
@@ -250,6 +250,10 @@ enum vault_result sealed_read_open(int fd, enum sealed_type type, const uint8_t 
                             type == SEALED_BACKUP ? "backup" : "tenant");
     if (result == VAULT_OK && memcmp(own, sealed->header.recipient, SEALED_KEY) != 0)
         result = vault_fail(error, VAULT_INVALID, "this file was sealed to another key than the one given");
+    if (result == VAULT_OK && from && memcmp(from, sealed->header.sender, SEALED_KEY) != 0)
+        result = vault_fail(error, VAULT_INVALID,
+                            "this file is not from the host that was named: nothing of it was taken; compare the key "
+                            "with `cardmux vault status` there");
     if (result == VAULT_OK &&
         (!agree(secret, sealed->header.own, secrets->bytes) ||
          !agree(secret, sealed->header.sender, secrets->bytes + SEALED_KEY) || !key_derive(sealed, secrets->bytes)))

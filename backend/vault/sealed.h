@@ -58,8 +58,9 @@ enum vault_result sealed_write(struct sealed *sealed, const void *bytes, size_t 
 /* The last piece, and fsync. */
 enum vault_result sealed_write_end(struct sealed *sealed, char *error);
 
-/* Reads the header and makes sure that it is of that type and for this recipient. */
-enum vault_result sealed_read_open(int fd, enum sealed_type type, const uint8_t secret[SEALED_KEY],
+/* Reads the header and makes sure that it is of that type, for this recipient, and of the sender `from` (NULL: whose it
+   is does not matter): says so, that is, and what is read from it afterwards proves that it said the truth. */
+enum vault_result sealed_read_open(int fd, enum sealed_type type, const uint8_t secret[SEALED_KEY], const uint8_t *from,
                                    struct sealed **sealed, char *error);
 const struct sealed_header *sealed_header(const struct sealed *sealed);
 /* Exactly len bytes, each authenticated; VAULT_DAMAGED where the file ends before. */

@@ -240,7 +240,8 @@ enum vault_result vault_rekey_pending(struct vault *vault, struct vault_rekey_st
  * in use. vault_backup_verify is a whole restore into nothing: each record is opened. vault_restore makes a store in a
  * state directory that has none, under the master key of config. vault_tenant_import opens what was exported to this
  * store's own key, and gives the tenant a new id; name NULL: it keeps its own. Owner, CID and the debug flag are not
- * taken along.
+ * taken along. from, in the three that read: the host key whose file it must be, else VAULT_INVALID before anything of
+ * it is opened; NULL: whoever's. Nobody can make a file of a key that is not his, but for the recipient himself.
  */
 #define VAULT_HOST_KEY 32u
 struct vault_archive_info {
@@ -249,12 +250,13 @@ struct vault_archive_info {
 };
 enum vault_result vault_host_key(struct vault *vault, uint8_t key[VAULT_HOST_KEY], char *error);
 enum vault_result vault_backup(struct vault *vault, int fd, const uint8_t *recipient, char *error);
-enum vault_result vault_backup_verify(int fd, const uint8_t *secret, struct vault_archive_info *info, char *error);
-enum vault_result vault_restore(const struct vault_config *config, int fd, const uint8_t *secret,
+enum vault_result vault_backup_verify(int fd, const uint8_t *secret, const uint8_t *from,
+                                      struct vault_archive_info *info, char *error);
+enum vault_result vault_restore(const struct vault_config *config, int fd, const uint8_t *secret, const uint8_t *from,
                                 struct vault_archive_info *info, char *error);
 enum vault_result vault_tenant_export(struct vault *vault, uint32_t id, int fd, const uint8_t *recipient, char *error);
-enum vault_result vault_tenant_import(struct vault *vault, int fd, const char *name, struct vault_tenant *tenant,
-                                      struct vault_archive_info *info, char *error);
+enum vault_result vault_tenant_import(struct vault *vault, int fd, const char *name, const uint8_t *from,
+                                      struct vault_tenant *tenant, struct vault_archive_info *info, char *error);
 
 /* A secret of this store alone, one for each label (at most 32 characters), the same for as long as the store lives,
  * also after a rekey. For keys that the daemon itself needs. out has 32 bytes. */

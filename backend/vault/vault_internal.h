@@ -80,7 +80,8 @@ enum vault_result vault_ok(char *error); /* empties error */
 enum vault_result vault_new(const struct vault_config *config, struct vault_store *store, struct vault **out,
                             char *error);
 enum vault_result vault_restore_store(const struct vault_config *config, struct vault_store *store, int fd,
-                                      const uint8_t *secret, struct vault_archive_info *info, char *error);
+                                      const uint8_t *secret, const uint8_t *from, struct vault_archive_info *info,
+                                      char *error);
 
 /* Takes over the store, also on failure. vault_create and vault_open use these; so do tests, with stores of theirs. */
 enum vault_result vault_open_store(const struct vault_config *config, struct vault_store *store, struct vault **vault,

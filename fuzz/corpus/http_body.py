@@ -30,6 +30,7 @@ SEEDS = [
     'DELETE /v1/tenants/vm1/files/0\n', 'POST /v1/tenants/vm1/keys/sm2/0/code\n{"code": "abc"}',
     'POST /v1/vault/backup\n{"recipient": "' + '0a' * 32 + '", "file": "abc"}', 'POST /v1/vault/backup\n{"recipient": "0a", "file": 1}',
     'POST /v1/vault/backup\n{"recipient": 1}', 'POST /v1/vault/backup\n{"file": "A"}', 'POST /v1/imports\n{"file": "abc", "name": "vm1"}',
+    'POST /v1/imports\n{"file": "abc", "from": "%s"}' % ('0f' * 32), 'POST /v1/imports\n{"file": "abc", "from": "0F"}', 'POST /v1/imports\n{"file": "abc", "from": null}',
     'POST /v1/tenants/vm1/export\n{"file": 1}', 'POST /v1/vault/backup\n{"file": "abc", "recipient": "' + '0G' * 32 + '"}',
     'POST /v1/tenants/vm1/keys\n{"kind": "kek", "index": 3}', 'POST /v1/tenants/vm1/keys\n{"kind": "rsa", "index": 3}',
 ]

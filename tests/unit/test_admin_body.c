@@ -53,6 +53,9 @@ static void refused_bodies(void **state)
         {BODY_TENANT_ADD, "{\"name\": \"a\", \"owner_uid\": 7}", "missing-field", "\"owner_gid\""},
         {BODY_TENANT_ADD, "{\"name\": \"a\", \"owner_gid\": 7}", "missing-field", "\"owner_uid\""},
         {BODY_TENANT_ADD, "{\"name\": \"a\", \"disabled\": 1}", "wrong-type", "\"disabled\""},
+        {BODY_IMPORT, "{\"from\": \"00\"}", "out-of-range", "\"from\""},
+        {BODY_IMPORT, "{\"file\": \"a\", \"from\": \"\"}", "out-of-range", "\"from\""},
+        {BODY_IMPORT, "{\"file\": \"a\", \"from\": null}", "wrong-type", "\"from\""},
         {BODY_TENANT_SET, "{\"deny\": \"rsa\"}", "wrong-type", "\"deny\""},
         {BODY_TENANT_SET, "{\"deny\": [1]}", "wrong-type", "\"deny\""},
         {BODY_TENANT_SET, "{\"allow\": [\"rsa\", \"dsa\"]}", "out-of-range", "\"allow\", name 2"},
@@ -181,6 +184,23 @@ static void taken_bodies(void **state)
     assert_true(parse(BODY_EMPTY, " {} ", &m, &error));
 }
 
+/* A sender that is named is told from none, also where the key is all zeros. */
+static void a_sender_is_named_or_not(void **state)
+{
+    (void)state;
+    static struct admin_message message;
+    struct body_error error;
+    char json[128];
+    assert_true(parse(BODY_IMPORT, "{\"file\": \"a1\"}", &message, &error));
+    assert_int_equal(message.mask & ADMIN_FROM, 0);
+    for (unsigned zeros = 0; zeros < 2; zeros++) {
+        snprintf(json, sizeof json, "{\"file\": \"a1\", \"from\": \"%064d\"}", zeros ? 0 : 7);
+        assert_true(parse(BODY_IMPORT, json, &message, &error));
+        assert_int_equal(message.mask, ADMIN_FROM);
+        assert_int_equal(message.vault.key[VAULT_HOST_KEY - 1], zeros ? 0 : 7);
+    }
+}
+
 static void a_code_of_256_bytes_fits_and_257_do_not(void **state)
 {
     (void)state;
@@ -287,6 +307,7 @@ int main(void)
         cmocka_unit_test(refused_bodies),
         cmocka_unit_test(an_error_never_repeats_an_access_code),
         cmocka_unit_test(taken_bodies),
+        cmocka_unit_test(a_sender_is_named_or_not),
         cmocka_unit_test(a_code_of_256_bytes_fits_and_257_do_not),
         cmocka_unit_test(paths),
         cmocka_unit_test(a_path_fills_the_message),

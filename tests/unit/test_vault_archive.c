@@ -98,16 +98,16 @@ static void test_backup(void **state)
     assert_vault(&env, VAULT_OK, env_put(&env, vault, 1, VAULT_KEY_SM2, 999, 1, NULL)); /* after the backup */
     vault_close(vault);
 
-    assert_vault(&env, VAULT_OK, vault_backup_verify(fd, officer, &info, env.error));
+    assert_vault(&env, VAULT_OK, vault_backup_verify(fd, officer, NULL, &info, env.error));
     assert_memory_equal(info.sender, host, 32);
     assert_int_equal(info.tenants, 2);
     assert_int_equal(info.records, 42 + 1 + 1 + 2 + 1); /* keys; key, policy, pieces and header of the file */
     lseek(fd, 0, SEEK_SET);
-    assert_vault(&env, VAULT_INVALID, vault_backup_verify(fd, wrong, &info, env.error));
+    assert_vault(&env, VAULT_INVALID, vault_backup_verify(fd, wrong, NULL, &info, env.error));
     lseek(fd, 0, SEEK_SET);
-    assert_vault(&env, VAULT_EXISTS, vault_restore(&env.config, fd, officer, &info, env.error));
+    assert_vault(&env, VAULT_EXISTS, vault_restore(&env.config, fd, officer, NULL, &info, env.error));
     lseek(fd, 0, SEEK_SET);
-    assert_vault(&there, VAULT_OK, vault_restore(&there.config, fd, officer, &info, there.error));
+    assert_vault(&there, VAULT_OK, vault_restore(&there.config, fd, officer, NULL, &info, there.error));
     vault = env_open(&there);
     check_all(&there, vault);
     assert_int_equal(env_get(&there, vault, 1, VAULT_KEY_SM2, 999), -1);
@@ -153,22 +153,22 @@ static void test_export(void **state)
     assert_vault(&env, VAULT_OK, vault_tenant_export(from, 3, fd, key, env.error));
     lseek(fd, 0, SEEK_SET);
     /* for that host alone, and no backup */
-    assert_vault(&env, VAULT_INVALID, vault_tenant_import(from, fd, "other", &tenant, &info, env.error));
+    assert_vault(&env, VAULT_INVALID, vault_tenant_import(from, fd, "other", NULL, &tenant, &info, env.error));
     lseek(fd, 0, SEEK_SET);
-    assert_vault(&env, VAULT_INVALID, vault_backup_verify(fd, officer, &info, env.error));
+    assert_vault(&env, VAULT_INVALID, vault_backup_verify(fd, officer, NULL, &info, env.error));
     lseek(fd, 0, SEEK_SET);
-    assert_vault(&there, VAULT_EXISTS, vault_tenant_import(to, fd, NULL, &tenant, &info, there.error));
+    assert_vault(&there, VAULT_EXISTS, vault_tenant_import(to, fd, NULL, NULL, &tenant, &info, there.error));
     lseek(fd, 0, SEEK_SET);
-    assert_vault(&there, VAULT_INVALID, vault_tenant_import(to, fd, "No Name", &tenant, &info, there.error));
+    assert_vault(&there, VAULT_INVALID, vault_tenant_import(to, fd, "No Name", NULL, &tenant, &info, there.error));
     lseek(fd, 0, SEEK_SET);
-    assert_vault(&there, VAULT_OK, vault_tenant_import(to, fd, "moved", &tenant, &info, there.error));
+    assert_vault(&there, VAULT_OK, vault_tenant_import(to, fd, "moved", NULL, &tenant, &info, there.error));
     assert_int_equal(tenant.id, 2);
     assert_string_equal(tenant.name, "moved");
     assert_true(tenant.owner_uid == 0 && tenant.owner_gid == 0 && tenant.flags == VAULT_TENANT_DISABLED);
     assert_memory_equal(info.sender, host, 32);
     check_two(&there, to, 2);
     lseek(fd, 0, SEEK_SET);
-    assert_vault(&there, VAULT_EXISTS, vault_tenant_import(to, fd, "again", &tenant, &info, there.error));
+    assert_vault(&there, VAULT_EXISTS, vault_tenant_import(to, fd, "again", NULL, &tenant, &info, there.error));
     vault_close(to);
     to = env_open(&there);
     check_two(&there, to, 2);
@@ -179,6 +179,75 @@ static void test_export(void **state)
     close(fd);
     env_end(&env);
     env_end(&there);
+}
+
+/* Who insists on a sender gets nothing from anybody else, whatever the file says of itself. */
+static void test_senders(void **state)
+{
+    uint8_t to_key[32], honest[32], stranger_key[32], other[32] = {9}, header[SEALED_HEADER];
+    struct vault_archive_info info;
+    struct vault_tenant tenant = {0};
+    struct vault *from, *to, *stranger;
+    struct env env, there, third;
+    int fd = file_new(), backup = file_new();
+
+    (void)state;
+    env_start(&env);
+    env_start(&there);
+    env_start(&third);
+    from = env_create(&env);
+    to = env_create(&there);
+    stranger = env_create(&third);
+    fill(&env, from);
+    fill(&third, stranger);
+    assert_vault(&there, VAULT_OK, vault_host_key(to, to_key, there.error));
+    assert_vault(&env, VAULT_OK, vault_host_key(from, honest, env.error));
+    assert_vault(&third, VAULT_OK, vault_host_key(stranger, stranger_key, third.error));
+    /* a stranger's tenant, well sealed */
+    assert_vault(&third, VAULT_OK, vault_tenant_export(stranger, 3, fd, to_key, third.error));
+    lseek(fd, 0, SEEK_SET);
+    assert_vault(&there, VAULT_INVALID, vault_tenant_import(to, fd, "x", honest, &tenant, &info, there.error));
+    assert_non_null(strstr(there.error, "not from the host that was named"));
+    /* that says it were the honest host's */
+    assert_int_equal(pread(fd, header, sizeof header, 0), sizeof header);
+    memcpy(header + 80, honest, 32);
+    assert_int_equal(pwrite(fd, header, sizeof header, 0), sizeof header);
+    lseek(fd, 0, SEEK_SET);
+    assert_vault(&there, VAULT_DAMAGED, vault_tenant_import(to, fd, "x", honest, &tenant, &info, there.error));
+    lseek(fd, 0, SEEK_SET);
+    assert_vault(&there, VAULT_DAMAGED, vault_tenant_import(to, fd, "x", NULL, &tenant, &info, there.error));
+    assert_vault(&there, VAULT_NOT_FOUND, vault_tenant_find(to, "x", &tenant, there.error));
+    memcpy(header + 80, stranger_key, 32);
+    assert_int_equal(pwrite(fd, header, sizeof header, 0), sizeof header);
+    lseek(fd, 0, SEEK_SET);
+    assert_vault(&there, VAULT_OK, vault_tenant_import(to, fd, "x", stranger_key, &tenant, &info, there.error));
+    assert_memory_equal(info.sender, stranger_key, 32);
+    /* backups likewise */
+    assert_true(sealed_public(officer, to_key));
+    assert_vault(&env, VAULT_OK, vault_backup(from, backup, to_key, env.error));
+    for (unsigned i = 0; i < 3; i++) {
+        const uint8_t *wanted = i == 0 ? stranger_key : i == 1 ? other : honest;
+        enum vault_result result = i == 2 ? VAULT_OK : VAULT_INVALID;
+
+        lseek(backup, 0, SEEK_SET);
+        assert_vault(&env, result, vault_backup_verify(backup, officer, wanted, &info, env.error));
+    }
+    vault_close(to);
+    vault_close(from);
+    vault_close(stranger);
+    env_end(&there);
+    env_start(&there);
+    lseek(backup, 0, SEEK_SET);
+    assert_vault(&there, VAULT_INVALID,
+                 vault_restore(&there.config, backup, officer, stranger_key, &info, there.error));
+    lseek(backup, 0, SEEK_SET);
+    assert_vault(&there, VAULT_OK, vault_restore(&there.config, backup, officer, honest, &info, there.error));
+    assert_memory_equal(info.sender, honest, 32);
+    close(fd);
+    close(backup);
+    env_end(&env);
+    env_end(&there);
+    env_end(&third);
 }
 
 /* Every byte altered in turn, and every length: nothing is believed, nothing is changed. */
@@ -211,7 +280,7 @@ static void test_altered(void **state)
 
         assert_int_equal(pwrite(fd, &changed, 1, i), 1);
         lseek(fd, 0, SEEK_SET);
-        result = vault_tenant_import(to, fd, NULL, &tenant, &info, there.error);
+        result = vault_tenant_import(to, fd, NULL, NULL, &tenant, &info, there.error);
         if (result != VAULT_DAMAGED && result != VAULT_INVALID)
             fail_msg("byte %ld altered: %s", (long)i, vault_result_name(result));
         assert_int_equal(pwrite(fd, bytes + i, 1, i), 1);
@@ -219,17 +288,17 @@ static void test_altered(void **state)
     for (off_t cut = 0; cut < len; cut += cut < len - 40 ? 29 : 1) {
         assert_int_equal(ftruncate(fd, cut), 0);
         lseek(fd, 0, SEEK_SET);
-        assert_vault(&there, VAULT_DAMAGED, vault_tenant_import(to, fd, NULL, &tenant, &info, there.error));
+        assert_vault(&there, VAULT_DAMAGED, vault_tenant_import(to, fd, NULL, NULL, &tenant, &info, there.error));
         assert_int_equal(pwrite(fd, bytes, (size_t)len, 0), len);
     }
     bytes[len] = 0; /* and one byte more */
     assert_int_equal(pwrite(fd, bytes, (size_t)len + 1, 0), len + 1);
     lseek(fd, 0, SEEK_SET);
-    assert_vault(&there, VAULT_DAMAGED, vault_tenant_import(to, fd, NULL, &tenant, &info, there.error));
+    assert_vault(&there, VAULT_DAMAGED, vault_tenant_import(to, fd, NULL, NULL, &tenant, &info, there.error));
     assert_vault(&there, VAULT_NOT_FOUND, vault_tenant_find(to, "one", &tenant, there.error));
     assert_int_equal(ftruncate(fd, len), 0);
     lseek(fd, 0, SEEK_SET);
-    assert_vault(&there, VAULT_OK, vault_tenant_import(to, fd, NULL, &tenant, &info, there.error));
+    assert_vault(&there, VAULT_OK, vault_tenant_import(to, fd, NULL, NULL, &tenant, &info, there.error));
     assert_int_equal(env_get(&there, to, 1, VAULT_KEY_SM2, 1), 1);
     vault_close(to);
     free(bytes);
@@ -288,7 +357,7 @@ static void test_pieces(void **state)
         sealed_free(sealed);
         for (int more = 0; more < 2; more++) {
             lseek(fd, 0, SEEK_SET);
-            assert_vault(&env, VAULT_OK, sealed_read_open(fd, SEALED_BACKUP, officer, &sealed, env.error));
+            assert_vault(&env, VAULT_OK, sealed_read_open(fd, SEALED_BACKUP, officer, NULL, &sealed, env.error));
             assert_vault(&env, VAULT_OK, sealed_read(sealed, back, sizes[i], env.error));
             assert_memory_equal(back, bytes, sizes[i]);
             if (more)
@@ -357,6 +426,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_backup), cmocka_unit_test(test_export), cmocka_unit_test(test_altered),
+        cmocka_unit_test(test_senders),
         cmocka_unit_test(test_full),   cmocka_unit_test(test_pieces), cmocka_unit_test(test_shares),
     };
 
