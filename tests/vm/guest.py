@@ -183,7 +183,7 @@ class Guest:
         return self.up() if wait else self
 
     def up(self):
-        self.vm.expect("^GUEST ready$", 120)
+        self.vm.expect("^GUEST ready$", 300)
         return self
 
     def spawn(self, line):

@@ -24,6 +24,7 @@
 
 #define CONTROL(field) offsetof(struct cm_control, field)
 #define SLOW_LENGTH    4444u
+#define PATIENCE_MS    30000 /* a machine can be busy; nothing here is expected to take a second */
 
 struct probe {
     struct reach *reach;
@@ -86,7 +87,7 @@ static bool pair_is_zero(struct shm_span qp)
 static bool handshake(struct probe *probe)
 {
     struct shm_span qp = probe->reach->qp;
-    int64_t until = now_ms() + 5000;
+    int64_t until = now_ms() + PATIENCE_MS;
     probe->generation = shm_load64(qp, CONTROL(generation));
     probe->epoch = shm_load32(qp, CONTROL(epoch)) + 0x1001u + (uint32_t)getpid();
     if (!probe->epoch)
@@ -131,12 +132,12 @@ static bool taken(struct probe *probe, struct cm_cqe *cqe)
 static bool await(struct probe *probe, struct cm_cqe *cqe, bool asleep)
 {
     struct shm_span qp = probe->reach->qp;
-    int64_t until = now_ms() + 5000;
+    int64_t until = now_ms() + 2 * PATIENCE_MS;
     if (asleep) {
         int64_t before = now_ms();
-        probe->reach->driver->wait(probe->reach, 1000);
+        probe->reach->driver->wait(probe->reach, PATIENCE_MS);
         probe->slept++;
-        probe->rung += now_ms() - before < 1000;
+        probe->rung += now_ms() - before < PATIENCE_MS;
         shm_store32(qp, CONTROL(wake_at), 0);
     }
     while (!taken(probe, cqe)) {
@@ -191,7 +192,7 @@ static int run_command(struct probe *probe, const char *command, bool was_zero)
     if (!strcmp(command, "clean"))
         return was_zero ? 0 : failed("clean: the queue pair held something");
     if (!strcmp(command, "gone")) {
-        int64_t until = now_ms() + 20000;
+        int64_t until = now_ms() + PATIENCE_MS;
         puts("waiting");
         fflush(stdout);
         while (probe->reach->driver->alive(probe->reach)) {

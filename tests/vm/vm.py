@@ -331,6 +331,6 @@ class Vm:
         self.kill()
 
 
-def vm_run(name, command, files=None, args=(), timeout=120, **options):
+def vm_run(name, command, files=None, args=(), timeout=300, **options):
     with Vm(name, command, files, args, **options) as vm:
         return vm.start().finish(timeout)
