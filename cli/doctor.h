@@ -27,4 +27,11 @@ __attribute__((format(printf, 5, 6))) void doctor_note(struct doctor *doctor, co
 void doctor_host(struct doctor *doctor);
 void doctor_guest(struct doctor *doctor);
 
+/* tenants: as the daemon lists them. */
+void doctor_vsock_host(struct doctor *doctor, bool on, const json_t *tenants);
+/* True: there may be a host behind it. ask: there is no other way, so the host is asked; named: somebody wants this
+ * way.
+ */
+bool doctor_vsock_guest(struct doctor *doctor, bool ask, bool named);
+
 #endif

@@ -7,7 +7,7 @@
 #include "cli/doctor.h"
 #include "frontend/reach/conf.h"
 #include "frontend/reach/ivshmem/pci.h"
-#include "frontend/reach/vsock/vsock.h"
+#include "frontend/reach/reach.h"
 #include "proto/layout.h"
 #include <dirent.h>
 #include <dlfcn.h>
@@ -46,7 +46,8 @@ static void check_conf(struct doctor *doctor)
     const char *wrong = n > (int)CONF_SIZE ? "the file is too long" : conf_parse(bytes, (size_t)n, &conf, &line);
     if (wrong)
         doctor_note(doctor, "client.conf", FINDING_FAIL,
-                    "lines are: socket = PATH, reach = NAME, vsock = CID:PORT or off, # remark",
+                    "lines are: socket = PATH, reach = NAME or several with commas, vsock = CID:PORT or off, stream = "
+                    "PATH, # remark",
                     CONF_FILE ", line %u: %s", line, wrong);
     else
         doctor_note(doctor, "client.conf", FINDING_OK, NULL, CONF_FILE " is valid");
@@ -133,53 +134,26 @@ static bool check_socket(struct doctor *doctor)
     return true;
 }
 
-/* Asks the host, where the library would: true when a daemon answers there. */
-static bool try_vsock(struct doctor *doctor, const char *place)
+/* Which ways the library tries, and who decided it. */
+static bool check_choice(struct doctor *doctor, struct reach_choice *choice)
 {
-    struct reach *reach;
-    char text[REACH_TEXT] = "";
-    if (reach_vsock.open(*place ? place : NULL, REACH_OPEN_MS, &reach, text) == 0) {
-        doctor_note(doctor, "vsock", FINDING_OK, NULL, "the host's daemon answers by vsock");
-        reach->driver->close(reach);
-        return true;
+    char ways[200] = "", text[REACH_TEXT] = "";
+    if (reach_choose(choice, NULL, NULL, false, text) != 0) {
+        doctor_note(doctor, "way", FINDING_FAIL, "mend CARDMUX_REACH or " CONF_FILE, "%s", text);
+        return false;
     }
-    doctor_note(
-        doctor, "vsock", FINDING_WARN,
-        "on the host: vsock = on and cardmux tenant set NAME --cid N; or give the VM the daemon's own vsock device",
-        "vsock: %s", text);
-    return false;
+    for (size_t i = 0, used = 0; i < choice->n && used < sizeof ways; i++)
+        used += (size_t)snprintf(ways + used, sizeof ways - used, "%s%s", i ? ", " : "", choice->ways[i]->name);
+    doctor_note(doctor, "way", FINDING_OK, NULL, "the library tries: %s (%s)", ways, choice->why);
+    return true;
 }
 
-/* True: there may be a host behind it. alone: there is no other way, so the host is asked. */
-static bool check_vsock(struct doctor *doctor, bool alone)
+static bool choice_has(const struct reach_choice *choice, const struct reach_driver *way)
 {
-    char place[CONF_VALUE] = "", text[1024] = "";
-    const char *reach = getenv("CARDMUX_REACH");
-    uint32_t cid;
-    if (conf_vsock(place, text) != 0) {
-        doctor_note(doctor, "vsock", FINDING_FAIL, "mend CARDMUX_VSOCK or " CONF_FILE, "%s", text);
-        return false;
-    }
-    if (strcmp(place, "off") == 0) {
-        doctor_note(doctor, "vsock", FINDING_OK, NULL, "vsock is switched off");
-        return false;
-    }
-    enum vsock_kernel kernel = vsock_kernel(&cid);
-    if (alone || *place || (reach && strcmp(reach, "vsock") == 0)) {
-        if (kernel == VSOCK_GUEST || *place || (reach && strcmp(reach, "vsock") == 0))
-            return try_vsock(doctor, place);
-    }
-    if (kernel == VSOCK_GUEST)
-        doctor_note(doctor, "vsock", FINDING_OK, NULL, "this is guest %u on its host's vsock", cid);
-    else if (kernel == VSOCK_NO_HOST)
-        doctor_note(doctor, "vsock", FINDING_OK, NULL,
-                    "this kernel has vsock, but no host behind it: CID 2 would be nobody, or this machine itself");
-    else if (kernel == VSOCK_ABSENT)
-        doctor_note(doctor, "vsock", FINDING_OK, NULL,
-                    "no vsock device here: a VM gets one by cardmux qemu-args --via vsock on the host");
-    else
-        doctor_note(doctor, "vsock", FINDING_OK, NULL, "/dev/vsock cannot be asked: %s", strerror(errno));
-    return kernel == VSOCK_GUEST;
+    for (size_t i = 0; i < choice->n; i++)
+        if (choice->ways[i] == way)
+            return true;
+    return false;
 }
 
 static int domain_of(int fd)
@@ -289,9 +263,11 @@ static void check_library(struct doctor *doctor)
 
 void doctor_guest(struct doctor *doctor)
 {
+    struct reach_choice choice = {.n = 0};
     check_conf(doctor);
-    bool socket = check_socket(doctor), device = check_device(doctor);
-    bool vsock = check_vsock(doctor, !socket && !device);
+    check_choice(doctor, &choice);
+    bool socket = check_socket(doctor), device = check_device(doctor), wanted = choice_has(&choice, &reach_vsock);
+    bool vsock = doctor_vsock_guest(doctor, wanted && !socket && !device, wanted && choice.named);
     if (!socket && !device && !vsock)
         doctor_note(
             doctor, "reach", FINDING_FAIL,

@@ -148,42 +148,52 @@ static void check_limits(struct doctor *doctor, long long broker)
     }
 }
 
+/* Connections of the UNIX socket at path, and whether somebody listens there, as this network namespace's table says.
+ */
+static bool socket_listened(const char *path, unsigned *connected)
+{
+    char line[4096 + 128];
+    bool listened = false;
+    FILE *file = fopen("/proc/net/unix", "re");
+    *connected = 0;
+    while (file && fgets(line, sizeof line, file)) {
+        unsigned flags, state;
+        int at = 0;
+        line[strcspn(line, "\n")] = 0;
+        if (sscanf(line, "%*s %*s %*s %x %*s %x %*s %n", &flags, &state, &at) != 2 || !at || strcmp(line + at, path))
+            continue;
+        listened |= (flags & 0x10000) != 0; /* it accepts */
+        *connected += state == 3;
+    }
+    if (file)
+        fclose(file);
+    return listened;
+}
+
 static void check_door(struct doctor *doctor, const char *run_dir, const char *name, const char *door)
 {
     char path[4096];
     struct stat st;
+    unsigned connected;
     snprintf(path, sizeof path, "%s/tenant/%s/%s", run_dir, name, door);
-    if (stat(path, &st) == 0 && S_ISSOCK(st.st_mode))
-        doctor_note(doctor, "door", FINDING_OK, NULL, "%s is there", path);
-    else
+    bool there = stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+    if (!there)
         doctor_note(doctor, "door", FINDING_FAIL,
                     "look at the daemon's log; does [daemon] run name the same directory as the daemon's?", "%s: %s",
                     path, strerror(errno));
-}
-
-static void check_vsock(struct doctor *doctor, bool on, unsigned with_cid)
-{
-    bool kernel = access("/dev/vsock", F_OK) == 0, carrier = access("/dev/vhost-vsock", F_OK) == 0;
-    if (on && !kernel)
-        doctor_note(doctor, "vsock", FINDING_FAIL, "modprobe vhost_vsock, or [daemon] vsock = off",
-                    "vsock = on, but this kernel has no vsock");
-    else if (on && !carrier)
-        doctor_note(doctor, "vsock", FINDING_WARN, "modprobe vhost_vsock",
-                    "vsock = on, but no guest can have a vhost-vsock device: there is no /dev/vhost-vsock");
-    else if (on && !with_cid)
-        doctor_note(doctor, "vsock", FINDING_WARN, "cardmux tenant set NAME --cid N, the guest-cid of its VM",
-                    "vsock = on, and no tenant has a CID: every guest is refused");
-    else if (!on && with_cid)
-        doctor_note(doctor, "vsock", FINDING_WARN, "[daemon] vsock = on, and start the daemon anew",
-                    "%u tenant(s) have a CID, but the daemon does not listen on vsock", with_cid);
+    else if (!socket_listened(path, &connected))
+        doctor_note(doctor, "door", FINDING_WARN,
+                    "a daemon that ended left it, or it runs in another network namespace: start the daemon",
+                    "%s is there, and nobody listens to it", path);
+    else if (strcmp(door, "ivshmem.sock") == 0 || strcmp(door, "vsock.sock") == 0)
+        doctor_note(doctor, "door", FINDING_OK, NULL, "%s is there; %s", path,
+                    connected ? "a virtual machine is connected" : "no virtual machine is connected");
     else
-        doctor_note(doctor, "vsock", FINDING_OK, NULL, "%s; tenants with a CID: %u",
-                    on ? "the daemon listens on vsock" : "the kernel's vsock is not used", with_cid);
+        doctor_note(doctor, "door", FINDING_OK, NULL, "%s is there; connections: %u", path, connected);
 }
 
 static void check_doors(struct doctor *doctor, const char *run_dir, bool vsock)
 {
-    unsigned with_cid = 0;
     json_t *reply, *tenant;
     char text[API_TEXT];
     size_t i;
@@ -203,9 +213,8 @@ static void check_doors(struct doctor *doctor, const char *run_dir, bool vsock)
         check_door(doctor, run_dir, name, "ivshmem.sock");
         check_door(doctor, run_dir, name, "vsock.sock");
         check_door(doctor, run_dir, name, "stream.sock_" CM_VSOCK_PORT_TEXT);
-        with_cid += json_integer_value(json_object_get(tenant, "cid")) != 0;
     }
-    check_vsock(doctor, vsock, with_cid);
+    doctor_vsock_host(doctor, vsock, tenants);
     json_decref(reply);
 }
 

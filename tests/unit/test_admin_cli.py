@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import shlex
+import socket
 import socketserver
 import subprocess
 import sys
@@ -18,7 +19,7 @@ COUNTERS = {'operations': 7, 'errors': 1, 'bytes': 9, 'doorbells': 2, 'wakeups':
             'sessions': 1, 'handles': 0, 'rejects': {'key': 5, 'op': 0}}
 TENANT = {'name': 'vm1', 'id': 1, 'serial': 'CM00000000000001', 'disabled': False, 'owner_uid': 0, 'owner_gid': 0,
           'max_connections': 16, 'max_sessions': 64, 'max_handles': 1024, 'weight': 100,
-          'denied': ['files', 'debug'], 'access_codes': 'new-keys', 'max_files': 64, 'max_file_bytes': 4096, 'counters': COUNTERS}
+          'denied': ['files', 'debug'], 'access_codes': 'new-keys', 'max_files': 64, 'max_file_bytes': 4096, 'cid': 7, 'counters': COUNTERS}
 KEY = {'kind': 'sm2', 'index': 1, 'bits': 256, 'has_code': True, 'failures': 0, 'locked': False, 'created': 86400,
        'sign_uses': 2, 'encrypt_uses': 3,
        'sign_public': 'ab' * 64, 'encrypt_public': 'cd' * 64}
@@ -347,6 +348,56 @@ def init_and_doctor(folder):
           findings['reach']['status'] == 'fail', done.stdout)
 
 
+def findings_of(line, env=None):
+    out = run(line + ['--json'], env=env).stdout
+    return [(item['check'], item['status'], item['detail'], item['remedy'] or '') for item in json.loads(out)['findings']]
+
+
+def said(findings, check_name, status, words):
+    return any(one[0] == check_name and one[1] == status and words in one[2] for one in findings)
+
+
+def doctor_and_doors(folder):
+    """What is behind the doors, and whose machines the kernel's vsock would carry."""
+    config, doors = f'{folder}/doors.conf', f'{folder}/tenant/vm1'
+    with open(config, 'w') as file:
+        file.write(f'[daemon]\nstate = {folder}/deep/state\nrun = {folder}\nvsock = on\n[card soft]\ndriver = soft\n')
+    os.makedirs(doors)
+    listeners = {name: socket.socket(socket.AF_UNIX) for name in ('unix.sock', 'ivshmem.sock', 'vsock.sock', 'stream.sock_21316')}
+    for name, listener in listeners.items():
+        listener.bind(f'{doors}/{name}')
+        if name != 'unix.sock':
+            listener.listen()
+    machine = socket.socket(socket.AF_UNIX)
+    machine.connect(f'{doors}/vsock.sock')
+    connection = listeners['vsock.sock'].accept()
+    machines = [subprocess.Popen([sys.executable, '-c', 'import sys; print(flush=True); sys.stdin.read()', 'x,guest-cid=' + cid],
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE) for cid in ('7', '77')]
+    for one in machines:
+        one.stdout.readline()
+    found = findings_of(['doctor', '--host', '--config', config])
+    check('doctor finds a door that nobody listens to', said(found, 'door', 'warn', 'unix.sock is there, and nobody listens'), found)
+    check('doctor finds a machine at its door', said(found, 'door', 'ok', 'vsock.sock is there; a virtual machine is connected'), found)
+    check('doctor finds a door without a machine', said(found, 'door', 'ok', 'ivshmem.sock is there; no virtual machine'), found)
+    check('doctor counts connections', said(found, 'door', 'ok', 'stream.sock_21316 is there; connections: 0'), found)
+    check('doctor finds a machine whose CID no tenant has', said(found, 'vsock-cid', 'warn', f'process {machines[1].pid} is a virtual machine with CID 77'), found)
+    check('doctor has nothing against one whose CID a tenant has', not any(f'{machines[0].pid} ' in one[2] for one in found), found)
+    for one in machines:
+        one.communicate()
+    for one in (machine, connection[0], *listeners.values()):
+        one.close()
+
+
+def doctor_and_ways():
+    """Which ways the library would try, and why."""
+    for env, status, words in (({'CARDMUX_SOCKET': SOCKET}, 'ok', 'tries: unix (a socket is named'),
+                               ({'CARDMUX_REACH': 'ivshmem'}, 'ok', 'tries: ivshmem-module, ivshmem-vfio, ivshmem-poll (named, so'),
+                               ({'CARDMUX_REACH': 'stream,unix'}, 'ok', 'tries: stream, unix (named, in this order'),
+                               ({'CARDMUX_REACH': 'pigeon'}, 'fail', "no reach 'pigeon'")):
+        found = findings_of(['doctor', '--guest', '--library', 'libc.so.6'], env={'CARDMUX_VSOCK': 'off', **env})
+        check(f'doctor --guest says which way with {env}', said(found, 'way', status, words), found)
+
+
 with tempfile.TemporaryDirectory(prefix='cardmux-cli-') as FOLDER:
     SOCKET = f'{FOLDER}/admin.sock'
     with Daemon(SOCKET, Handler) as daemon:
@@ -356,6 +407,8 @@ with tempfile.TemporaryDirectory(prefix='cardmux-cli-') as FOLDER:
         codes_on_a_terminal()
         what_goes_wrong(FOLDER)
         init_and_doctor(FOLDER)
+        doctor_and_doors(FOLDER)
+        doctor_and_ways()
         daemon.shutdown()
 print(f'1..{number}')
 sys.exit(1 if failed else 0)
