@@ -421,7 +421,8 @@ op_handler op_session_open, op_session_close, op_device_info, op_right_get, op_r
 op_handler op_rsa_export, op_rsa_keypair, op_key_generate_ipk_rsa, op_key_generate_epk_rsa, op_key_import_isk_rsa,
     op_rsa_rewrap, op_rsa_public_external, op_rsa_public_internal, op_rsa_private_internal, op_rsa_private_external,
     op_pke_rewrap, op_agree_start, op_agree_conclude, op_agree_respond, op_sign_clear, op_pke_decrypt_clear,
-    op_p256_export, op_p256_keypair, op_p256_sign, op_p256_verify;
+    op_p256_export, op_p256_keypair, op_p256_sign, op_p256_verify, op_key_export_epk, op_key_export_epk_rsa,
+    op_key_export_kek;
 
 /* Refuses: counts the reason, sets the status. */
 enum step refuse(struct job *job, enum cm_gate reason, uint32_t status);

@@ -163,12 +163,13 @@ enum step op_key_import_isk(struct broker *broker, struct job *job)
     return STEP_CARD;
 }
 
-struct kek *find_kek(struct job *job)
+/* The KEK of that index, where the session may use it; NULL as from find_pair. */
+static struct kek *find_kek(struct job *job, uint32_t index)
 {
     struct tenant *tenant = job->channel->tenant;
-    struct kek *kek = keycache_kek(tenant->broker, tenant, job->sqe.key);
+    struct kek *kek = keycache_kek(tenant->broker, tenant, index);
     if (!kek) {
-        if (!job_wants(job, VAULT_KEY_KEK, job->sqe.key))
+        if (!job_wants(job, VAULT_KEY_KEK, index))
             refuse(job, CM_GATE_KEY, SDR_KEYNOTEXIST);
         return NULL;
     }
@@ -185,7 +186,7 @@ struct kek *find_kek(struct job *job)
 
 static enum step with_kek(struct job *job, enum card_op op)
 {
-    struct kek *kek = find_kek(job);
+    struct kek *kek = find_kek(job, job->sqe.key);
     if (!kek)
         return STEP_DONE;
     job_use_key(job, kek->key);
@@ -210,6 +211,44 @@ enum step op_key_import_kek(struct broker *broker, struct job *job)
     (void)broker;
     job->card.out_cap = JOB_BYTES;
     return with_kek(job, CARD_KEY_IMPORT_KEK);
+}
+
+enum step op_key_export_kek(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    struct key *key = session_key(job->session, job->sqe.key);
+    if (!key)
+        return refuse(job, CM_GATE_KEY, SDR_KEYNOTEXIST);
+    struct kek *kek = find_kek(job, job->sqe.arg);
+    if (!kek)
+        return STEP_DONE;
+    job_use_key(job, kek->key);
+    job_use_key2(job, key);
+    job->card.op = CARD_KEY_EXPORT_KEK;
+    memset(job->card.iv, 0, sizeof job->card.iv);
+    result_in_data(job);
+    return STEP_CARD;
+}
+
+enum step op_key_export_epk(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    if (!job_use_handle(job))
+        return STEP_DONE;
+    job->card.op = CARD_KEY_EXPORT_PKE;
+    job->card.aux = job->param;
+    result_in_data(job);
+    return STEP_CARD;
+}
+
+enum step op_key_export_epk_rsa(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    if (!job_use_handle(job))
+        return STEP_DONE;
+    job->card.op = CARD_KEY_EXPORT_RSA;
+    result_in_data(job);
+    return on_worker(job);
 }
 
 enum step op_key_destroy(struct broker *broker, struct job *job)

@@ -16,8 +16,6 @@ struct keypair *find_pair(struct job *job, enum vault_key_kind kind);
 /* The same where the session may use its private half. */
 struct keypair *find_own_pair(struct job *job, enum vault_key_kind kind);
 
-/* The KEK that the submission names, where the session may use it; NULL likewise. */
-struct kek *find_kek(struct job *job);
 /* rights.c: has no access code, where the tenant's policy demands one. */
 bool lacks_code(const struct job *job, bool has_code);
 

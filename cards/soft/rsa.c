@@ -215,6 +215,22 @@ uint32_t key_generate_rsa(struct card *card, struct card_job *job)
     return status;
 }
 
+uint32_t key_export_rsa(struct card_job *job)
+{
+    struct use use = {0};
+    size_t len;
+    const uint8_t *bytes = session_key_bytes(job->key, &len);
+    uint32_t status = bytes ? SDR_INARGERR : SDR_KEYTYPEERR;
+
+    if (bytes && job->in_len > CARD_RSA_E)
+        status = use_outside(&use, job->in, job->in_len - CARD_RSA_E, KIND_RSA_WRAP);
+    if (status == SDR_OK)
+        status = wrap(&use, bytes, len, job->out, job->out_cap);
+    if (status == SDR_OK)
+        job->out_len = use.len;
+    return status;
+}
+
 uint32_t key_import_rsa(struct card *card, struct card_job *job)
 {
     uint8_t bytes[CARD_SYM_KEY_MAX];

@@ -96,6 +96,12 @@ static uint32_t slow_job(struct card *card, struct card_job *job)
         return decrypt_clear(card, job);
     case CARD_UNENVELOPE:
         return unenvelope(card, job);
+    case CARD_KEY_EXPORT_PKE:
+        return key_export_pke(job);
+    case CARD_KEY_EXPORT_RSA:
+        return key_export_rsa(job);
+    case CARD_KEY_EXPORT_KEK:
+        return key_export_kek(job);
     default:
         return SDR_NOTSUPPORT; /* CARD_ECHO too: this card computes */
     }

@@ -251,6 +251,7 @@ uint32_t rsa_keypair(struct card_job *job);
 uint32_t rsa_rewrap(struct card_job *job);
 uint32_t key_generate_rsa(struct card *card, struct card_job *job);
 uint32_t key_import_rsa(struct card *card, struct card_job *job);
+uint32_t key_export_rsa(struct card_job *job);
 
 /* unpad.c: takes off PKCS #1 v1.5 (block type 2) in a time that tells nothing of the block, len at least 64 bytes. The
    bytes inside, 16, 24 or 32 of them, go to out; 0: the block is anything else. */
@@ -273,6 +274,10 @@ uint32_t key_generate_pke(struct card *card, struct card_job *job);
 uint32_t key_import_pke(struct card *card, struct card_job *job);
 uint32_t key_generate_kek(struct card *card, struct card_job *job);
 uint32_t key_import_kek(struct card *card, struct card_job *job);
+uint32_t key_export_pke(struct card_job *job);
+uint32_t key_export_kek(struct card_job *job);
+/* The bytes of a session key, in the card's memory; NULL: the key is something else. */
+const uint8_t *session_key_bytes(const struct card_key *key, size_t *len);
 
 /* soft.c: one job, without faults */
 void soft_execute(struct card *card, struct card_job *job);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Session keys: made in the card and handed out encrypted, or taken in encrypted. The key bytes pass through a local
- * buffer that is wiped, never through the job's buffers in clear.
+ * Session keys: made in the card and handed out encrypted, taken in encrypted, or handed out once more. The key bytes
+ * pass through a local buffer that is wiped, never through the job's buffers in clear.
  */
 #include <openssl/rand.h>
 #include <string.h>
@@ -112,5 +112,57 @@ uint32_t key_import_kek(struct card *card, struct card_job *job)
     if (status == SDR_OK)
         memcpy(job->iv, iv, CARD_IV);
     explicit_bzero(bytes, sizeof(bytes));
+    return status;
+}
+
+const uint8_t *session_key_bytes(const struct card_key *key, size_t *len)
+{
+    if (!key || key->type != CARD_KEY_SYMMETRIC || !length_ok(secret_len(key->secret)))
+        return NULL;
+    *len = secret_len(key->secret);
+    return secret_bytes(key->secret);
+}
+
+uint32_t key_export_pke(struct card_job *job)
+{
+    size_t len;
+    const uint8_t *bytes = session_key_bytes(job->key, &len);
+    uint32_t status;
+
+    if (!bytes)
+        return SDR_KEYTYPEERR;
+    if (!job->aux)
+        return SDR_INARGERR;
+    if (job->out_cap < CARD_PKE_HEAD + len)
+        return SDR_OUTARGERR;
+    status = sm2_encrypt(NULL, job->aux, bytes, len, job->out);
+    if (status == SDR_OK)
+        job->out_len = CARD_PKE_HEAD + len;
+    return status;
+}
+
+uint32_t key_export_kek(struct card_job *job)
+{
+    uint8_t iv[CARD_IV];
+    enum cipher cipher;
+    enum mode mode;
+    size_t len;
+    const uint8_t *bytes = session_key_bytes(job->key2, &len);
+    uint32_t status = kek_alg(job, &cipher, &mode);
+
+    if (status != SDR_OK)
+        return status;
+    if (!bytes)
+        return SDR_KEYTYPEERR;
+    if (len % BLOCK)
+        return SDR_INARGERR;
+    if (job->out_cap < len)
+        return SDR_OUTARGERR;
+    memcpy(iv, job->iv, CARD_IV);
+    status = sym_crypt(job->key, cipher, mode, false, iv, bytes, job->out, len);
+    if (status == SDR_OK) {
+        memcpy(job->iv, iv, CARD_IV);
+        job->out_len = len;
+    }
     return status;
 }

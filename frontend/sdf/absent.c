@@ -22,24 +22,6 @@ int SDF_GetSymmKeyHandle(void *hSessionHandle, unsigned int uiKeyIndex, void **p
     return absent(hSessionHandle);
 }
 
-int SDF_ExportKeyWithEPK_RSA(void *hSessionHandle, void *hKeyHandle, RSArefPublicKey *pucPublicKey,
-                             unsigned char *pucKey, unsigned int *puiKeyLength)
-{
-    return absent(hSessionHandle);
-}
-
-int SDF_ExportKeyWithEPK_ECC(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID,
-                             ECCrefPublicKey *pucPublicKey, ECCCipher *pucKey)
-{
-    return absent(hSessionHandle);
-}
-
-int SDF_ExportKeyWithKEK(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, unsigned int uiKEKIndex,
-                         unsigned char *pucKey, unsigned int *puiKeyLength)
-{
-    return absent(hSessionHandle);
-}
-
 int SDF_ImportKeyPair_ECC(void *hSessionHandle, unsigned int uiKeyIndex, unsigned int uiAlgID, unsigned int uiKeyBits,
                           void *pucEncedKeyPair)
 {

@@ -197,7 +197,7 @@ int SDF_ImportKeyWithISK_ECC(void *hSessionHandle, unsigned int uiISKIndex, ECCC
 
 /* Few KEKs need a right, so their operations are not marked as needing one: a right that went with the back end shows
    by its want, and is told of as other losses are. */
-static uint32_t kek_status(struct sdf_session *session, uint32_t status)
+uint32_t kek_status(struct sdf_session *session, uint32_t status)
 {
     return status == SDR_PARDENY ? session_loss(session, SDR_PARDENY) : status;
 }

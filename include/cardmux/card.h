@@ -15,7 +15,7 @@
  * from it. The caller copies to private memory first whatever is parsed (see `copied` in the table of operations
  * below). Errors.   status is an SDR_ code (cardmux/sdf.h). On anything but SDR_OK, out holds no plaintext, out_len is
  * 0 and no key or state was made. A driver never aborts the process. Secrets.  Key bytes enter by key_import (or in
- * front of `in`, see below) and leave by CARD_KEYPAIR_GENERATE, CARD_RSA_KEYPAIR and CARD_UNENVELOPE only; inside, they
+ * front of `in`, see below) and leave in clear by CARD_KEYPAIR_GENERATE, CARD_RSA_KEYPAIR and CARD_UNENVELOPE only; inside, they
  * live in memory that the driver locks, excludes from core dumps and wipes. Stability. The structs start with their
  * size; fields are only added at the end.
  */
@@ -177,6 +177,13 @@ enum card_op {
     /* key (private); alg (ECB); in: enc[32] || point[64] || head + C: a private number under a key of alg that is under
        key -> out private[32] || point[64] */
     CARD_UNENVELOPE,
+    /* A session key (16, 24 or 32 bytes, else SDR_KEYTYPEERR) once more out of the card. key: the session key; aux:
+       point[64] -> out as CARD_PKE_ENCRYPT */
+    CARD_KEY_EXPORT_PKE,
+    /* key: the session key; in: public bytes -> out: PKCS #1 v1.5 */
+    CARD_KEY_EXPORT_RSA,
+    /* key (KEK), key2: the session key; alg (ECB or CBC mode), iv -> out: wrapped bytes */
+    CARD_KEY_EXPORT_KEK,
     CARD_OP_END
 };
 
@@ -213,7 +220,7 @@ struct card_job {
     uint8_t nonce_len, tag_len;
     bool decrypt;
     uint8_t tag[CARD_TAG_MAX]; /* in or out */
-    struct card_key *key2;     /* CARD_AGREE_FINISH */
+    struct card_key *key2;     /* CARD_AGREE_FINISH, CARD_KEY_EXPORT_KEK */
     uint32_t arg;
 };
 

@@ -73,6 +73,8 @@ void case_epk(struct sdf_env *env);
 void case_ipk_isk(struct sdf_env *env);
 void case_kek(struct sdf_env *env);
 void case_kek_rights(struct sdf_env *env);
+void case_export_key(struct sdf_env *env);
+void case_wrong_export(struct sdf_env *env);
 void case_destroy(struct sdf_env *env);
 void case_sign(struct sdf_env *env);
 void case_pke(struct sdf_env *env);

@@ -35,9 +35,6 @@ void case_absent(struct sdf_env *env)
         CALL(want, SDF_GenerateKeywithEPK_SSL, s, NULL, NULL, 0, NULL, 0, 0, 0, NULL, NULL, 0, NULL, 0, NULL, 0, NULL,
              0, NULL, 0, NULL, 0);
         CALL(want, SDF_GetSymmKeyHandle, s, 0, NULL);
-        CALL(want, SDF_ExportKeyWithEPK_RSA, s, NULL, NULL, NULL, NULL);
-        CALL(want, SDF_ExportKeyWithEPK_ECC, s, NULL, 0, NULL, NULL);
-        CALL(want, SDF_ExportKeyWithKEK, s, NULL, 0, 0, NULL, NULL);
         CALL(want, SDF_ImportKeyPair_ECC, s, 0, 0, 0, NULL);
     }
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include "tests/clients/sdf_cases.h"
+#include "tests/clients/rsa_raw.h"
 #include "tests/clients/sm2_raw.h"
 
 static const uint8_t canary[16] = "behind the end.";
@@ -207,6 +208,82 @@ void case_kek_rights(struct sdf_env *env)
     CALL(SDR_KEYNOTEXIST, SDF_ReleaseKEKAccessRight, s, 3);
     CALL(SDR_INARGERR, SDF_GetKEKAccessRight, s, 2, longer, sizeof longer);
     CALL(SDR_INARGERR, SDF_GetKEKAccessRight, s, 2, NULL, 8);
+}
+
+static void export_to_point(struct sdf_env *env, void *key, const uint8_t *bytes, unsigned len)
+{
+    uint8_t d[32], point[64], raw[96 + 255], out[32];
+    union sdf_cipher cipher;
+    ECCrefPublicKey public;
+    void *s = env->session;
+    HOLDS(sm2_raw_generate(d, point));
+    sdf_point(point, &public);
+    cipher_guard(&cipher, len);
+    CALL(SDR_OK, SDF_ExportKeyWithEPK_ECC, s, key, SGD_SM2_3, &public, &cipher.c);
+    HOLDS(cipher_guarded(&cipher, len) && cipher.c.L == len);
+    HOLDS(sm2_raw_decrypt(d, raw, sdf_cipher_bytes(&cipher.c, raw), out) && memcmp(out, bytes, len) == 0);
+    CALL(SDR_ALGNOTSUPPORT, SDF_ExportKeyWithEPK_ECC, s, key, SGD_RSA, &public, &cipher.c);
+    CALL(SDR_INARGERR, SDF_ExportKeyWithEPK_ECC, s, key, SGD_SM2_3, NULL, &cipher.c);
+    CALL(SDR_OUTARGERR, SDF_ExportKeyWithEPK_ECC, s, key, SGD_SM2_3, &public, NULL);
+    point[63] ^= 1;
+    sdf_point(point, &public);
+    CALL(SDR_KEYERR, SDF_ExportKeyWithEPK_ECC, s, key, SGD_SM2_3, &public, &cipher.c);
+}
+
+static void export_to_rsa(struct sdf_env *env, void *key, const uint8_t *bytes, unsigned len)
+{
+    uint8_t host[RSA_RAW_KEY_MAX], wrapped[256 + 1], out[RSA_RAW_MAX];
+    RSArefPublicKey public = {.bits = 2048};
+    unsigned n = 0;
+    void *s = env->session;
+    rsa_test_key(RSA_TEST_HOST, host);
+    memcpy(public.m, host, 256);
+    memcpy(public.e + 256 - 8, host + 256, 8);
+    CALL(SDR_OK, SDF_ExportKeyWithEPK_RSA, s, key, &public, NULL, &n);
+    HOLDS(n == 256);
+    n = 0;
+    wrapped[256] = 0x5a;
+    CALL(SDR_OK, SDF_ExportKeyWithEPK_RSA, s, key, &public, wrapped, &n);
+    HOLDS(n == 256 && wrapped[256] == 0x5a);
+    HOLDS(rsa_raw_unwrap(host, 256, wrapped, out) == len && memcmp(out, bytes, len) == 0);
+    CALL(SDR_INARGERR, SDF_ExportKeyWithEPK_RSA, s, key, NULL, wrapped, &n);
+    CALL(SDR_OUTARGERR, SDF_ExportKeyWithEPK_RSA, s, key, &public, wrapped, NULL);
+    public.m[255] &= 0xfe; /* an even number is no modulus */
+    CALL(SDR_KEYERR, SDF_ExportKeyWithEPK_RSA, s, key, &public, wrapped, &n);
+}
+
+/* Session keys once more out of the card: what comes is the key, for whoever has the other half. */
+void case_export_key(struct sdf_env *env)
+{
+    static const unsigned bits[] = {128, 192, 256}, algs[] = {SGD_SM4_ECB, SGD_SM4_CBC, SGD_AES_ECB, SGD_AES_CBC};
+    uint8_t bytes[32], wrapped[64];
+    unsigned n;
+    void *key, *opened, *s = env->session;
+    for (size_t i = 0; i < 3; i++) {
+        key = sdf_known_key(env, bits[i], bytes);
+        export_to_point(env, key, bytes, bits[i] / 8);
+        export_to_rsa(env, key, bytes, bits[i] / 8);
+        for (size_t k = 0; k < 4 && bits[i] == 128; k++) {
+            n = 0xdeadbeef;
+            CALL(SDR_OK, SDF_ExportKeyWithKEK, s, key, algs[k], 1, NULL, &n);
+            HOLDS(n == 16);
+            CALL(SDR_OK, SDF_ExportKeyWithKEK, s, key, algs[k], 1, wrapped, &n);
+            if (CALL(SDR_OK, SDF_ImportKeyWithKEK, s, algs[k], 1, wrapped, n, &opened)) {
+                HOLDS(same_key(env, key, opened));
+                CALL(SDR_OK, SDF_DestroyKey, s, opened);
+            }
+        }
+        CALL(bits[i] == 192 ? SDR_INARGERR : SDR_OK, SDF_ExportKeyWithKEK, s, key, SGD_SM4_ECB, 1, wrapped, &n);
+        CALL(SDR_OK, SDF_DestroyKey, s, key);
+    }
+    key = sdf_known_key(env, 128, bytes);
+    CALL(SDR_PARDENY, SDF_ExportKeyWithKEK, s, key, SGD_SM4_ECB, 2, wrapped, &n);
+    CALL(SDR_KEYNOTEXIST, SDF_ExportKeyWithKEK, s, key, SGD_SM4_ECB, 3, wrapped, &n);
+    CALL(SDR_ALGMODNOTSUPPORT, SDF_ExportKeyWithKEK, s, key, SGD_SM4_CTR, 1, wrapped, &n);
+    CALL(SDR_OUTARGERR, SDF_ExportKeyWithKEK, s, key, SGD_SM4_ECB, 1, wrapped, NULL);
+    memset(bytes, 7, sizeof bytes);
+    CALL(SDR_OK, SDF_ImportKey, s, bytes, 20, &opened); /* of an HMAC: no length that they take */
+    CALL(SDR_KEYTYPEERR, SDF_ExportKeyWithKEK, s, opened, SGD_SM4_ECB, 1, wrapped, &n);
 }
 
 void case_destroy(struct sdf_env *env)

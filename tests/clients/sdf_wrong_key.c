@@ -149,3 +149,33 @@ void case_wrong_wrapped(struct sdf_env *env)
     HOLDS(SDF_DestroyKey(s, made) == SDR_OK);
     WRONG(hKeyHandle, dead, SDR_INARGERR, SDF_DestroyKey, s, made);
 }
+
+void case_wrong_export(struct sdf_env *env)
+{
+    void *s = env->session, *key;
+    union sdf_cipher cipher;
+    ECCrefPublicKey point;
+    RSArefPublicKey rsa;
+    uint8_t wrapped[256];
+    unsigned len = 0;
+    HOLDS(SDF_GenerateKeyWithIPK_ECC(s, 1, 128, &cipher.c, &key) == SDR_OK);
+    HOLDS(SDF_ExportEncPublicKey_ECC(s, 1, &point) == SDR_OK && SDF_ExportEncPublicKey_RSA(s, 1, &rsa) == SDR_OK);
+    WRONG_SESSION(SDF_ExportKeyWithEPK_ECC, key, SGD_SM2_3, &point, &cipher.c);
+    WRONG_KEY(hKeyHandle, SDF_ExportKeyWithEPK_ECC, SGD_SM2_3, &point, &cipher.c);
+    WRONG(uiAlgID, unknown, SDR_ALGNOTSUPPORT, SDF_ExportKeyWithEPK_ECC, s, key, BAD_ALG, &point, &cipher.c);
+    WRONG(pucPublicKey, null, SDR_INARGERR, SDF_ExportKeyWithEPK_ECC, s, key, SGD_SM2_3, NULL, &cipher.c);
+    WRONG(pucKey, null, SDR_OUTARGERR, SDF_ExportKeyWithEPK_ECC, s, key, SGD_SM2_3, &point, NULL);
+    WRONG_SESSION(SDF_ExportKeyWithEPK_RSA, key, &rsa, wrapped, &len);
+    WRONG_KEY(hKeyHandle, SDF_ExportKeyWithEPK_RSA, &rsa, wrapped, &len);
+    WRONG(pucPublicKey, null, SDR_INARGERR, SDF_ExportKeyWithEPK_RSA, s, key, NULL, wrapped, &len);
+    WRONG(pucKey, null, SDR_OK, SDF_ExportKeyWithEPK_RSA, s, key, &rsa, NULL, &len); /* how long? */
+    HOLDS(len == 256);
+    WRONG(puiKeyLength, null, SDR_OUTARGERR, SDF_ExportKeyWithEPK_RSA, s, key, &rsa, wrapped, NULL);
+    WRONG_SESSION(SDF_ExportKeyWithKEK, key, SGD_SM4_ECB, 1, wrapped, &len);
+    WRONG_KEY(hKeyHandle, SDF_ExportKeyWithKEK, SGD_SM4_ECB, 1, wrapped, &len);
+    WRONG(uiAlgID, unknown, SDR_ALGNOTSUPPORT, SDF_ExportKeyWithKEK, s, key, BAD_ALG, 1, wrapped, &len);
+    WRONG(uiKEKIndex, absent, SDR_KEYNOTEXIST, SDF_ExportKeyWithKEK, s, key, SGD_SM4_ECB, ABSENT_INDEX, wrapped, &len);
+    WRONG(uiKEKIndex, right, SDR_PARDENY, SDF_ExportKeyWithKEK, s, key, SGD_SM4_ECB, 2, wrapped, &len);
+    WRONG(pucKey, null, SDR_OK, SDF_ExportKeyWithKEK, s, key, SGD_SM4_ECB, 1, NULL, &len);
+    WRONG(puiKeyLength, null, SDR_OUTARGERR, SDF_ExportKeyWithKEK, s, key, SGD_SM4_ECB, 1, wrapped, NULL);
+}

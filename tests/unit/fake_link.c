@@ -7,6 +7,7 @@
 #include <string.h>
 #include "cardmux/sdf.h"
 #include "tests/clients/sm2_raw.h"
+#include "tests/unit/fake_export.h"
 #include "tests/unit/fake_file.h"
 #include "tests/unit/fake_link.h"
 #include "tests/unit/fake_asym.h"
@@ -450,6 +451,8 @@ static uint32_t run_sym(struct session *session, struct call *call)
     struct fake_key *key = NULL;
     if (cm_op_info(call->op)->fields & F_KEY && !(key = key_find(session, call->key)))
         return SDR_KEYNOTEXIST;
+    if (fake_export_has(call->op))
+        return fake_export(call, key->bytes, key->len);
     return fake_sym_run(&session->sym, call, key ? key->bytes : NULL, key ? key->len : 0);
 }
 
@@ -470,7 +473,7 @@ static uint32_t run_tenant_info(struct call *call)
 
 static uint32_t run(struct session *session, struct call *call)
 {
-    if (fake_sym_has(call->op))
+    if (fake_sym_has(call->op) || fake_export_has(call->op))
         return run_sym(session, call);
     if (cm_op_info(call->op)->traits & T_DEBUG && !debug)
         return SDR_NOTSUPPORT;

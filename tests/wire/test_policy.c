@@ -94,6 +94,13 @@ static int call_encrypt(void)
     return SDF_Encrypt(session, key, SGD_SM4_ECB, NULL, block, 16, out, &len);
 }
 
+static int call_export_key(void)
+{
+    uint8_t out[64];
+    unsigned len;
+    return SDF_ExportKeyWithKEK(session, key, SGD_SM4_ECB, 1, out, &len);
+}
+
 static int call_mac(void)
 {
     uint8_t iv[16] = {0}, block[16] = {0}, out[16];
@@ -143,6 +150,7 @@ static const struct {
     {"key-pair", call_pair, SDR_NOTSUPPORT, call_sign},
     {"key-generation", call_generate, SDR_NOTSUPPORT, call_import},
     {"key-import", call_import, SDR_NOTSUPPORT, call_generate},
+    {"key-export", call_export_key, SDR_NOTSUPPORT, call_encrypt},
     {"sm4", call_encrypt, SDR_ALGNOTSUPPORT, call_sm3},
     {"sm4", call_generate, SDR_ALGNOTSUPPORT, call_sign},
     {"sm2", call_sign, SDR_ALGNOTSUPPORT, call_encrypt},

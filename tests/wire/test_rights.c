@@ -68,7 +68,10 @@ static int use(const struct kind *kind, void *with)
     if (kind->kind == VAULT_KEY_SM2)
         return SDF_InternalSign_ECC(with, 2, digest, 32, &signature);
     int status = SDF_GenerateKeyWithKEK(with, 128, SGD_SM4_ECB, 2, wrapped, &len, &key);
-    return status == SDR_OK ? SDF_DestroyKey(with, key) : status;
+    if (status != SDR_OK)
+        return status;
+    assert_int_equal(SDF_ExportKeyWithKEK(with, key, SGD_SM4_ECB, 2, wrapped, &len), SDR_OK);
+    return SDF_DestroyKey(with, key);
 }
 
 static void test_one_scrypt(void **state)
