@@ -27,17 +27,21 @@ struct act {
     bool loaded;
     struct vault_key *rows;
     size_t row_count, row_room;
+    size_t row_next; /* of a list that is being told: where its `row` stands */
+    bool (*row)(struct broker *broker, struct act *act, struct admin_message *row);
     struct listed {
         struct keypair pair; /* publics only */
-        uint64_t sign_uses, encrypt_uses;
-    } * listed;  /* as many as rows */
-    char *bytes; /* freed with the act */
+    } * listed;              /* as many as rows */
+    char *bytes;             /* freed with the act */
     size_t len;
 };
 
-/* To the admin process; from any thread, rows before the end that the broker's thread says. */
+/* To the admin process (admin_out.c), on the broker's thread; never blocks. answer_rows is for lists: row fills in one
+   row after another, false after the last, as the admin process takes them; then done_plain ends the act. */
+typedef bool act_row(struct broker *broker, struct act *act, struct admin_message *row);
 void answer(struct broker *broker, const struct admin_message *message);
 void answer_done(struct broker *broker, uint32_t id, enum vault_result result, const char *text);
+void answer_rows(struct broker *broker, struct act *act, act_row *row);
 void act_free(struct act *act);
 
 /* The event of the act in the table: enum audit_event, NOT_AUDITED; 0: there is none. For tests. */

@@ -42,15 +42,23 @@ void work_file_list(struct broker *broker, struct task *task)
     }
 }
 
+static bool file_row(struct broker *broker, struct act *act, struct admin_message *row)
+{
+    (void)broker;
+    if (act->row_next == act->len)
+        return false;
+    memcpy(&row->file, act->bytes + act->row_next, sizeof row->file);
+    act->row_next += sizeof row->file;
+    return true;
+}
+
 void done_file_list(struct broker *broker, struct task *task)
 {
     struct act *act = (struct act *)task;
-    for (size_t at = 0; act->result == VAULT_OK && at < act->len; at += sizeof(struct vault_file)) {
-        struct admin_message row = {.type = ADMIN_ROW, .id = act->message.id};
-        memcpy(&row.file, act->bytes + at, sizeof row.file);
-        answer(broker, &row);
-    }
-    done_plain(broker, task);
+    if (act->result == VAULT_OK)
+        answer_rows(broker, act, file_row);
+    else
+        done_plain(broker, task);
 }
 
 void work_file_remove(struct broker *broker, struct task *task)

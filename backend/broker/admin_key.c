@@ -56,8 +56,8 @@ static bool keep_row(void *arg, const struct vault_key *key)
     return true;
 }
 
-/* In three steps: what the vault has; the uses, which the broker's thread knows; the rows, from a worker again, since
-   there may be many and the admin process may be slow. */
+/* In two steps: what the vault has; then row by row, as the admin process takes them, with the uses that the broker's
+   thread knows. */
 void work_key_list(struct broker *broker, struct task *task)
 {
     struct act *act = (struct act *)task;
@@ -68,27 +68,24 @@ void work_key_list(struct broker *broker, struct task *task)
             key_publics(broker, act->message.tenant.id, &act->rows[i], &act->listed[i].pair);
 }
 
-static void work_key_rows(struct broker *broker, struct task *task)
+static bool key_row(struct broker *broker, struct act *act, struct admin_message *row)
 {
-    struct act *act = (struct act *)task;
-    for (size_t i = 0; i < act->row_count; i++) {
-        struct listed *listed = &act->listed[i];
-        struct admin_message row = {.type = ADMIN_ROW,
-                                    .id = act->message.id,
-                                    .key = act->rows[i],
-                                    .sign_uses = listed->sign_uses,
-                                    .encrypt_uses = listed->encrypt_uses};
-        if (row.key.kind != VAULT_KEY_KEK)
-            publics_tell(&listed->pair, &row);
-        free(listed->pair.rsa_public);
-        answer(broker, &row);
-    }
+    if (act->row_next == act->row_count)
+        return false;
+    struct tenant *tenant = tenant_by_id(broker, act->message.tenant.id);
+    struct listed *listed = &act->listed[act->row_next];
+    row->key = act->rows[act->row_next++];
+    if (tenant)
+        keycache_uses(broker, tenant, row->key.kind, row->key.index, &row->sign_uses, &row->encrypt_uses);
+    if (row->key.kind != VAULT_KEY_KEK)
+        publics_tell(&listed->pair, row);
+    free(listed->pair.rsa_public);
+    return true;
 }
 
 void done_key_list(struct broker *broker, struct task *task)
 {
     struct act *act = (struct act *)task;
-    struct tenant *tenant = tenant_by_id(broker, act->message.tenant.id);
     if (act->result != VAULT_OK || !act->listed) {
         if (act->row_count && act->result == VAULT_OK) {
             act->result = VAULT_IO;
@@ -97,10 +94,5 @@ void done_key_list(struct broker *broker, struct task *task)
         done_plain(broker, task);
         return;
     }
-    for (size_t i = 0; tenant && i < act->row_count; i++)
-        keycache_uses(broker, tenant, act->rows[i].kind, act->rows[i].index, &act->listed[i].sign_uses,
-                      &act->listed[i].encrypt_uses);
-    act->task.work = work_key_rows;
-    act->task.done = done_plain;
-    pool_submit(broker, &act->task);
+    answer_rows(broker, act, key_row);
 }

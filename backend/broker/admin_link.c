@@ -21,32 +21,25 @@
 static unsigned acts;
 static struct task *waiting_for_doors;
 
-void answer(struct broker *broker, const struct admin_message *message)
+static void tenant_tell(const struct tenant *tenant, struct admin_message *row)
 {
-    while (send(broker->admin_fd, message, sizeof *message, MSG_NOSIGNAL) < 0)
-        if (errno != EINTR) {
-            broker_log("admin: cannot be answered: %m");
-            return;
-        }
-}
-
-void answer_done(struct broker *broker, uint32_t id, enum vault_result result, const char *text)
-{
-    struct admin_message message = {.type = ADMIN_DONE, .id = id, .result = (uint32_t)result};
-    snprintf(message.text, sizeof message.text, "%s", result == VAULT_OK ? "" : text);
-    answer(broker, &message);
+    row->tenant = tenant->record;
+    row->policy = tenant->policy;
+    row->counters = tenant->counters;
 }
 
 static void answer_tenant(struct broker *broker, uint32_t id, const struct tenant *tenant)
 {
-    struct admin_message row = {
-        .type = ADMIN_ROW, .id = id, .tenant = tenant->record, .policy = tenant->policy, .counters = tenant->counters};
+    struct admin_message row = {.type = ADMIN_ROW, .id = id};
+    tenant_tell(tenant, &row);
     answer(broker, &row);
 }
 
 void act_free(struct act *act)
 {
     explicit_bzero(act->message.code, sizeof act->message.code);
+    for (size_t i = act->row_next; act->listed && i < act->row_count; i++)
+        free(act->listed[i].pair.rsa_public); /* of a list that was not told to its end */
     free(act->rows);
     free(act->listed);
     free(act->bytes);
@@ -404,21 +397,45 @@ static void work_recorded(struct broker *broker, struct task *task)
     vault_head_keep(broker->vault, NULL); /* where that fails the act is done all the same, and the tick tries again */
 }
 
-static void begin_task(struct broker *broker, const struct admin_message *message, const struct tenant *tenant)
+/* NULL: there are too many, and that was answered. */
+static struct act *act_new(struct broker *broker, const struct admin_message *message)
 {
     struct act *act = acts < ACTS_MAX ? calloc(1, sizeof *act) : NULL;
-    int event = act_event(message->type);
-    if (!event) {
-        free(act);
-        answer_done(broker, message->id, VAULT_INVALID, "this act has no place in the audit log: please report it");
-        return;
-    }
     if (!act) {
         answer_done(broker, message->id, VAULT_IO, "too many management requests at a time: try again");
-        return;
+        return NULL;
     }
     acts++;
     act->message = *message;
+    return act;
+}
+
+/* The one with the smallest number behind the last; tenants may come and go meanwhile. */
+static bool tenant_row(struct broker *broker, struct act *act, struct admin_message *row)
+{
+    const struct tenant *next = NULL;
+    for (unsigned i = 0; i < broker->tenant_count; i++) {
+        const struct tenant *one = broker->tenants[i];
+        if (!one->gone && one->record.id > act->row_next && (!next || one->record.id < next->record.id))
+            next = one;
+    }
+    if (!next)
+        return false;
+    act->row_next = next->record.id;
+    tenant_tell(next, row);
+    return true;
+}
+
+static void begin_task(struct broker *broker, const struct admin_message *message, const struct tenant *tenant)
+{
+    int event = act_event(message->type);
+    if (!event) {
+        answer_done(broker, message->id, VAULT_INVALID, "this act has no place in the audit log: please report it");
+        return;
+    }
+    struct act *act = act_new(broker, message);
+    if (!act)
+        return;
     if (message->type == ADMIN_TENANT_ADD) {
         static const struct vault_policy fresh = {.max_files = VAULT_FILES_DEFAULT,
                                                   .max_file_bytes = VAULT_FILE_BYTES_DEFAULT};
@@ -475,12 +492,12 @@ static void begin(struct broker *broker, struct admin_message *message)
     case ADMIN_STATUS:
         begin_status(broker, message->id);
         return;
-    case ADMIN_TENANT_LIST:
-        for (unsigned i = 0; i < broker->tenant_count; i++)
-            if (!broker->tenants[i]->gone)
-                answer_tenant(broker, message->id, broker->tenants[i]);
-        answer_done(broker, message->id, VAULT_OK, "");
+    case ADMIN_TENANT_LIST: {
+        struct act *act = act_new(broker, message);
+        if (act)
+            answer_rows(broker, act, tenant_row);
         return;
+    }
     case ADMIN_TENANT_ADD:
     case ADMIN_CARD_TEST:
     case ADMIN_AUDIT_STATE:
@@ -531,7 +548,7 @@ static void begin(struct broker *broker, struct admin_message *message)
 
 bool admin_read(struct broker *broker)
 {
-    for (;;) {
+    while (!admin_out_full(broker)) { /* who does not take answers asks for nothing more */
         struct admin_message message;
         ssize_t got = recv(broker->admin_fd, &message, sizeof message, MSG_DONTWAIT | MSG_TRUNC);
         if (got < 0)
@@ -544,4 +561,5 @@ bool admin_read(struct broker *broker)
             begin(broker, &message);
         explicit_bzero(message.code, sizeof message.code);
     }
+    return true;
 }

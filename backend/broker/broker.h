@@ -263,6 +263,14 @@ struct keycache {
     uint64_t loaded, evicted; /* since the start */
 };
 
+/* What the admin process has not taken yet: admin_out.c. The broker's thread only. */
+struct admin_out {
+    struct late *first, **last; /* answers */
+    unsigned count;
+    struct task *lists, **lists_last; /* acts that have rows to tell */
+    uint32_t events;                  /* as epoll was told; 0: not yet */
+};
+
 /* A change of the master key, between a worker and the broker's thread: admin_vault.c. */
 struct rekey {
     pthread_mutex_t lock; /* everything below */
@@ -293,8 +301,8 @@ struct broker {
     struct self_test self_test;
     struct vault *vault;
     struct audit *audit;
-    bool audit_busy;           /* a task of audit_tick is under way */
-    uint64_t audit_checked_ns; /* when the last checkpoint was, at the latest */
+    bool audit_busy;                    /* a task of audit_tick is under way */
+    uint64_t audit_checked_ns;          /* when the last checkpoint was, at the latest */
     uint64_t audit_kept, audit_kept_ns; /* the end of the log that the vault was last asked to keep */
     uint64_t generation;
     uint64_t started_ns;
@@ -317,6 +325,7 @@ struct broker {
     uint64_t now;       /* as last read, ns */
     unsigned clock_due; /* read again at CLOCK_DUE */
     int epoll_fd, keeper_fd, admin_fd;
+    struct admin_out out;
     bool rekey_left, rekey_done; /* found at start: a rekey was interrupted; the new master key was the one */
     struct keycache keys;
     bool stepping; /* tenants' keys are being replaced */
@@ -490,6 +499,10 @@ void keeper_send_fd(struct broker *broker, const struct handover *message, int f
 void keeper_door(struct broker *broker, struct tenant *tenant);
 void keeper_rekeyed(struct broker *broker, uint64_t round, bool done);
 bool admin_read(struct broker *broker);
+/* admin_out.c */
+void admin_out_go(struct broker *broker);   /* there may be room */
+void admin_out_drop(struct broker *broker); /* all that was kept */
+bool admin_out_full(const struct broker *broker);
 void admin_door_result(struct broker *broker, const struct handover *message); /* to whoever added the tenant */
 
 /* admin_vault.c */

@@ -159,7 +159,10 @@ static unsigned events_take(struct broker *broker, int timeout_ms)
     }
     if (keeper && !keeper_read(broker))
         broker->ending = true;
-    if (admin && !admin_read(broker)) {
+    if (admin)
+        admin_out_go(broker);
+    if (admin && broker->admin_fd >= 0 && !admin_read(broker)) {
+        admin_out_drop(broker);
         epoll_ctl(broker->epoll_fd, EPOLL_CTL_DEL, broker->admin_fd, NULL);
         close(broker->admin_fd);
         broker->admin_fd = -1;

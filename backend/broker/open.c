@@ -94,5 +94,6 @@ void broker_end(struct broker *broker)
     rekey_stop(broker);
     pool_stop(broker);
     broker_end_audit(broker);
+    admin_out_drop(broker);
     vault_close(broker->vault);
 }
