@@ -32,6 +32,7 @@ static struct vault_tenant record; /* of the tenant, before an input changes it 
 static struct vault_policy policy;
 
 struct program {
+    uint64_t generation;
     const uint8_t *at;
     size_t left;
     struct shm_span all, qp;
@@ -140,7 +141,7 @@ static void workers_wait(struct program *in)
 
 static void publish(struct program *in, struct cm_sqe *sqe)
 {
-    sqe->generation = broker.generation;
+    sqe->generation = in->generation;
     sqe->epoch = in->epoch;
     sqe->pos = in->pos;
     cm_entry_publish(in->qp, CM_QP_SQ, in->pos++, sqe);
@@ -241,7 +242,7 @@ static void meanwhile(struct program *in)
 {
     struct tenant *tenant = broker.tenants[0];
     struct vault_policy less = policy;
-    struct cm_sqe stale = {.op = CM_OP_SESSION_OPEN, .generation = broker.generation, .pos = in->pos};
+    struct cm_sqe stale = {.op = CM_OP_SESSION_OPEN, .generation = in->generation, .pos = in->pos};
     switch (take(in, 1) & 7) {
     case 0:
         less.denied.denied_classes = take(in, 2) & cm_policy_all.denied_classes;
@@ -385,6 +386,7 @@ static void attach(struct program *in, uint64_t id)
     in->all = shm_span_of(map, CM_REGION_UNIX);
     in->qp = shm_sub(in->all, CM_QP_OFFSET(0), CM_QP_SIZE);
     region_attach(&broker, &message, fds);
+    in->generation = shm_load64(in->qp, offsetof(struct cm_control, generation));
 }
 
 /*

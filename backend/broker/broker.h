@@ -145,6 +145,7 @@ struct channel {
     bool rung;        /* its doorbell was read since it last slept: further rings say nothing new */
     bool has_stalled; /* `stalled` was taken but could not be started: card or pool is full */
     uint32_t sq_pos, cq_pos;
+    uint64_t generation;     /* of its region: what every submission must name */
     uint64_t busy;           /* slots in flight */
     unsigned jobs;           /* in flight */
     bool turn_over;          /* set by intake: others come first now */

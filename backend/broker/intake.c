@@ -299,7 +299,7 @@ unsigned intake(struct broker *broker, struct channel *channel, unsigned max)
         } else {
             if (!cm_entry_take(channel->qp, CM_QP_SQ, channel->sq_pos, &sqe))
                 break;
-            if (sqe.generation != broker->generation || sqe.epoch != channel->epoch) {
+            if (sqe.generation != channel->generation || sqe.epoch != channel->epoch) {
                 if (channel->stale_pos != channel->sq_pos)
                     channel->tenant->counters.rejects[CM_GATE_STALE]++;
                 channel->stale_pos = channel->sq_pos;

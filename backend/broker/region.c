@@ -16,12 +16,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Another one for each region of each broker: a virtual machine can be saved, and restored into a region of its own,
+   where it brings all words of the old one with it. */
+static uint64_t generation_of(const struct broker *broker, const struct region *region)
+{
+    uint64_t generation = broker->generation ^ region->id * 0x9e3779b97f4a7c15u;
+    return generation ? generation : broker->generation;
+}
+
 static struct cm_header header_of(const struct broker *broker, const struct region *region)
 {
     struct cm_header header = {.magic = CM_MAGIC,
                                .version = CM_LAYOUT_VERSION,
                                .qp_count = region->qp_count,
-                               .generation = broker->generation,
+                               .generation = generation_of(broker, region),
                                .region_size = (uint32_t)region->all.size,
                                .slots = CM_SLOTS,
                                .slot_size = CM_SLOT_SIZE,
@@ -39,7 +47,7 @@ static void header_write(struct broker *broker, struct region *region)
     header.generation = 0;
     shm_store64(region->all, offsetof(struct cm_header, generation), 0);
     shm_copy_out(region->all, 0, &header, sizeof header);
-    shm_store64(region->all, offsetof(struct cm_header, generation), broker->generation);
+    shm_store64(region->all, offsetof(struct cm_header, generation), generation_of(broker, region));
 }
 
 /* A word of ours that the tenant overwrote. Written only where it differs, so that an honest guest's pages stay clean.
@@ -52,7 +60,8 @@ static void mend32(struct shm_span qp, size_t off, uint32_t value)
 
 /*
  * A guest can overwrite the words that the broker tells it with, and hurts nobody but itself; but its next boot, in the
- * same QEMU with the same memory, has done nothing wrong. So the broker says again what it said, about once a second.
+ * same QEMU with the same memory, has done nothing wrong. Nor has a machine that was restored with the words of another
+ * region. So the broker says again what it said, about once a second.
  */
 void regions_mend(struct broker *broker)
 {
@@ -68,8 +77,8 @@ void regions_mend(struct broker *broker)
                 header_write(broker, region);
             for (unsigned i = 0; i < region->qp_count; i++) {
                 struct channel *channel = &region->channels[i];
-                if (shm_load64(channel->qp, offsetof(struct cm_control, generation)) != broker->generation)
-                    shm_store64(channel->qp, offsetof(struct cm_control, generation), broker->generation);
+                if (shm_load64(channel->qp, offsetof(struct cm_control, generation)) != channel->generation)
+                    shm_store64(channel->qp, offsetof(struct cm_control, generation), channel->generation);
                 mend32(channel->qp, offsetof(struct cm_control, epoch), channel->epoch);
                 mend32(channel->qp, offsetof(struct cm_control, broker_sleeps), !channel->active);
                 mend32(channel->qp, offsetof(struct cm_control, crowded), channel->crowded);
@@ -203,19 +212,19 @@ static bool waits_for_own_jobs(const struct channel *channel)
 }
 
 /* An entry of another generation or epoch is no work. */
-static bool stale_entry(const struct broker *broker, const struct channel *channel)
+static bool stale_entry(const struct channel *channel)
 {
     struct cm_sqe sqe;
     return !channel->has_stalled && !channel_reset_wanted(channel) &&
            cm_entry_take(channel->qp, CM_QP_SQ, channel->sq_pos, &sqe) &&
-           (sqe.generation != broker->generation || sqe.epoch != channel->epoch);
+           (sqe.generation != channel->generation || sqe.epoch != channel->epoch);
 }
 
 bool channel_deactivate(struct broker *broker, struct channel *channel)
 {
     shm_store32(channel->qp, offsetof(struct cm_control, broker_sleeps), 1);
     shm_fence();
-    if ((channel_has_work(channel) && !waits_for_own_jobs(channel) && !stale_entry(broker, channel)) ||
+    if ((channel_has_work(channel) && !waits_for_own_jobs(channel) && !stale_entry(channel)) ||
         (channel->stream && !stream_quiet(channel->stream)) || (channel->port && !vsock_port_quiet(channel))) {
         shm_store32(channel->qp, offsetof(struct cm_control, broker_sleeps), 0);
         return false;
@@ -234,6 +243,7 @@ static void channel_open(struct broker *broker, struct region *region, unsigned 
     channel->doorbell_fd = doorbell_fd;
     channel->wake_fd = wake_fd;
     channel->sq_pos = channel->cq_pos = 1;
+    channel->generation = generation_of(broker, region);
     /* Whoever owned it under the last broker goes on with the same epoch. An owner that came or went since then waits
        for a reset, as ever: what its predecessor left is wiped first. */
     channel->epoch = shm_load32(channel->qp, offsetof(struct cm_control, epoch));
@@ -242,7 +252,7 @@ static void channel_open(struct broker *broker, struct region *region, unsigned 
     shm_store32(channel->qp, offsetof(struct cm_control, broker_sleeps), 1);
     shm_store32(channel->qp, offsetof(struct cm_control, crowded), 0);
     shm_store32(channel->qp, offsetof(struct cm_control, epoch), channel->epoch);
-    shm_store64(channel->qp, offsetof(struct cm_control, generation), broker->generation);
+    shm_store64(channel->qp, offsetof(struct cm_control, generation), channel->generation);
     struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = channel};
     if (epoll_ctl(broker->epoll_fd, EPOLL_CTL_ADD, doorbell_fd, &event))
         broker_log("tenant %s: a doorbell cannot be watched: %m", region->tenant->record.name);

@@ -23,6 +23,7 @@ static void channel_own(struct broker *broker, struct channel *channel)
 {
     channel->sq_pos = channel->cq_pos = 1;
     channel->epoch = CM_STREAM_EPOCH;
+    channel->generation = broker->generation;
     shm_store32(channel->qp, offsetof(struct cm_control, epoch_wanted), CM_STREAM_EPOCH);
     shm_store32(channel->qp, offsetof(struct cm_control, epoch), CM_STREAM_EPOCH);
     shm_store64(channel->qp, offsetof(struct cm_control, generation), broker->generation);

@@ -81,7 +81,8 @@ static void stage_end(struct stage *stage)
 
 static uint32_t lane_submit(struct stage *stage, struct lane *lane, struct cm_sqe sqe)
 {
-    sqe.generation = stage->broker.generation;
+    (void)stage;
+    sqe.generation = shm_load64(lane->qp, offsetof(struct cm_control, generation));
     sqe.epoch = 1;
     sqe.pos = lane->pos;
     cm_entry_publish(lane->qp, CM_QP_SQ, lane->pos, &sqe);
