@@ -205,6 +205,7 @@ struct job {
     uint16_t reply_param_len;
     bool makes_handle;
     bool secret;                /* in or out held something to wipe */
+    bool secret_out;            /* only what the card gave is, in big or out */
     bool marked;                /* `out` has the mark of an access code: rights.c */
     bool wants;                 /* a key that is not in the card: keycache.h */
     unsigned want_kind, absent; /* absent: bits of kinds that were looked for in vain */

@@ -31,34 +31,68 @@
 
 /* ---- random numbers ---- */
 
-/* Are there four equal bytes in a place that is a multiple of four? A run of CUTOFF_RUN has some, wherever it begins;
- * good bytes have them once in 64 MiB. In this form compilers do many at a time. */
-static bool may_have_run(const uint8_t *bytes, size_t len)
+/*
+ * Good bytes pass in one walk that counts for both tests, many at a time. Only what looks wrong in it is looked at byte
+ * by byte.
+ */
+#define WIDE 32u
+typedef uint8_t wide __attribute__((vector_size(WIDE)));
+typedef uint32_t wide_words __attribute__((vector_size(WIDE)));
+typedef uint64_t wide_longs __attribute__((vector_size(WIDE)));
+
+struct walk {
+    const uint8_t *bytes;
+    size_t len; /* a multiple of WIDE, at most WINDOW */
+    uint8_t value;
+    unsigned same; /* how often value comes up */
+    bool repeated; /* somewhere 8 bytes at a multiple of 8 have equal halves, as they do in each run of CUTOFF_RUN */
+};
+
+__attribute__((always_inline)) static inline void walk_through(struct walk *walk)
 {
-    uint32_t found = 0;
-    for (size_t i = 0; i < len / 4; i++) {
-        uint32_t word;
-        memcpy(&word, bytes + 4 * i, sizeof word);
-        found |= -(uint32_t)(word == (word << 8 | word >> 24));
+    wide same = {0}, value = same + walk->value;
+    wide_words repeated = {0};
+    uint64_t sum = 0, any = 0;
+    for (size_t at = 0; at < walk->len; at += WIDE) {
+        wide bytes;
+        memcpy(&bytes, walk->bytes + at, WIDE);
+        wide_words words = (wide_words)bytes;
+        same -= (wide)(bytes == value);
+        repeated |= (wide_words)(words == __builtin_shufflevector(words, words, 1, 0, 3, 2, 5, 4, 7, 6));
     }
-    return found;
+    for (unsigned i = 0; i < WIDE / 8; i++) {
+        sum += ((wide_longs)same)[i]; /* of each byte at most WINDOW / 8 */
+        any |= ((wide_longs)repeated)[i];
+    }
+    sum = (sum & 0x00ff00ff00ff00ffu) + (sum >> 8 & 0x00ff00ff00ff00ffu);
+    walk->same = (unsigned)(sum * 0x0001000100010001u >> 48);
+    walk->repeated = any != 0;
 }
 
-/* How often a value comes up; the same in another form that compilers do well. */
-static unsigned count_equal(const uint8_t *bytes, size_t len, uint8_t value)
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static void walk_wide(struct walk *walk)
 {
-    unsigned total = 0;
-    for (; len >= 64; bytes += 64, len -= 64) {
-        uint8_t same = 0;
-        for (unsigned i = 0; i < 64; i++)
-            same = (uint8_t)(same + (bytes[i] == value));
-        total += same;
-    }
-    for (size_t i = 0; i < len; i++)
-        total += bytes[i] == value;
-    return total;
+    walk_through(walk);
+}
+#endif
+
+static void walk_plain(struct walk *walk)
+{
+    walk_through(walk);
 }
 
+static void walk_run(struct walk *walk)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2")) {
+        walk_wide(walk);
+        return;
+    }
+#endif
+    walk_plain(walk);
+}
+
+/* Byte by byte, from the run that health holds. */
 static bool run_holds(struct random_health *health, const uint8_t *bytes, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -70,46 +104,54 @@ static bool run_holds(struct random_health *health, const uint8_t *bytes, size_t
     return true;
 }
 
-static bool repetition_holds(struct random_health *health, const uint8_t *bytes, size_t len)
+/* repeated: may there be a run within? Else only one that goes on from the piece before, or into the next, counts. */
+static bool repetition_holds(struct random_health *health, const uint8_t *bytes, size_t len, bool repeated)
 {
-    size_t edge = len < CUTOFF_RUN ? len : CUTOFF_RUN; /* what may go on from the piece before */
-    if (!run_holds(health, bytes, edge))
-        return false;
-    if (len == edge)
-        return true;
-    if (may_have_run(bytes, len)) {
-        health->run = 0;
+    size_t lead = 1, trail = 1;
+    if (repeated)
         return run_holds(health, bytes, len);
-    }
-    health->run = 0;
-    return run_holds(health, bytes + len - CUTOFF_RUN, CUTOFF_RUN);
+    while (lead < len && bytes[lead] == bytes[0])
+        lead++;
+    if (!run_holds(health, bytes, lead))
+        return false;
+    if (lead == len)
+        return true;
+    while (bytes[len - 1 - trail] == bytes[len - 1])
+        trail++;
+    health->run = (unsigned)trail;
+    health->last = bytes[len - 1];
+    return true;
 }
 
-static bool proportion_holds(struct random_health *health, const uint8_t *bytes, size_t len)
+/* A part of one window. */
+static bool part_holds(struct random_health *health, const uint8_t *bytes, size_t len)
 {
-    while (len) {
-        if (health->seen == 0) {
-            health->first = bytes[0];
-            health->same = 0;
-        }
-        size_t n = len < WINDOW - health->seen ? len : WINDOW - health->seen;
-        health->same += count_equal(bytes, n, health->first);
-        health->seen = (health->seen + (unsigned)n) % WINDOW;
-        if (health->same >= CUTOFF_SAME)
-            return false;
-        bytes += n;
-        len -= n;
+    if (health->seen == 0) {
+        health->first = bytes[0];
+        health->same = 0;
     }
-    return true;
+    size_t tail = len % WIDE;
+    struct walk walk = {.bytes = bytes, .len = len - tail, .value = health->first};
+    if (walk.len)
+        walk_run(&walk);
+    bool repeated = walk.repeated || tail >= 8;
+    for (size_t i = len - tail; i < len; i++)
+        walk.same += bytes[i] == health->first;
+    health->same += walk.same;
+    health->seen = (health->seen + (unsigned)len) % WINDOW;
+    return repetition_holds(health, bytes, len, repeated) && health->same < CUTOFF_SAME;
 }
 
 bool random_holds(struct random_health *health, const uint8_t *bytes, size_t len)
 {
-    bool run = repetition_holds(health, bytes, len), proportion = proportion_holds(health, bytes, len);
-    if (run && proportion)
-        return true;
-    *health = (struct random_health){0};
-    return false;
+    for (size_t n; len; bytes += n, len -= n) {
+        n = len < WINDOW - health->seen ? len : WINDOW - health->seen;
+        if (!part_holds(health, bytes, n)) {
+            *health = (struct random_health){0};
+            return false;
+        }
+    }
+    return true;
 }
 
 /* ---- states ---- */

@@ -27,6 +27,8 @@ static void job_give(struct broker *broker, struct job *job)
         explicit_bzero(job->out, sizeof job->out);
         if (job->big)
             explicit_bzero(job->big, job->big_len);
+    } else if (job->secret_out) {
+        explicit_bzero(job->big ? job->big : job->out, job->card.out_cap);
     }
     free(job->big);
     job->big = NULL;

@@ -138,7 +138,7 @@ static struct job *job_make(struct broker *broker, struct channel *channel, cons
     job->key = job->key2 = NULL;
     job->finish = NULL;
     job->reply = REPLY_NONE;
-    job->makes_handle = job->secret = false;
+    job->makes_handle = job->secret = job->secret_out = false;
     job->wants = false;
     job->absent = 0;
     job->value = 0;

@@ -127,7 +127,7 @@ enum step op_random(struct broker *broker, struct job *job)
             return refuse(job, CM_GATE_LIMIT, SDR_NOBUFFER);
         job->card.out = job->big;
     }
-    job->secret = true;
+    job->secret_out = true;
     job->card.op = CARD_RANDOM;
     job->card.out_cap = job->sqe.arg;
     job->reply = REPLY_DATA;
