@@ -9,17 +9,19 @@
  * sdf_wrong_key.c; the classes are
  *
  *     parameter             classes
- *     hSessionHandle        null dead kind      (kind: a live handle of another kind)
+ *     hSessionHandle        null dead kind      (kind: a live handle of another kind); order (no Init before) of
+ *                                               Update and Final
  *     hDeviceHandle         null dead kind
  *     h...Handle, others    null dead foreign   (foreign: of another session)
- *     pointers              null
- *     ui...Index            absent              (nothing is there)
+ *     pointers              null; code (a wrong access code) of pucPassword
+ *     ui...Index            absent              (nothing is there); right (the session has no right) of uiISKIndex
  *     uiAlgID               unknown
  *     uiKeyBits             unknown
- *     ui...Length, NameLen  zero                (of what goes in; too long and not aligned: as the cases have it)
+ *     ui...Length, NameLen  zero                (of what goes in); long of uiPwdLength; unaligned of uiDataLength of
+ *                                               Encrypt, Decrypt and CalculateMAC
  *
- * and beside these, wherever they can happen, in rows that nothing demands by itself: long, unaligned, right (the
- * session has no right to the key), code (wrong access code), order (Update or Final without Init), value.
+ * and beside these, wherever they can happen, in rows that nothing demands by itself: long, unaligned, right, code,
+ * order, value.
  */
 #ifndef CARDMUX_TESTS_SDF_WRONG_H
 #define CARDMUX_TESTS_SDF_WRONG_H

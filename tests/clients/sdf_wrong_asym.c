@@ -189,7 +189,9 @@ void case_wrong_envelope(struct sdf_env *env)
         WRONG_SESSION(get, 1, NULL, 0);                                                                                \
         WRONG(uiKeyIndex, absent, SDR_KEYNOTEXIST, get, s, ABSENT_INDEX, NULL, 0);                                     \
         WRONG(pucPassword, null, SDR_PRKRERR, get, s, 2, NULL, 0);                                                     \
+        WRONG(pucPassword, code, SDR_PRKRERR, get, s, 2, (uint8_t *)"87654321", 8);                                    \
         WRONG(uiPwdLength, zero, SDR_PRKRERR, get, s, 2, code, 0);                                                     \
+        WRONG(uiPwdLength, long, SDR_INARGERR, get, s, 2, code, 257);                                                  \
         WRONG_SESSION(release, 1);                                                                                     \
         WRONG(uiKeyIndex, absent, SDR_KEYNOTEXIST, release, s, ABSENT_INDEX);                                          \
         WRONG(uiKeyIndex, right, SDR_PARDENY, release, s, 2);                                                          \
