@@ -5,11 +5,21 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
+
+/* The broker may still answer an admin process that was before this one: numbers begin somewhere else each time, so
+   that such an answer is a stray one. */
+static uint32_t id_first(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return ((uint32_t)now.tv_nsec ^ (uint32_t)now.tv_sec) * 2654435761u;
+}
 
 void link_init(struct link *link)
 {
-    *link = (struct link){.fd = -1};
+    *link = (struct link){.fd = -1, .last_id = id_first()};
     link->end = &link->first;
 }
 

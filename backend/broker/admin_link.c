@@ -218,7 +218,7 @@ static void done_tenant_set(struct broker *broker, struct task *task)
     struct act *act = (struct act *)task;
     struct tenant *tenant = tenant_by_id(broker, act->message.tenant.id);
     if (act->result == VAULT_OK && tenant) {
-        tenant->record = act->message.tenant;
+        tenant_set_record(tenant, &act->message.tenant);
         if (act->message.mask & ADMIN_SET_ANY_POLICY)
             tenant_set_policy(tenant, &act->message.policy);
         keeper_door(broker, tenant);

@@ -357,6 +357,8 @@ void tenant_dispose(struct broker *broker, struct tenant *tenant); /* frees it w
 /* What the vault says that it may do; where that cannot be read, nothing. */
 void tenant_load_policy(struct broker *broker, struct tenant *tenant);
 void tenant_set_policy(struct tenant *tenant, const struct vault_policy *policy);
+/* What may change of a record. Number, name and serial stay: workers read them while the broker's thread sets. */
+void tenant_set_record(struct tenant *tenant, const struct vault_tenant *record);
 void pair_release(struct broker *broker, const struct keypair *pair);
 struct key *key_new(struct card_key *card);
 /* Makes a key for the vault in the card: a pair's private bytes, or a KEK. Blocking: worker. */

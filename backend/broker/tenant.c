@@ -175,6 +175,21 @@ struct tenant *tenant_install(struct broker *broker, const struct vault_tenant *
     return tenant;
 }
 
+void tenant_set_record(struct tenant *tenant, const struct vault_tenant *record)
+{
+    struct vault_tenant *now = &tenant->record;
+    now->flags = record->flags;
+    now->owner_uid = record->owner_uid;
+    now->owner_gid = record->owner_gid;
+    now->max_connections = record->max_connections;
+    now->max_sessions = record->max_sessions;
+    now->max_handles = record->max_handles;
+    now->weight = record->weight;
+    now->cid = record->cid;
+    _Static_assert(sizeof *now == sizeof now->id + VAULT_NAME_MAX + 1 + 17 + 2 + 8 * sizeof now->cid,
+                   "a new field is one that is set, or one that stays");
+}
+
 void tenant_set_policy(struct tenant *tenant, const struct vault_policy *policy)
 {
     tenant->policy = *policy;

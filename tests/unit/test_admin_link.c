@@ -205,9 +205,39 @@ static void wrong_packets_are_counted_and_dropped(void **state)
     close(fd);
 }
 
+/* The same channel is given to the next admin process: an answer to the one before is not its answer. */
+static void an_answer_to_the_process_before_is_a_stray_one(void **state)
+{
+    (void)state;
+    uint32_t before = 0;
+    for (unsigned i = 0; i < 50; i++) {
+        struct link link;
+        struct probe probe;
+        struct admin_message got;
+        link_init(&link);
+        int fd = attach(&link);
+        probe_init(&probe);
+        link_submit(&link, &probe.request, 0);
+        assert_int_equal(recv(fd, &got, sizeof got, 0), sizeof got);
+        if (before) {
+            answer(fd, ADMIN_DONE, before, 0);
+            link_pump(&link);
+            assert_int_equal(probe.dones, 0);
+            assert_int_equal(link.stray, 1);
+        }
+        before = got.id;
+        answer(fd, ADMIN_DONE, got.id, 0);
+        link_pump(&link);
+        assert_int_equal(probe.dones, 1);
+        link_close(&link);
+        close(fd);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_answer_to_the_process_before_is_a_stray_one),
         cmocka_unit_test(without_a_broker_a_request_ends_at_once),
         cmocka_unit_test(answers_find_their_requests_in_any_order),
         cmocka_unit_test(death_of_the_broker_tells_sent_from_unsent),
