@@ -5,6 +5,7 @@
  *   options.c  command line          run.c      processes, slices, their order      report.c  table and JSON
  *   daemon.c   the private cardmuxd  tenant.c   a tenant's process, its callers (async.c, sdfcall.c)
  *   direct.c, plain.c, ring.c, socket.c the yardsticks                              slice.c   one window for all
+ *   session.c  what opening a session costs
  *   work.c, reference.c              inputs, and whether results were right
  *   hist.c, stats.c, cpu.c, quiet.c  percentiles, medians, CPU time, "was anybody else here?"
  *
@@ -35,7 +36,7 @@ struct bench_options {
     const char *wait_name;
     enum cardmux_wait wait;
     double seconds;
-    bool json, force, idle;
+    bool json, force, idle, session;
 };
 
 enum bench_kind {
@@ -83,6 +84,9 @@ int options_read(struct bench_options *options, int argc, char **argv);
 bool bench_run(const struct bench_options *options, struct bench_report *report, char *text);
 void report_table(const struct bench_options *options, struct bench_report *report);
 void report_json(const struct bench_options *options, struct bench_report *report);
+
+/* session.c: what a session costs to open, instead of the rest. Exit status. */
+int bench_session(const struct bench_options *options);
 
 /* The command: exit status 0 done, 1 failed (or a result was wrong), 2 usage. */
 int bench_main(int argc, char **argv);

@@ -14,6 +14,8 @@ int bench_main(int argc, char **argv)
                     "build with --buildtype=release\n");
     return 1;
 #else
+    if (options.session)
+        return bench_session(&options);
     char text[BENCH_TEXT] = "";
     struct bench_report *report = calloc(1, sizeof(*report));
     if (!report)

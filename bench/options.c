@@ -25,6 +25,8 @@ static const char help[] =
     "  --wake N           finished requests worth waking a caller (default half the depth)\n"
     "  --seconds S        all slices together (default 12)\n"
     "  --idle             measure idling too, from 1 s after the last slice on\n"
+    "  --session          measure instead what opening a session costs beyond one exchange on the ring;\n"
+    "                     of the other options --via, --wait, --seconds and --json count\n"
     "  --json             one JSON object instead of the table\n"
     "  --force            print ratios even where the machine was not quiet\n"
     "  --help             this\n";
@@ -44,6 +46,7 @@ enum option_id {
     OPT_JSON,
     OPT_FORCE,
     OPT_IDLE,
+    OPT_SESSION,
     OPT_HELP,
 };
 
@@ -61,6 +64,7 @@ static const struct option longs[] = {{"card", required_argument, NULL, OPT_CARD
                                       {"json", no_argument, NULL, OPT_JSON},
                                       {"force", no_argument, NULL, OPT_FORCE},
                                       {"idle", no_argument, NULL, OPT_IDLE},
+                                      {"session", no_argument, NULL, OPT_SESSION},
                                       {"help", no_argument, NULL, OPT_HELP},
                                       {NULL, 0, NULL, 0}};
 
@@ -143,6 +147,9 @@ static const char *option_take(struct bench_options *options, int id)
     case OPT_IDLE:
         options->idle = true;
         return NULL;
+    case OPT_SESSION:
+        options->session = true;
+        return NULL;
     default:
         return "that is no option here, or it needs a value";
     }
@@ -165,6 +172,8 @@ static const char *options_fit(struct bench_options *options)
         return "--size must be a multiple of 16 for ECB and CBC";
     if (options->size > CARDMUX_DATA_MAX && (echo || options->depth > 1))
         return "--size above 16384 is for crypto at --depth 1, where the library splits it";
+    if (options->session && strcmp(options->via, "ivshmem") == 0)
+        return "--session goes over unix or stream: a native ivshmem peer has one queue pair, and it needs two";
     if (options->wake == 0)
         options->wake = options->depth > 1 ? options->depth / 2 : 1;
     if (options->wake > options->depth)
