@@ -42,6 +42,7 @@ static struct {
     pthread_t thread;
     int listener;
     _Atomic long left[2]; /* bytes until the cut, per direction; -1: no cut */
+    _Atomic long next[2]; /* the same for the next connection, from its first byte on */
     _Atomic unsigned cuts, connections;
     _Atomic bool stop, mute; /* mute: connections are taken and nothing is passed on */
 } relay;
@@ -104,6 +105,11 @@ static void *relay_run(void *arg)
                 host = -1;
             }
             relay.connections++;
+            for (int direction = UP; direction <= DOWN; direction++) {
+                long next = atomic_exchange(&relay.next[direction], -1);
+                if (next >= 0)
+                    relay.left[direction] = next;
+            }
         }
     }
     if (front >= 0)
@@ -118,7 +124,7 @@ static void relay_start(void)
     unlink(between);
     relay.listener = unix_socket(between, true);
     assert_true(relay.listener >= 0);
-    relay.left[UP] = relay.left[DOWN] = -1;
+    relay.left[UP] = relay.left[DOWN] = relay.next[UP] = relay.next[DOWN] = -1;
     relay.stop = relay.mute = false;
     relay.cuts = 0;
     assert_int_equal(pthread_create(&relay.thread, NULL, relay_run, NULL), 0);
@@ -177,6 +183,33 @@ static void stateless_calls_survive_every_cut(void **state)
             assert_int_equal(relay.cuts, before + 1);
         }
     assert_int_equal(hash(session, digest), SDR_OK);
+    session_close(session);
+    link_put(link);
+    relay_stop();
+}
+
+/* And the connection that follows is cut in its turn: after each byte of the host's hello and of the new session's
+   answer, and of what asks for that session. */
+static void greetings_survive_every_cut(void **state)
+{
+    static const long all[] = {[UP] = 64, [DOWN] = sizeof(struct cm_stream_hello) + 64};
+    struct link *link;
+    struct session *session;
+    char text[256];
+    uint8_t digest[32];
+    (void)state;
+    relay_start();
+    assert_int_equal(link_get(&link, text, sizeof text), SDR_OK);
+    assert_int_equal(session_open(link, &session), SDR_OK);
+    for (int direction = UP; direction <= DOWN; direction++)
+        for (long cut = 0; cut < all[direction]; cut++) {
+            unsigned before = relay.cuts;
+            relay.next[direction] = cut;
+            relay.left[UP] = 0;
+            assert_int_equal(hash(session, digest), SDR_OK);
+            assert_memory_equal(digest, sm3_abc, 32);
+            assert_int_equal(relay.cuts, before + 2);
+        }
     session_close(session);
     link_put(link);
     relay_stop();
@@ -382,6 +415,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stateless_calls_survive_every_cut),
+        cmocka_unit_test(greetings_survive_every_cut),
         cmocka_unit_test(held_state_is_lost_once),
         cmocka_unit_test(broker_is_replaced),
         cmocka_unit_test(async_client_goes_on),
