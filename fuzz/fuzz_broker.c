@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,15 +18,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "backend/broker/broker.h"
-#include "tests/wire/populate.h"
+#include "tests/wire/bare.h"
 
 #define STEPS 96
 
 static struct broker broker;
 static struct daemon_config config = {
     .card = "soft", .wait = WAIT_SLEEP, .deadline_ms = 1000, .workers = 2, .code_attempts = 1000000};
-static char dir[64];
-static int keeper;
+static struct bare bare;
 static struct vault_tenant record; /* of the tenant, before an input changes it */
 static struct vault_policy policy;
 
@@ -46,52 +44,16 @@ static void must(int condition)
         abort();
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk)
-{
-    (void)status;
-    (void)kind;
-    (void)walk;
-    return remove(path);
-}
-
 /* Before libcrypto's own end (it is registered later, so it runs earlier): threads, keys and card go as they should,
  * and what is left then is a leak. */
 static void end_once(void)
 {
-    broker_end(&broker);
-    while (broker.tenant_count)
-        tenant_remove(&broker, broker.tenants[0]);
-    while (broker.free_jobs) {
-        struct job *next = broker.free_jobs->next;
-        free(broker.free_jobs);
-        broker.free_jobs = next;
-    }
-    broker.driver->close(broker.card);
-}
-
-static void leave(void)
-{
-    nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    bare_end(&bare, &broker);
 }
 
 static void start_once(void)
 {
-    int pair[2];
-    char text[512] = "";
-    uint8_t master[VAULT_MASTER_KEY] = {1};
-    const char *base = getenv("TMPDIR");
-    snprintf(dir, sizeof dir, "%.30s/cardmux-fuzz-XXXXXX", base ? base : "/tmp");
-    must(mkdtemp(dir) != NULL);
-    atexit(leave);
-    populate(dir, master, 1);
-    must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0);
-    keeper = pair[0];
-    struct broker_start start = {.config = &config, .keeper_fd = pair[1], .admin_fd = -1, .master = master};
-    if (!broker_init(&broker, &start) || !broker_open_card(&broker, text) ||
-        !broker_open_vault(&broker, dir, master, text)) {
-        fprintf(stderr, "fuzz_broker: %s\n", text);
-        abort();
-    }
+    bare_start(&bare, &broker, &config, 1);
     atexit(end_once);
     record = broker.tenants[0]->record;
     policy = broker.tenants[0]->policy;
@@ -411,7 +373,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static uint64_t id;
     struct program in = {.at = data, .left = size, .pos = 1, .cq_pos = 1};
     struct handover dropped;
-    if (!dir[0])
+    if (!bare.dir[0])
         start_once();
     attach(&in, ++id);
     prepare(&in);
@@ -423,7 +385,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(!tenant->regions && !tenant->working && !tenant->in_card && !tenant->active_count);
     must(!tenant->counters.sessions && !tenant->counters.handles && !tenant->counters.regions);
     must(!broker.active && !broker.active_tenants && !broker.active_channels);
-    must(recv(keeper, &dropped, sizeof dropped, 0) == sizeof dropped && dropped.region == id);
+    must(recv(bare.keeper, &dropped, sizeof dropped, 0) == sizeof dropped && dropped.region == id);
     munmap((void *)in.all.base, in.all.size);
     restore();
     return 0;

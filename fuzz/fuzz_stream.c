@@ -7,21 +7,19 @@
  * the end. What the engine sends is received by an honest front end, which must find no fault with it; and the bytes
  * that went to the engine go to a second front end, too, as if a host had sent them. Nothing may be left at the end.
  */
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include "backend/broker/stream.h"
-#include "tests/wire/populate.h"
+#include "tests/wire/bare.h"
 
 #define STEPS 128
 
 static struct broker broker;
 static struct daemon_config config = {
     .card = "null", .wait = WAIT_SLEEP, .deadline_ms = 1000, .workers = 1, .code_attempts = 10};
-static char dir[64];
+static struct bare bare;
 
 static struct {
     struct stream *stream;
@@ -232,44 +230,14 @@ static void step(struct program *in)
             broker_pass(&broker, false);
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk)
-{
-    (void)status;
-    (void)kind;
-    (void)walk;
-    return remove(path);
-}
-
 static void end_once(void)
 {
-    broker_end(&broker);
-    while (broker.tenant_count)
-        tenant_remove(&broker, broker.tenants[0]);
-    while (broker.free_jobs) {
-        struct job *next = broker.free_jobs->next;
-        free(broker.free_jobs);
-        broker.free_jobs = next;
-    }
-    broker.driver->close(broker.card);
-    nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    bare_end(&bare, &broker);
 }
 
 static void start_once(void)
 {
-    int pair[2];
-    char text[512] = "";
-    uint8_t master[VAULT_MASTER_KEY] = {1};
-    const char *base = getenv("TMPDIR");
-    snprintf(dir, sizeof dir, "%.30s/cardmux-fuzz-XXXXXX", base ? base : "/tmp");
-    must(mkdtemp(dir) != NULL);
-    populate(dir, master, 1);
-    must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0);
-    struct broker_start start = {.config = &config, .keeper_fd = pair[1], .admin_fd = -1, .master = master};
-    if (!broker_init(&broker, &start) || !broker_open_card(&broker, text) ||
-        !broker_open_vault(&broker, dir, master, text)) {
-        fprintf(stderr, "fuzz_stream: %s\n", text);
-        abort();
-    }
+    bare_start(&bare, &broker, &config, 1);
     broker.generation = 1; /* so that recorded bytes can have it */
     atexit(end_once);
 }
@@ -278,7 +246,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct program in = {.at = data, .left = size};
-    if (!dir[0])
+    if (!bare.dir[0])
         start_once();
     memset(&pumped, 0, sizeof pumped);
     hello_at = 0;

@@ -380,25 +380,12 @@ enum step op_p256_keypair(struct broker *broker, struct job *job)
 enum step op_p256_sign(struct broker *broker, struct job *job)
 {
     (void)broker;
-    struct keypair *pair = find_own_pair(job, VAULT_KEY_P256);
-    if (!pair)
-        return STEP_DONE;
-    job_use_key(job, pair->sign);
-    job->card.op = CARD_SIGN;
-    job->card.in = job->param;
-    job->card.in_len = 32;
-    result_in_param(job);
-    return STEP_CARD;
+    return sign_with_own(job, VAULT_KEY_P256);
 }
 
 enum step op_p256_verify(struct broker *broker, struct job *job)
 {
     (void)broker;
-    job->card.op = CARD_VERIFY;
     job->card.alg = SGD_ECDSA_P256;
-    job->card.aux = job->param;
-    job->card.in = job->param + 64;
-    job->card.in_len = 32;
-    job->card.aux2 = job->param + 96;
-    return STEP_CARD;
+    return verify_under_point(job);
 }

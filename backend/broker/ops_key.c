@@ -258,23 +258,9 @@ enum step op_key_destroy(struct broker *broker, struct job *job)
     return STEP_DONE;
 }
 
-enum step op_verify_external(struct broker *broker, struct job *job)
+enum step sign_with_own(struct job *job, enum vault_key_kind kind)
 {
-    (void)broker;
-    if (!alg_is_sm2(job->sqe.alg))
-        return refuse(job, CM_GATE_ALG, SDR_ALGNOTSUPPORT);
-    job->card.op = CARD_VERIFY;
-    job->card.aux = job->param;
-    job->card.in = job->param + 64;
-    job->card.in_len = 32;
-    job->card.aux2 = job->param + 96;
-    return STEP_CARD;
-}
-
-enum step op_sign_internal(struct broker *broker, struct job *job)
-{
-    (void)broker;
-    struct keypair *pair = find_own_pair(job, VAULT_KEY_SM2);
+    struct keypair *pair = find_own_pair(job, kind);
     if (!pair)
         return STEP_DONE;
     job_use_key(job, pair->sign);
@@ -283,6 +269,28 @@ enum step op_sign_internal(struct broker *broker, struct job *job)
     job->card.in_len = 32;
     result_in_param(job);
     return STEP_CARD;
+}
+
+enum step verify_under_point(struct job *job)
+{
+    job->card.op = CARD_VERIFY;
+    job->card.aux = job->param;
+    job->card.in = job->param + 64;
+    job->card.in_len = 32;
+    job->card.aux2 = job->param + 96;
+    return STEP_CARD;
+}
+
+enum step op_verify_external(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    return alg_is_sm2(job->sqe.alg) ? verify_under_point(job) : refuse(job, CM_GATE_ALG, SDR_ALGNOTSUPPORT);
+}
+
+enum step op_sign_internal(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    return sign_with_own(job, VAULT_KEY_SM2);
 }
 
 enum step op_verify_internal(struct broker *broker, struct job *job)

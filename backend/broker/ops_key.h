@@ -19,6 +19,11 @@ struct keypair *find_own_pair(struct job *job, enum vault_key_kind kind);
 /* rights.c: has no access code, where the tenant's policy demands one. */
 bool lacks_code(const struct job *job, bool has_code);
 
+/* Handlers of signatures end with one of these, once the operation's own is checked or set: a digest (parameters) under
+   the pair of that kind at the submission's index; point, digest and signature (parameters). */
+enum step sign_with_own(struct job *job, enum vault_key_kind kind);
+enum step verify_under_point(struct job *job);
+
 /* A length that a session key can have? */
 bool session_key_bits_ok(uint32_t bits);
 

@@ -23,8 +23,8 @@ static int connect_through(int socket, const struct sockaddr_un *address)
     return failed;
 }
 
-uint32_t channel_connect(const struct reach_driver *driver, const char *path, unsigned limit_ms, struct channel **out,
-                         char *text)
+static uint32_t connect_to(const struct reach_driver *driver, const char *path, unsigned limit_ms, struct channel **out,
+                           char *text)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof address.sun_path)
@@ -117,11 +117,21 @@ static bool set_nonblocking(int fd)
     return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
 }
 
-uint32_t channel_finish(struct channel *channel, char *text)
+uint32_t channel_open(const struct reach_driver *driver, const char *path, unsigned limit_ms,
+                      uint32_t (*greet)(struct channel *, char *), struct reach **out, char *text)
 {
-    if (!set_nonblocking(channel->ring) || !set_nonblocking(channel->wake))
-        return reach_fail(text, SDR_COMMFAIL, "the server's doorbells: %s", strerror(errno));
-    return SDR_OK;
+    struct channel *channel = NULL;
+    uint32_t code = connect_to(driver, path, limit_ms, &channel, text);
+    if (code != SDR_OK)
+        return code;
+    code = greet(channel, text);
+    if (code == SDR_OK && (!set_nonblocking(channel->ring) || !set_nonblocking(channel->wake)))
+        code = reach_fail(text, SDR_COMMFAIL, "the server's doorbells: %s", strerror(errno));
+    if (code == SDR_OK)
+        *out = &channel->reach;
+    else
+        channel_close(&channel->reach);
+    return code;
 }
 
 /* Nothing here touches shared memory, and a claim ends with the last copy of a descriptor: so this is `forget`, too. */

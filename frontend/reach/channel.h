@@ -18,10 +18,10 @@ struct channel {
     _Atomic bool ended;             /* the socket's end was seen: do not poll it again */
 };
 
-/* Allocates one with no descriptors, connects it to the socket at path. limit_ms bounds this and each channel_receive.
- */
-uint32_t channel_connect(const struct reach_driver *driver, const char *path, unsigned limit_ms,
-                         struct channel **channel, char *text);
+/* Connects to the socket at path and lets `greet` receive what the server says: region, ring, wake, and map the two
+   views. limit_ms bounds the connecting and each channel_receive. On failure nothing is left. */
+uint32_t channel_open(const struct reach_driver *driver, const char *path, unsigned limit_ms,
+                      uint32_t (*greet)(struct channel *channel, char *text), struct reach **out, char *text);
 
 /* Receives up to len bytes and at most CHANNEL_FDS descriptors (close-on-exec). Bytes, or -1 with errno (EPROTO:
    truncated control data). On failure no descriptors stay open. */
@@ -29,9 +29,6 @@ ssize_t channel_receive(int socket, void *bytes, size_t len, int fds[CHANNEL_FDS
 
 /* The region's memfd: of the expected size (0: any), and sealed so that it cannot shrink under our mapping. */
 uint32_t channel_check_region(int fd, uint64_t expected, uint64_t *size, char *text);
-
-/* Both eventfds non-blocking; last step of opening. */
-uint32_t channel_finish(struct channel *channel, char *text);
 
 void channel_close(struct reach *reach);
 void channel_ring(struct reach *reach);

@@ -14,6 +14,7 @@
 #include "backend/broker/broker.h"
 #include "backend/transport/doors.h"
 #include "backend/transport/watch.h"
+#include "tests/wire/bare.h"
 #include "tests/wire/populate.h"
 
 struct wire {
@@ -163,15 +164,7 @@ static void broker_dispose(struct broker *broker)
 {
     while (broker->jobs_in_card)
         card_collect(broker);
-    broker_end(broker);
-    while (broker->tenant_count)
-        tenant_remove(broker, broker->tenants[0]);
-    while (broker->free_jobs) {
-        struct job *next = broker->free_jobs->next;
-        free(broker->free_jobs);
-        broker->free_jobs = next;
-    }
-    broker->driver->close(broker->card);
+    bare_release(broker);
     close(broker->pool.event_fd);
     close(broker->epoll_fd);
     close(broker->keeper_fd);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_rekey.c: the broker asks for a master key, and the keeper (this test) answers late, or for another round. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,42 +13,27 @@
 #include <cmocka.h>
 
 #include "backend/broker/act.h"
-#include "tests/wire/populate.h"
+#include "tests/wire/bare.h"
 
 struct stage {
     struct broker broker;
     struct daemon_config config;
-    char dir[64];
-    int keeper;
+    struct bare bare;
     struct act act;
 };
 
 static void stage_start(struct stage *stage)
 {
-    uint8_t master[VAULT_MASTER_KEY] = {1};
-    int pair[2];
-    char text[512] = "";
     memset(stage, 0, sizeof *stage);
-    snprintf(stage->dir, sizeof stage->dir, "/tmp/cardmux-rekey-XXXXXX");
-    assert_non_null(mkdtemp(stage->dir));
-    populate(stage->dir, master, 1);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-    stage->keeper = pair[0];
     stage->config = (struct daemon_config){
         .card = "soft", .wait = WAIT_SLEEP, .deadline_ms = 1000, .workers = 1, .code_attempts = 10};
-    struct broker_start start = {.config = &stage->config, .keeper_fd = pair[1], .admin_fd = -1, .master = master};
-    if (!broker_init(&stage->broker, &start) || !broker_open_card(&stage->broker, text) ||
-        !broker_open_vault(&stage->broker, stage->dir, master, text))
-        fail_msg("%s", text);
+    bare_start(&stage->bare, &stage->broker, &stage->config, 1);
+    fcntl(stage->bare.keeper, F_SETFL, 0); /* a worker is waited for there */
 }
 
 static void stage_end(struct stage *stage)
 {
-    char line[128];
-    broker_end(&stage->broker);
-    close(stage->keeper);
-    snprintf(line, sizeof line, "rm -r %s", stage->dir);
-    assert_int_equal(system(line), 0);
+    bare_end(&stage->bare, &stage->broker);
 }
 
 static void *work(void *arg)
@@ -61,7 +47,7 @@ static uint64_t asked(struct stage *stage, enum handover_type type, int status)
 {
     struct handover message;
     do
-        assert_int_equal(recv(stage->keeper, &message, sizeof message, 0), sizeof message);
+        assert_int_equal(recv(stage->bare.keeper, &message, sizeof message, 0), sizeof message);
     while (message.type != HANDOVER_REKEY && message.type != HANDOVER_REKEYED);
     assert_int_equal(message.type, type);
     assert_int_equal(message.status, status);
@@ -101,7 +87,7 @@ static void only_its_round_counts(void **state)
         assert_int_equal(stage.act.result, VAULT_OK);
         before = round;
     }
-    struct vault_config config = {.state_dir = stage.dir, .master = right};
+    struct vault_config config = {.state_dir = stage.bare.dir, .master = right};
     struct vault *vault;
     broker_end_audit(&stage.broker);
     vault_close(stage.broker.vault);
@@ -132,7 +118,7 @@ static void nothing_is_said_where_nothing_is_known(void **state)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
     assert_int_equal(stage.act.result, VAULT_IO);
     assert_non_null(strstr(stage.act.error, "restart cardmuxd"));
-    while (recv(stage.keeper, &message, sizeof message, MSG_DONTWAIT) > 0)
+    while (recv(stage.bare.keeper, &message, sizeof message, MSG_DONTWAIT) > 0)
         assert_int_not_equal(message.type, HANDOVER_REKEYED);
     assert_int_equal(stage.broker.rekey.state, REKEY_IDLE);
     stage_end(&stage);

@@ -9,19 +9,18 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "backend/broker/stream.h"
-#include "tests/wire/populate.h"
+#include "tests/wire/bare.h"
 
 static struct broker broker;
 static struct daemon_config config = {
     .card = "null", .wait = WAIT_SLEEP, .deadline_ms = 1234, .workers = 1, .code_attempts = 10};
-static char dir[] = "/tmp/cardmux-engine-XXXXXX";
+static struct bare bare;
 
 /* A transport in memory: what the engine sends piles up in `out`, up to `room`. */
 static struct wire {
@@ -283,43 +282,17 @@ static void gate_answers(void **state)
     nothing_left();
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk)
-{
-    (void)status;
-    (void)kind;
-    (void)walk;
-    return remove(path);
-}
-
 static int set_up(void **state)
 {
-    int pair[2];
-    char text[512];
-    uint8_t master[VAULT_MASTER_KEY] = {1};
     (void)state;
-    if (!mkdtemp(dir) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-        return -1;
-    populate(dir, master, 1);
-    struct broker_start start = {.config = &config, .keeper_fd = pair[1], .admin_fd = -1, .master = master};
-    return broker_init(&broker, &start) && broker_open_card(&broker, text) &&
-                   broker_open_vault(&broker, dir, master, text)
-               ? 0
-               : -1;
+    bare_start(&bare, &broker, &config, 1);
+    return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    broker_end(&broker);
-    while (broker.tenant_count)
-        tenant_remove(&broker, broker.tenants[0]);
-    while (broker.free_jobs) {
-        struct job *next = broker.free_jobs->next;
-        free(broker.free_jobs);
-        broker.free_jobs = next;
-    }
-    broker.driver->close(broker.card);
-    nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    bare_end(&bare, &broker);
     return 0;
 }
 

@@ -11,13 +11,11 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "backend/broker/broker.h"
-#include "tests/wire/populate.h"
+#include "tests/wire/bare.h"
 
 #define SLOW 3000 /* us, of a job: thirty shares */
 
@@ -34,21 +32,12 @@ struct lane {
 struct stage {
     struct broker broker;
     struct daemon_config config;
-    char dir[64];
-    int keeper;
+    struct bare bare;
 };
 
 static void stage_start(struct stage *stage, const char *fault, unsigned threads)
 {
-    uint8_t master[VAULT_MASTER_KEY] = {1};
-    int pair[2];
-    char text[512] = "";
     memset(stage, 0, sizeof *stage);
-    snprintf(stage->dir, sizeof stage->dir, "/tmp/cardmux-turns-XXXXXX");
-    assert_non_null(mkdtemp(stage->dir));
-    populate(stage->dir, master, 2);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
-    stage->keeper = pair[0];
     stage->config = (struct daemon_config){.card = "soft",
                                            .card_fault = fault,
                                            .card_threads = threads,
@@ -56,27 +45,15 @@ static void stage_start(struct stage *stage, const char *fault, unsigned threads
                                            .deadline_ms = 1000,
                                            .workers = 1,
                                            .code_attempts = 10};
-    struct broker_start start = {.config = &stage->config, .keeper_fd = pair[1], .admin_fd = -1, .master = master};
-    if (!broker_init(&stage->broker, &start) || !broker_open_card(&stage->broker, text) ||
-        !broker_open_vault(&stage->broker, stage->dir, master, text))
-        fail_msg("%s", text);
+    bare_start(&stage->bare, &stage->broker, &stage->config, 2);
 }
 
 static void stage_end(struct stage *stage)
 {
-    char line[128];
     for (unsigned i = 0; stage->broker.jobs_in_card && i < 100000; i++)
         if (!broker_pass(&stage->broker, true))
             usleep(100);
-    broker_end(&stage->broker);
-    while (stage->broker.tenant_count)
-        tenant_remove(&stage->broker, stage->broker.tenants[0]);
-    for (struct job *job; (job = stage->broker.free_jobs); free(job))
-        stage->broker.free_jobs = job->next;
-    stage->broker.driver->close(stage->broker.card);
-    close(stage->keeper);
-    snprintf(line, sizeof line, "rm -r %s", stage->dir);
-    assert_int_equal(system(line), 0);
+    bare_end(&stage->bare, &stage->broker);
 }
 
 static uint32_t lane_submit(struct stage *stage, struct lane *lane, struct cm_sqe sqe)

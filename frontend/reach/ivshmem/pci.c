@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "cardmux/sdf.h"
 #include "frontend/reach/ivshmem/pci.h"
+#include "frontend/reach/region.h"
 #include "frontend/reach/region.h"
 
 int pci_open_file(const char *address, const char *name, int flags)
@@ -68,6 +70,22 @@ size_t pci_list(const char *where, char addresses[PCI_MAX][PCI_ADDRESS])
     closedir(dir);
     qsort(addresses, n, PCI_ADDRESS, by_address);
     return n;
+}
+
+uint32_t pci_open_first(const char *where, uint32_t (*open)(const char *address, struct reach **out, char *text),
+                        struct reach **out, char *text)
+{
+    char addresses[PCI_MAX][PCI_ADDRESS];
+    uint32_t code = reach_fail(text, SDR_OPENDEVICE, "no ivshmem device");
+    size_t n = pci_list(where, addresses);
+    if (n && !PCI_UNCACHED_WORKS)
+        return reach_fail(text, SDR_OPENDEVICE, PCI_UNCACHED_WHY);
+    for (size_t i = 0; i < n; i++) {
+        code = open(addresses[i], out, text);
+        if (code == SDR_OK)
+            break;
+    }
+    return code;
 }
 
 /* The last part of what a symbolic link of the device's folder points to; "" where there is none. */

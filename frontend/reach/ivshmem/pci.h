@@ -19,6 +19,11 @@
    How many. */
 size_t pci_list(const char *where, char addresses[PCI_MAX][PCI_ADDRESS]);
 
+struct reach;
+/* For the ways without our module: opens the first device (or `where`) at which `open` succeeds. */
+uint32_t pci_open_first(const char *where, uint32_t (*open)(const char *address, struct reach **out, char *text),
+                        struct reach **out, char *text);
+
 /* Opens a file of the device's folder; -1 with errno. */
 int pci_open_file(const char *address, const char *name, int flags);
 

@@ -117,31 +117,21 @@ static uint32_t take_vectors(struct channel *channel, int64_t id, int q, char *t
     return SDR_OK;
 }
 
+static uint32_t take_handshake(struct channel *channel, char *text)
+{
+    int64_t id = -1;
+    uint32_t code = take_head(channel, &id, text);
+    int q = code == SDR_OK ? claim(channel, &code, text) : -1;
+    return code == SDR_OK ? take_vectors(channel, id, q, text) : code;
+}
+
 static uint32_t peer_open(const char *where, unsigned limit_ms, struct reach **out, char *text)
 {
-    struct channel *channel;
-    int64_t id = -1;
-    int q = -1;
     if (!where)
         where = secure_getenv("CARDMUX_SOCKET");
     if (!where)
         return reach_fail(text, SDR_OPENDEVICE, "name the ivshmem server's socket in CARDMUX_SOCKET");
-    uint32_t code = channel_connect(&reach_ivshmem_peer, where, limit_ms, &channel, text);
-    if (code != SDR_OK)
-        return code;
-    code = take_head(channel, &id, text);
-    if (code == SDR_OK)
-        q = claim(channel, &code, text);
-    if (code == SDR_OK)
-        code = take_vectors(channel, id, q, text);
-    if (code == SDR_OK)
-        code = channel_finish(channel, text);
-    if (code != SDR_OK) {
-        channel_close(&channel->reach);
-        return code;
-    }
-    *out = &channel->reach;
-    return SDR_OK;
+    return channel_open(&reach_ivshmem_peer, where, limit_ms, take_handshake, out, text);
 }
 
 const struct reach_driver reach_ivshmem_peer = {

@@ -82,29 +82,26 @@ static uint32_t open_device(struct poller *poller, char *text)
     return code == SDR_OK ? map_registers(poller, text) : code;
 }
 
+static uint32_t try_device(const char *address, struct reach **out, char *text)
+{
+    struct poller *poller = calloc(1, sizeof *poller);
+    if (!poller)
+        return reach_fail(text, SDR_NOBUFFER, "out of memory");
+    poller->reach.driver = &reach_ivshmem_poll;
+    poller->memory = -1;
+    memcpy(poller->address, address, PCI_ADDRESS);
+    uint32_t code = open_device(poller, text);
+    if (code == SDR_OK)
+        *out = &poller->reach;
+    else
+        poller_close(&poller->reach);
+    return code;
+}
+
 static uint32_t poller_open(const char *where, unsigned limit_ms, struct reach **out, char *text)
 {
     (void)limit_ms; /* there is nobody to wait for */
-    char addresses[PCI_MAX][PCI_ADDRESS];
-    uint32_t code = reach_fail(text, SDR_OPENDEVICE, "no ivshmem device");
-    size_t n = pci_list(where, addresses);
-    if (n && !PCI_UNCACHED_WORKS)
-        return reach_fail(text, SDR_OPENDEVICE, PCI_UNCACHED_WHY);
-    for (size_t i = 0; i < n; i++) {
-        struct poller *poller = calloc(1, sizeof *poller);
-        if (!poller)
-            return reach_fail(text, SDR_NOBUFFER, "out of memory");
-        poller->reach.driver = &reach_ivshmem_poll;
-        poller->memory = -1;
-        memcpy(poller->address, addresses[i], PCI_ADDRESS);
-        code = open_device(poller, text);
-        if (code == SDR_OK) {
-            *out = &poller->reach;
-            return SDR_OK;
-        }
-        poller_close(&poller->reach);
-    }
-    return code;
+    return pci_open_first(where, try_device, out, text);
 }
 
 static void poller_ring(struct reach *reach)

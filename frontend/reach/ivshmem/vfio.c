@@ -148,30 +148,27 @@ static uint32_t open_device(struct vfio *vfio, char *text)
     return SDR_OK;
 }
 
+static uint32_t try_device(const char *address, struct reach **out, char *text)
+{
+    struct vfio *vfio = calloc(1, sizeof *vfio);
+    if (!vfio)
+        return reach_fail(text, SDR_NOBUFFER, "out of memory");
+    vfio->reach.driver = &reach_ivshmem_vfio;
+    vfio->reach.interrupts = true;
+    vfio->container = vfio->group = vfio->device = vfio->wake = vfio->unplug = -1;
+    memcpy(vfio->address, address, PCI_ADDRESS);
+    uint32_t code = open_device(vfio, text);
+    if (code == SDR_OK)
+        *out = &vfio->reach;
+    else
+        vfio_close(&vfio->reach);
+    return code;
+}
+
 static uint32_t vfio_open(const char *where, unsigned limit_ms, struct reach **out, char *text)
 {
     (void)limit_ms; /* there is nobody to wait for */
-    char addresses[PCI_MAX][PCI_ADDRESS];
-    uint32_t code = reach_fail(text, SDR_OPENDEVICE, "no ivshmem device");
-    size_t n = pci_list(where, addresses);
-    if (n && !PCI_UNCACHED_WORKS)
-        return reach_fail(text, SDR_OPENDEVICE, PCI_UNCACHED_WHY);
-    for (size_t i = 0; i < n; i++) {
-        struct vfio *vfio = calloc(1, sizeof *vfio);
-        if (!vfio)
-            return reach_fail(text, SDR_NOBUFFER, "out of memory");
-        vfio->reach.driver = &reach_ivshmem_vfio;
-        vfio->reach.interrupts = true;
-        vfio->container = vfio->group = vfio->device = vfio->wake = vfio->unplug = -1;
-        memcpy(vfio->address, addresses[i], PCI_ADDRESS);
-        code = open_device(vfio, text);
-        if (code == SDR_OK) {
-            *out = &vfio->reach;
-            return SDR_OK;
-        }
-        vfio_close(&vfio->reach);
-    }
-    return code;
+    return pci_open_first(where, try_device, out, text);
 }
 
 static void vfio_ring(struct reach *reach)

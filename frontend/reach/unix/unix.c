@@ -54,33 +54,14 @@ static uint32_t take_hello(struct channel *channel, char *text)
     code = channel_check_region(channel->region, hello.region_size, &size, text);
     if (code == SDR_OK)
         code = region_map_header(&channel->reach, channel->region, size, 0, true, NULL, text);
-    if (code == SDR_OK)
-        code = region_map_qp(&channel->reach, channel->region, 0, 0, text);
-    if (code == SDR_OK)
-        code = channel_finish(channel, text);
-    return code;
+    return code == SDR_OK ? region_map_qp(&channel->reach, channel->region, 0, 0, text) : code;
 }
 
 static uint32_t unix_open(const char *where, unsigned limit_ms, struct reach **out, char *text)
 {
-    struct channel *channel;
     char path[CONF_VALUE];
-    uint32_t code = SDR_OK;
-    if (!where) {
-        code = conf_socket(path, text);
-        where = path;
-    }
-    if (code == SDR_OK)
-        code = channel_connect(&reach_unix, where, limit_ms, &channel, text);
-    if (code != SDR_OK)
-        return code;
-    code = take_hello(channel, text);
-    if (code != SDR_OK) {
-        channel_close(&channel->reach);
-        return code;
-    }
-    *out = &channel->reach;
-    return SDR_OK;
+    uint32_t code = where ? SDR_OK : conf_socket(path, text);
+    return code == SDR_OK ? channel_open(&reach_unix, where ? where : path, limit_ms, take_hello, out, text) : code;
 }
 
 const struct reach_driver reach_unix = {
