@@ -33,11 +33,13 @@ static void check_taken(const struct route *route, const struct admin_message *m
     bool named = route->body == BODY_TENANT_ADD || strstr(route->pattern, "{name}");
     must(!named || body_name_ok(m->tenant.name));
     must(m->code_len <= VAULT_CODE_MAX && m->tenant.weight <= 1000);
-    if (route->body == BODY_KEY_GENERATE || strstr(route->pattern, "{kind}")) {
+    if (route->body == BODY_KEY_GENERATE || route->body == BODY_KEY_IMPORT || strstr(route->pattern, "{kind}")) {
         must(vault_kind(m->key.kind) != NULL);
         must(m->key.index <= VAULT_INDEX_MAX);
     }
-    if (route->body == BODY_KEY_GENERATE)
+    for (int i = 0; i < 3; i++)
+        must(m->envelopes[i].len <= sizeof m->envelopes[i].bytes);
+    if (route->body == BODY_KEY_GENERATE || route->body == BODY_KEY_IMPORT)
         must(vault_kind_bits_ok(m->key.kind, m->key.bits) && vault_kind_place_ok(m->key.kind, m->key.index));
     if (strstr(route->pattern, "{file}"))
         must(m->file.name_len >= 1 && m->file.name_len <= VAULT_FILE_NAME);

@@ -48,7 +48,12 @@ static void import(struct broker *broker, struct act *act, struct vault_secret *
     const struct vault_key device_key = {.kind = VAULT_KEY_SM2, .index = 0, .bits = 256};
     enum vault_key_kind kind = message->key.kind;
     struct keypair device;
-    bool two = vault_kind(kind)->has_encrypt;
+    bool two = kind == VAULT_KEY_SM2;
+    if (!two && kind != VAULT_KEY_KEK) {
+        act->result = VAULT_INVALID;
+        snprintf(act->error, sizeof act->error, "only SM2 keys and KEKs can be imported");
+        return;
+    }
     if (!key_fetch(broker, message->tenant.id, &device_key, &device, NULL, act->error)) {
         act->result = VAULT_NOT_FOUND;
         snprintf(act->error, sizeof act->error,

@@ -8,7 +8,8 @@
  *
  * A code costs one scrypt for each session that gives it: the right keeps a mark of the code that was right
  * (vault.h), and the same code again is known by it. A wrong code costs the mark too, so that marks are not what codes
- * are tried against. Marks go with the right: released, revoked because the code was set anew, or the session's end.
+ * are tried against. (While its index is locked a session that has the right may take it once more by the mark: it can
+ * use it anyway.) Marks go with the right: released, revoked because the code was set anew, or the session's end.
  */
 #include "backend/broker/ops_key.h"
 

@@ -4,6 +4,7 @@ hold states, slow ones that overlap, memory changed between submission and pass,
 import os
 import random
 import re
+import struct
 import sys
 
 LIKELY, RECORDED, MEANWHILE, QUIET, RAW, WORDS, EPOCH, WORKERS, PASSES, END = 0, 6, 7, 8, 9, 10, 12, 13, 14, 15
@@ -18,6 +19,7 @@ AEAD_ENCRYPT, AEAD_DECRYPT, STATE_HASH, STATE_MAC, STATE_AEAD, STATE_UPDATE, STA
 KEY_IMPORT, KEY_IMPORT_DEBUG, SECTOR_ENCRYPT, SECTOR_DECRYPT, TENANT_INFO = range(50, 55)
 AGREE_START, AGREE_CONCLUDE, AGREE_RESPOND = range(91, 94)
 FILE_CREATE, FILE_READ, FILE_WRITE, FILE_DELETE = range(120, 124)
+KEK_RIGHT = 124
 MAX_PARAM, MAX_DATA, HANDLE, BITS_128, SMALL = 8, 16, 32, 64, 128
 
 
@@ -66,11 +68,26 @@ seeds += [call(2) * 300, bytes([EPOCH, 0]) + call(2) + passes, bytes([EPOCH, 0, 
           call(3) + call(28, SM3) + bytes([END, 255]), call(15, HANDLE) * 2 + call(22, ECB | HANDLE)]
 revoke, few, failed, stale = bytes([MEANWHILE, 1, 1]), bytes([MEANWHILE, 2, 2, 3]), bytes([MEANWHILE, 3]), bytes([MEANWHILE, 5])
 some = [call(op, choice) for op in OPS if op not in (CLOSE, KEY_DESTROY) for choice in (0, SM3, HANDLE | ECB)]
-for change in (deny(0x3ffe, 0), deny(0, 0x1fffe), deny(1 << 13, 1 << 3 | 1 << 4), failed, few):
+for change in (deny(0x7ffe, 0), deny(0, 0x1fffe), deny(1 << 13, 1 << 3 | 1 << 4), failed, few):
     seeds += [change + b''.join(some[at:at + STEPS - 1]) for at in range(0, len(some), STEPS - 1)]
 seeds += [call(RIGHT, 0, 64) + workers + revoke + call(17) + workers, slow + passes + revoke + workers, slow + passes + failed + workers,
           failed + call(KEY_DESTROY, HANDLE) + failed + call(22, ECB), few + call(2) * 4 + call(13, ECB) * 4 + call(STATE_HASH, SM3) * 4,
           stale + passes + call(2), bytes([MEANWHILE, 4]) + passes + call(3), call(5, BITS_128 | SMALL), call(4)]
+
+
+def right_of(op, index, code):
+    """Asks for a right with a code, or none."""
+    sqe = struct.pack('<QIIHHHHIIIII16sI', 0, 0, 0, op, 0, 0, len(code), 0, 0, index, 0, 0, bytes(16), 0)
+    words = [int.from_bytes(code[at:at + 4], 'little') for at in range(0, len(code), 4)]
+    return (param(0, *words) if words else b'') + bytes([RECORDED]) + sqe + workers
+
+
+right, wrong = b'12345678', b'87654321'  # of index 2: tests/wire/harness.h
+for get, release in ((RIGHT, RIGHT + 1), (KEK_RIGHT, KEK_RIGHT + 1)):
+    seeds += [right_of(get, 2, right) * 3 + call(release, 0, 64) * 4, right_of(get, 2, right) + right_of(get, 2, wrong) + right_of(get, 2, right) + revoke,
+              right_of(get, 2, b'') + right_of(get, 1, right) + right_of(get, 1, b'') * 2 + revoke + call(release) + call(CLOSE),
+              right_of(get, 9, b'') + call(release, HANDLE), right_of(get, 2, right)[:-1] + passes + revoke + workers,
+              b''.join(right_of(get, index, code) for index, code in ((1, b''), (2, right)))]
 seeds += [call(AGREE_START, BITS_128) + workers + call(AGREE_CONCLUDE, HANDLE) + workers + call(AGREE_RESPOND, BITS_128) + workers,
           few + (call(AGREE_START, BITS_128) + workers) * 4]
 for name in (0, MAX_PARAM):

@@ -32,6 +32,10 @@ SEEDS = [
     'POST /v1/vault/backup\n{"recipient": 1}', 'POST /v1/vault/backup\n{"file": "A"}', 'POST /v1/imports\n{"file": "abc", "name": "vm1"}',
     'POST /v1/imports\n{"file": "abc", "from": "%s"}' % ('0f' * 32), 'POST /v1/imports\n{"file": "abc", "from": "0F"}', 'POST /v1/imports\n{"file": "abc", "from": null}',
     'POST /v1/tenants/vm1/export\n{"file": 1}', 'POST /v1/vault/backup\n{"file": "abc", "recipient": "' + '0G' * 32 + '"}',
+    *(f'POST /v1/tenants/vm1/keys/import\n{{"kind": "{kind}", "index": 3, {fields}}}' for kind, fields in (
+        ('kek', '"wrapped": "%s"' % ('0a' * 112)), ('kek', '"wrapped": "%s", "code": "x"' % ('0a' * 113)), ('kek', '"wrapped": "0"'),
+        ('kek', '"wrapped": 1'), ('kek', '"sign": "%s"' % ('0a' * 208)), ('rsa', '"wrapped": "0a"'),
+        ('sm2', '"sign": "%s", "encrypt": "%s"' % ('0a' * 208, 'ff' * 208)), ('sm2', '"sign": "0a"'), ('sm2', '"sign": "%s"' % ('0a' * 209)))),
     'POST /v1/tenants/vm1/keys\n{"kind": "kek", "index": 3}', 'POST /v1/tenants/vm1/keys\n{"kind": "rsa", "index": 3}',
 ]
 

@@ -161,6 +161,11 @@ static void test_wrong(void **state)
     message.key.kind = VAULT_KEY_RSA;
     message.key.bits = 2048;
     assert_int_equal(act(&message), VAULT_INVALID);
+    message = good; /* an SM2 pair is no P-256 pair, though as long */
+    message.envelopes[2] = message.envelopes[0];
+    message.key.kind = VAULT_KEY_P256;
+    assert_int_equal(act(&message), VAULT_INVALID);
+    assert_int_equal(key_act(ADMIN_KEY_DESTROY, VAULT_KEY_P256, 9), VAULT_NOT_FOUND);
     assert_int_equal(key_act(ADMIN_KEY_DESTROY, VAULT_KEY_SM2, 9), VAULT_NOT_FOUND);
     assert_int_equal(key_act(ADMIN_KEY_DESTROY, VAULT_KEY_KEK, 20), VAULT_NOT_FOUND);
     message = good;
