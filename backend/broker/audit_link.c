@@ -14,7 +14,7 @@
 
 #define POLICY_TOLD_NS 10000000000u /* how often a tenant's refused operations are told, at most */
 #define POLICIES_MAX   32u          /* tenants of one look */
-#define HEAD_KEPT_NS   10000000000u /* how long the log's end may be another than the vault's root has, at most */
+#define HEAD_KEPT_NS   3000000000u  /* how long the log's end may be another than the vault's root has, at most */
 
 void audit_entry(struct audit_entry *entry, enum audit_event event, const struct vault_tenant *tenant,
                  const char *target)
@@ -187,6 +187,7 @@ struct later {
     struct task task;
     unsigned count;
     bool work; /* also what is due by itself */
+    bool owed; /* the log's end could not be kept */
     bool checkpoint;
     struct audit_entry entries[];
 };
@@ -201,7 +202,7 @@ static void later_work(struct broker *broker, struct task *task)
     if (later->checkpoint)
         audit_checkpoint(broker->audit, NULL, NULL);
     if (later->work)
-        vault_head_keep(broker->vault, NULL);
+        later->owed = vault_head_keep(broker->vault, NULL) != VAULT_OK;
 }
 
 static void later_done(struct broker *broker, struct task *task)
@@ -209,6 +210,8 @@ static void later_done(struct broker *broker, struct task *task)
     struct later *later = (struct later *)task;
     if (later->work)
         broker->audit_busy = false;
+    if (later->owed)
+        broker->audit_kept = 0; /* tried again */
     free(later);
 }
 
