@@ -92,7 +92,7 @@ seeds += [call(AGREE_START, BITS_128) + workers + call(AGREE_CONCLUDE, HANDLE) +
           few + (call(AGREE_START, BITS_128) + workers) * 4]
 for name in (0, MAX_PARAM):
     create, read, write, drop = (call(op, name) + workers for op in range(FILE_CREATE, FILE_DELETE + 1))
-    seeds += [create * 2 + write + read + drop * 2, read + write + create + call(FILE_WRITE, name | MAX_DATA | BITS_128 | SMALL) + workers + drop,
+    seeds += [create * 2 + write + read + drop * 2, call(FILE_READ, name | SMALL) + workers + call(FILE_WRITE, name | MAX_DATA) + workers, read + write + create + call(FILE_WRITE, name | MAX_DATA | BITS_128 | SMALL) + workers + drop,
               call(FILE_CREATE, name | BITS_128 | SMALL) + workers + create + read + call(FILE_DELETE, name, 1) + workers,
               create + param(0, 255) + read + write + param(0, 256) + read + write + param(0, 0xffffffff) + read + write]
 dice = random.Random(1)
