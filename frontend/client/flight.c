@@ -331,16 +331,12 @@ static uint64_t take_landed(struct link *link, uint64_t mine, struct call *const
 /* False where the attachment is not current any more: who holds the lock then may be waiting for a broker. */
 static bool lock_submit(struct link *link, uint32_t attach)
 {
-    while (pthread_mutex_trylock(&link->submit)) {
-        struct timespec soon;
-        if (!link_current(link, attach))
-            return false;
-        clock_gettime(CLOCK_MONOTONIC, &soon);
-        soon.tv_sec++;
-        if (pthread_mutex_clocklock(&link->submit, CLOCK_MONOTONIC, &soon) == 0)
+    if (pthread_mutex_trylock(&link->submit) == 0)
+        return true;
+    while (link_current(link, attach))
+        if (link_lock(&link->submit, WAIT_BLOCK_MS * 1000000ull))
             return true;
-    }
-    return true;
+    return false;
 }
 
 /* Fills a claimed slot and publishes it; false where the attachment is not current any more (the slot is given back).

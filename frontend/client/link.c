@@ -175,13 +175,27 @@ static void lock_both(struct link *link)
     pthread_mutex_lock(&link->submit);
 }
 
+bool link_lock(pthread_mutex_t *lock, uint64_t ns)
+{
+    struct timespec end;
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += (time_t)((ns + (uint64_t)end.tv_nsec) / 1000000000u);
+    end.tv_nsec = (long)((ns + (uint64_t)end.tv_nsec) % 1000000000u);
+    return pthread_mutex_timedlock(lock, &end) == 0;
+}
+
+static uint64_t time_left(uint64_t end_ns)
+{
+    uint64_t now = monotonic_ns();
+    return now < end_ns ? end_ns - now : 0;
+}
+
 /* Who holds them may be waiting for a broker. */
 static bool lock_both_until(struct link *link, uint64_t end_ns)
 {
-    struct timespec end = {.tv_sec = (time_t)(end_ns / 1000000000u), .tv_nsec = (long)(end_ns % 1000000000u)};
-    if (pthread_mutex_clocklock(&link->poll, CLOCK_MONOTONIC, &end))
+    if (!link_lock(&link->poll, time_left(end_ns)))
         return false;
-    if (pthread_mutex_clocklock(&link->submit, CLOCK_MONOTONIC, &end) == 0)
+    if (link_lock(&link->submit, time_left(end_ns)))
         return true;
     pthread_mutex_unlock(&link->poll);
     return false;

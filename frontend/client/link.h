@@ -92,6 +92,10 @@ void link_look(struct link *link);
 /* Wakes the threads that wait for `landed`, whoever sleeps how. Under poll. */
 void link_wake(struct link *link, uint64_t landed);
 
+/* Locks within about that time, or not. The clock is the one that can be set, since ThreadSanitizer knows no other; if
+   it is, whoever holds the lock gives it back after a deadline of his own all the same. */
+bool link_lock(pthread_mutex_t *lock, uint64_t ns);
+
 /* Is nothing known of a loss since then? No look at shared memory; link_run takes the last look. */
 static inline bool link_current(struct link *link, uint32_t attach)
 {

@@ -156,10 +156,9 @@ static void door_open(struct door *door, unsigned tenant, bool mute)
 static void door_shut(struct door *door)
 {
     unlink(door->path);
-    close(door->listener);
-    door->listener = -1;
     door->stop = true;
     pthread_join(door->thread, NULL);
+    close(door->listener);
 }
 
 /* ---- callers ---- */
