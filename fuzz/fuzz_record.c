@@ -33,6 +33,10 @@ static void try_metas(const uint8_t *bytes, size_t len)
         must(root_meta_build(&root, again) == len);
         must(memcmp(again, bytes, len) == 0);
     }
+    for (int kind = 0; kind <= VAULT_KEY_KINDS; kind++) { /* of as many bytes as came */
+        uint32_t bits = key_bits((enum vault_key_kind)kind, len);
+        must(!bits || vault_kind_bits_ok((enum vault_key_kind)kind, bits));
+    }
     if (tenant_meta_parse(bytes, len, &tenant)) {
         must(tenant_meta_build(&tenant, again) == len);
         must(memcmp(again, bytes, len) == 0);

@@ -5,7 +5,7 @@ import struct
 import sys
 
 seeds = []
-LENGTHS = {1: ([40, 56], [32], [0, 32], [0]), 2: ([120, 136], [32], [0, 32], [0, 32]),
+LENGTHS = {1: ([40, 56, 96], [32], [0, 32], [0]), 2: ([120, 136], [32], [0, 32], [0, 32]),
            3: ([24], [16, 24, 32, 96, 15, 1160, 2312, 2313], [0, 96, 2312, 2313], [0, 52]),
            4: ([40], [0], [0], [0]), 5: ([40], [1, 128, 129], [0], [0]), 6: ([24], [1, 2048], [0, 2048, 2049], [0])}
 
@@ -29,8 +29,8 @@ keys = [struct.pack('<BBHIIIQ', *row) for row in (
 code = bytes([14, 8, 1, 0]) + bytes(range(48))
 grown_root = root + struct.pack('<QII', 99, 2, 0)
 head_root = root + struct.pack('<QIIQ', 99, 2, 4, 1000) + bytes(range(32))
-grown = tenant + struct.pack('<BBHII', 3, 1, 0, 1, 4)
-clear = [root, tenant, grown_root, head_root, grown, grown[:121] + bytes(11), *keys, code, b'\0' * 40, b'\x0f' + code[1:],
+grown = tenant + struct.pack('<BBHIII', 3, 1, 0, 1, 4, 7)
+clear = [root, tenant, grown_root, head_root, grown, grown[:121] + bytes(15), *keys, code, b'\0' * 40, b'\x0f' + code[1:],
          tenant.replace(b'vm1', b'-m1'), tenant.replace(b'vm1', b'V 1'), tenant.replace(b'vm1\0\0', b'vm1\0x'),
          tenant.replace(name, b'a' * 32), tenant.replace(b'0123', b'\0123'), tenant[:76] + bytes(4) + tenant[80:]]
 policies = [struct.pack('<5IIQQ', *row) for row in (
