@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sdf_storm: many threads in several processes at once, each at the functions that hold something between calls
- * (encryption, MAC, HMAC and authenticated encryption in several calls, hashes with handles, batches, queues); and some
- * on one session together, where calls are put in order and only their results can be judged. Every result is compared
- * with a judge's. Each process forks once in the middle, and the child opens a card of its own.
+ * (encryption, MAC, HMAC and authenticated encryption in several calls, hashes with handles, batches, queues, keys,
+ * agreements, rights, files); and some on one session together, where calls are put in order and only their results can
+ * be judged. Every result is compared with a judge's. One thread opens devices and closes them while others work on
+ * their sessions. Each process forks once in the middle; the child has its parent's session, and opens a card of its
+ * own.
  *
  *     sdf_storm [--processes N] [--threads N] [--rounds N] [--forks 0|1]
  *
@@ -11,6 +13,7 @@
  */
 #include <openssl/evp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +22,7 @@
 #include <unistd.h>
 #include "cardmux/sdf_ext.h"
 #include "tests/clients/mode_judge.h"
+#include "tests/clients/sdf_cases.h"
 
 #define TEXT 20000u
 
@@ -144,6 +148,88 @@ static void batched(void *s, void *key, unsigned len)
     }
 }
 
+/* One key, which two sides agree on, and envelopes of it: made, used, destroyed. */
+static void keys(void *s)
+{
+    uint8_t id[] = "1234567812345678", block[16] = {1}, one[16], other[16];
+    ECCrefPublicKey own, temporary, peer, peer_temporary;
+    union sdf_cipher cipher;
+    void *agreement, *a, *b;
+    unsigned n;
+    NEED(SDF_GetPrivateKeyAccessRight(s, 1, NULL, 0) == SDR_OK);
+    if (NEED(SDF_GenerateAgreementDataWithECC(s, 1, 128, id, 16, &own, &temporary, &agreement) == SDR_OK) &&
+        NEED(SDF_GenerateAgreementDataAndKeyWithECC(s, 1, 128, id, 16, id, 16, &own, &temporary, &peer, &peer_temporary,
+                                                    &a) == SDR_OK) &&
+        NEED(SDF_GenerateKeyWithECC(s, id, 16, &peer, &peer_temporary, agreement, &b) == SDR_OK)) {
+        NEED(SDF_Encrypt(s, a, SGD_SM4_ECB, NULL, block, 16, one, &n) == SDR_OK);
+        NEED(SDF_Encrypt(s, b, SGD_SM4_ECB, NULL, block, 16, other, &n) == SDR_OK && memcmp(one, other, 16) == 0);
+        NEED(SDF_DestroyKey(s, a) == SDR_OK && SDF_DestroyKey(s, b) == SDR_OK);
+    }
+    if (NEED(SDF_GenerateKeyWithIPK_ECC(s, 1, 128, &cipher.c, &a) == SDR_OK) &&
+        NEED(SDF_ImportKeyWithISK_ECC(s, 1, &cipher.c, &b) == SDR_OK)) {
+        NEED(SDF_Encrypt(s, a, SGD_SM4_ECB, NULL, block, 16, one, &n) == SDR_OK && SDF_DestroyKey(s, a) == SDR_OK);
+        NEED(SDF_Encrypt(s, b, SGD_SM4_ECB, NULL, block, 16, other, &n) == SDR_OK && memcmp(one, other, 16) == 0);
+        NEED(SDF_DestroyKey(s, b) == SDR_OK && SDF_DestroyKey(s, b) == SDR_INARGERR);
+    }
+    NEED(SDF_ReleasePrivateKeyAccessRight(s, 1) == SDR_OK);
+    NEED(SDF_GenerateAgreementDataWithECC(s, 1, 128, id, 16, &own, &temporary, &agreement) == SDR_PARDENY);
+}
+
+/* A file of the thread's own. */
+static void files(void *s, unsigned len)
+{
+    char name[64];
+    uint8_t got[TEXT];
+    unsigned name_len = (unsigned)snprintf(name, sizeof name, "%d %p", getpid(), s), n = len;
+    uint8_t *named = (uint8_t *)name;
+    NEED(SDF_CreateFile(s, named, name_len, len) == SDR_OK);
+    NEED(SDF_WriteFile(s, named, name_len, 0, len, text) == SDR_OK);
+    NEED(SDF_ReadFile(s, named, name_len, 0, &n, got) == SDR_OK && n == len && memcmp(got, text, len) == 0);
+    NEED(SDF_DeleteFile(s, named, name_len) == SDR_OK);
+}
+
+struct victim {
+    void *session;
+    _Atomic bool begun;
+};
+
+/* Until its session is gone. */
+static void *until_closed(void *arg)
+{
+    struct victim *victim = arg;
+    uint8_t bytes[40000], digest[32];
+    unsigned n, status;
+    do {
+        status = (unsigned)SDF_GenerateRandom(victim->session, sizeof bytes, bytes);
+        atomic_store(&victim->begun, true);
+        if (status == SDR_OK)
+            status = (unsigned)SDF_HashInit(victim->session, SGD_SM3, NULL, NULL, 0);
+        if (status == SDR_OK)
+            status = (unsigned)SDF_HashUpdate(victim->session, bytes, sizeof bytes);
+        if (status == SDR_OK)
+            status = (unsigned)SDF_HashFinal(victim->session, digest, &n);
+    } while (status == SDR_OK || status == SDR_STEPERR); /* the two of them begin each other's hash anew */
+    NEED(status == SDR_INARGERR);
+    return NULL;
+}
+
+/* A device of one's own, closed while two threads are in the middle of its session. */
+static void closing(void)
+{
+    struct victim victim = {0};
+    pthread_t ids[2];
+    void *own;
+    if (!NEED(SDF_OpenDevice(&own) == SDR_OK) || !NEED(SDF_OpenSession(own, &victim.session) == SDR_OK))
+        return;
+    for (int i = 0; i < 2; i++)
+        NEED(pthread_create(&ids[i], NULL, until_closed, &victim) == 0);
+    while (!atomic_load(&victim.begun))
+        sched_yield();
+    NEED(SDF_CloseDevice(own) == SDR_OK);
+    for (int i = 0; i < 2; i++)
+        pthread_join(ids[i], NULL);
+}
+
 static void *work(void *arg)
 {
     unsigned seed = (unsigned)(uintptr_t)arg * 7919 + 1;
@@ -161,11 +247,58 @@ static void *work(void *arg)
         hashes(s, len);
         batched(s, key, len);
         queued(s, len % 3000);
+        keys(s);
+        if (i % 4 == 0) /* each is several commits of the vault */
+            files(s, len);
+        if (i % 4 == 1)
+            closing();
         hashes(shared, len); /* those that have handles are nobody else's there */
         batched(shared, shared_key, len);
     }
     NEED(SDF_DestroyKey(shared, shared_key) == SDR_OK && SDF_CloseSession(s) == SDR_OK);
     return NULL;
+}
+
+/* In a child of a process with many threads libcrypto may not be called: one of them may have had its locks. So what is
+   right was found out before. */
+static uint8_t right_digest[32];
+
+static void *child_work(void *arg)
+{
+    uint8_t digest[32], iv[16] = {0}, again[16] = {0}, sealed_text[TEXT], back[TEXT];
+    void *s, *key;
+    unsigned n;
+    (void)arg;
+    if (!NEED(SDF_OpenSession(device, &s) == SDR_OK) ||
+        !NEED(SDF_ImportKey(s, (uint8_t *)(uintptr_t)key_bytes, 16, &key) == SDR_OK))
+        return NULL;
+    for (unsigned i = 0; i < 5; i++) {
+        NEED(SDF_HashInit(s, SGD_SM3, NULL, NULL, 0) == SDR_OK && SDF_HashUpdate(s, text, TEXT) == SDR_OK);
+        NEED(SDF_HashFinal(s, digest, &n) == SDR_OK && memcmp(digest, right_digest, 32) == 0);
+        NEED(SDF_Encrypt(s, key, SGD_SM4_CFB, iv, text, TEXT, sealed_text, &n) == SDR_OK);
+        NEED(SDF_Decrypt(s, key, SGD_SM4_CFB, again, sealed_text, TEXT, back, &n) == SDR_OK);
+        NEED(memcmp(back, text, TEXT) == 0);
+        keys(s);
+    }
+    NEED(SDF_CloseSession(s) == SDR_OK);
+    return NULL;
+}
+
+/* Its parent's device serves the child too, and so does one of its own after that was closed. */
+static int run_child(void)
+{
+    pthread_t ids[2];
+    struct cardmux_sdf_call *none = NULL;
+    atomic_store(&wrong, 0);
+    NEED(cardmux_sdf_poll(queue, &none, 1, -1) == 0);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 2; i++)
+            NEED(pthread_create(&ids[i], NULL, child_work, NULL) == 0);
+        for (int i = 0; i < 2; i++)
+            pthread_join(ids[i], NULL);
+        NEED(SDF_CloseDevice(device) == SDR_OK && SDF_OpenDevice(&device) == SDR_OK);
+    }
+    return atomic_load(&wrong) != 0;
 }
 
 static int run_process(unsigned threads, bool forks)
@@ -181,14 +314,8 @@ static int run_process(unsigned threads, bool forks)
     if (forks) {
         usleep(20000); /* somewhere in the middle */
         child = fork();
-        if (child == 0) {
-            atomic_store(&wrong, 0);
-            NEED(cardmux_sdf_poll(queue, &(struct cardmux_sdf_call *){NULL}, 1, -1) == 0);
-            rounds = 2;
-            int failed = run_process(2, false);
-            fflush(stdout);
-            _exit(failed); /* what its parent's threads held here is no leak */
-        }
+        if (child == 0)
+            _exit(run_child()); /* what its parent's threads held here is no leak */
     }
     for (unsigned i = 0; i < threads; i++)
         pthread_join(ids[i], NULL);
@@ -217,6 +344,8 @@ int main(int argc, char **argv)
         return 2;
     for (size_t i = 0; i < TEXT; i++)
         text[i] = (uint8_t)(i * 7 ^ i >> 4);
+    if (EVP_Digest(text, TEXT, right_digest, NULL, EVP_sm3(), NULL) != 1)
+        return 2;
     for (unsigned i = 0; i < processes; i++)
         if (fork() == 0)
             exit(run_process(threads, forks)); /* ThreadSanitizer cannot follow a fork of many threads */
