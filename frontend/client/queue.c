@@ -146,21 +146,30 @@ uint32_t queue_attach(struct queue *queue, uint64_t since_ns, char *text)
     return attach(queue, !queue->epoch, since_ns, text);
 }
 
-/* Opens and attaches to the first way of a choice at which that works; with the deadline there is no time for more. */
+/* For the next way's first words: no more than its share of what is left, so that one which is silent leaves time for
+   the others. 0: the time is over. */
+static unsigned open_limit(const struct queue *queue, const struct reach_choice *choice, uint64_t since_ns)
+{
+    uint64_t spent = monotonic_ns() - since_ns, all = queue_deadline_ns(queue);
+    uint64_t share_ms = spent < all ? (all - spent) / 1000000u / (choice->n - choice->next) : 0;
+    return share_ms < REACH_OPEN_MS ? (unsigned)share_ms : REACH_OPEN_MS;
+}
+
+/* Opens and attaches to the first way of a choice at which that works, until the deadline after since_ns (0: now, and
+   attaching has one of its own, which is not known before). */
 static uint32_t open_chosen(struct queue *queue, struct reach_choice *choice, const char *where, uint64_t since_ns,
                             char *text)
 {
-    for (;;) {
-        uint64_t spent = monotonic_ns() - since_ns, all = queue_deadline_ns(queue);
-        uint64_t left_ms = spent < all ? (all - spent) / 1000000u : 0;
+    uint64_t start = since_ns ? since_ns : monotonic_ns();
+    unsigned limit_ms = 0;
+    while (choice->next < choice->n && (limit_ms = open_limit(queue, choice, start))) {
         char why[REACH_TEXT] = "";
-        if (!left_ms || reach_next(choice, where, left_ms < REACH_OPEN_MS ? (unsigned)left_ms : REACH_OPEN_MS,
-                                   &queue->reach) != SDR_OK)
-            break;
+        if (reach_next(choice, where, limit_ms, &queue->reach) != SDR_OK)
+            continue;
         queue->qp = queue->reach->qp;
         queue->pumped = queue->reach->driver->look != NULL;
         queue->sole = choice->sole;
-        uint32_t status = attach(queue, true, since_ns, why);
+        uint32_t status = attach(queue, true, since_ns ? since_ns : monotonic_ns(), why);
         if (status == SDR_OK)
             return status;
         reach_refuse(choice, status, why);
@@ -177,7 +186,7 @@ uint32_t queue_open(struct queue *queue, const char *reach, const char *where, c
     memset(queue, 0, sizeof *queue);
     queue->deadline_ms = 10000; /* until the header says otherwise */
     uint32_t status = reach_choose(&choice, reach, where, false, text);
-    return status == SDR_OK ? open_chosen(queue, &choice, where, monotonic_ns(), text) : status;
+    return status == SDR_OK ? open_chosen(queue, &choice, where, 0, text) : status;
 }
 
 uint32_t queue_again(struct queue *queue, const struct queue *old, uint64_t since_ns, char *text)

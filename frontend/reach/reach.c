@@ -108,17 +108,14 @@ void reach_refuse(struct reach_choice *choice, uint32_t code, const char *why)
 
 uint32_t reach_next(struct reach_choice *choice, const char *where, unsigned limit_ms, struct reach **out)
 {
+    char why[REACH_TEXT] = "";
+    const struct reach_driver *way = choice->ways[choice->next++];
     *out = NULL;
-    while (choice->next < choice->n) {
-        char why[REACH_TEXT] = "";
-        const struct reach_driver *way = choice->ways[choice->next++];
-        uint32_t code = way == &reach_vsock && !choice->named ? vsock_open_usual(where, limit_ms, out, why)
-                                                              : way->open(where, limit_ms, out, why);
-        if (code == SDR_OK)
-            return code;
+    uint32_t code = way == &reach_vsock && !choice->named ? vsock_open_usual(where, limit_ms, out, why)
+                                                          : way->open(where, limit_ms, out, why);
+    if (code != SDR_OK)
         reach_refuse(choice, code, why);
-    }
-    return choice->code;
+    return code;
 }
 
 uint32_t reach_open(const char *reach, const char *where, struct reach **out, char *text)
@@ -130,6 +127,8 @@ uint32_t reach_open(const char *reach, const char *where, struct reach **out, ch
     uint32_t code = reach_choose(&choice, reach, where, false, text);
     if (code != SDR_OK)
         return code;
-    code = reach_next(&choice, where, REACH_OPEN_MS, out);
-    return code == SDR_OK ? code : reach_fail(text, code, "%s", choice.said);
+    while (choice.next < choice.n)
+        if (reach_next(&choice, where, REACH_OPEN_MS, out) == SDR_OK)
+            return SDR_OK;
+    return reach_fail(text, choice.code, "%s", choice.said);
 }

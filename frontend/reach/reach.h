@@ -76,8 +76,8 @@ struct reach_choice {
    or SDR_OPENDEVICE and a sentence. */
 uint32_t reach_choose(struct reach_choice *choice, const char *reach, const char *where, bool again, char *text);
 
-/* Opens the next that works; with SDR_OK it is ways[next - 1]. Else none is left: the code, and what was tried is
-   `said`. */
+/* Tries the next one; from then on it is ways[next - 1]. If it fails the choice remembers why, and where next < n there
+   are more to try; else `code` and `said` tell how all of it went. */
 uint32_t reach_next(struct reach_choice *choice, const char *where, unsigned limit_ms, struct reach **out);
 
 /* What was opened is of no use, says the caller (who closes it). */
