@@ -59,7 +59,7 @@ for via in $([ "$only" ] || echo unix ivshmem); do
         --card soft --via $via --op sm4-cbc --size 4096 --tenants 4 --depth 16 --wait sleep
 done
 run "stream: echo against the bare socket, 16 in flight" ratio_to_socket 4 \
-    --card null --via stream --op echo --size 4096 --depth 16
+    --card null --via stream --op echo --size 4096 --depth 16 --seconds $((seconds * 5 / 2)) # a fourth kind of slice
 for via in stream unix; do # side by side: what a stream costs
     run "$via: SM4-CBC, four synchronous threads, against direct" ratio 0.75 \
         --card soft --via $via --op sm4-cbc --size 4096 --threads 4 --depth 1
