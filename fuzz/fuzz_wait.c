@@ -25,6 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .mode = (enum wait_mode)(data[0] % 3),
         .crowded = data[1] & 1,
         .announced = data[1] & 2,
+        .pressed = data[1] & 4,
         .looks = (uint32_t)words[0],
         .waited_ns = words[1] >> (data[2] & 63), /* small numbers too */
         .expected_ns = words[2] >> (data[3] & 63),
@@ -38,6 +39,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(action == WAIT_DO_ANNOUNCE || action == WAIT_DO_BLOCK);
     if (in.mode == WAIT_POLL && !in.announced)
         must(action == WAIT_DO_SPIN || action == WAIT_DO_YIELD);
+    if (in.pressed && in.mode != WAIT_POLL)
+        must(action != WAIT_DO_YIELD);
+    struct wait_pressure pressure = {0};
+    for (size_t i = 0; i < 3; i++) {
+        wait_polled(&pressure, words[i], words[(i + 1) % 3]);
+        must(pressure.span_ns <= 1000000000);
+        must(pressure.until_ns == 0 || pressure.span_ns >= 20000000);
+    }
     uint64_t mean = wait_expect(in.expected_ns % 10000001, in.waited_ns);
     must(mean <= 10000000);
     return 0;

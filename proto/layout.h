@@ -98,13 +98,16 @@ enum cm_door_state {
     CM_DOOR_DRAINING,
 };
 
+#define CM_CROWDED_OWN   1u /* fewer free cores than pollers: do not spin, yield */
+#define CM_CROWDED_OTHER 2u /* programs of others want the cores: do not poll for long, sleep */
+
 /* The control page of a queue pair: one cache line per writer and purpose. */
 struct cm_control {
     /* line 0: written by the broker */
     uint64_t generation; /* the same as in the header: one line to look at */
     uint32_t epoch;      /* the epoch that the broker serves; 0: none */
     uint32_t broker_sleeps;
-    uint32_t crowded; /* 1: fewer free cores than pollers on the host: do not spin, yield */
+    uint32_t crowded; /* CM_CROWDED_ bits: what a waiter on the host should know of its cores (wait.h) */
     uint32_t pad0[11];
     /* line 1: written by the front end (by the guest's kernel module where there is one) */
     uint32_t epoch_wanted; /* 0: leave the queue pair */

@@ -108,7 +108,7 @@ struct cm_stream {
     struct cm_stream_out out;
 };
 
-#define CM_STREAM_NOTE_CROWDED 1u /* struct cm_control's `crowded` */
+#define CM_STREAM_NOTE_CROWDED 3u /* struct cm_control's `crowded`: its bits */
 
 /* A connection begins. The rings of qp are cleared. */
 void cm_stream_start(struct cm_stream *stream, struct shm_span qp, bool host, uint64_t wire_generation,

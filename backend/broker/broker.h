@@ -141,7 +141,7 @@ struct channel {
     unsigned index;
     uint32_t epoch;   /* served; 0: none */
     bool active;      /* looked at in each pass; else broker_sleeps is set and a doorbell is needed */
-    bool crowded;     /* as last told */
+    uint32_t crowded; /* as last told */
     bool rung;        /* its doorbell was read since it last slept: further rings say nothing new */
     bool has_stalled; /* `stalled` was taken but could not be started: card or pool is full */
     uint32_t sq_pos, cq_pos;
@@ -318,7 +318,8 @@ struct broker {
     unsigned jobs_made;
     unsigned jobs_in_card, jobs_in_card_max;
     bool card_armed;
-    bool crowded; /* as front ends were last told */
+    uint32_t crowded; /* CM_CROWDED_ bits, as front ends were last told */
+    struct wait_pressure pressure;
     int card_fd;
     struct pool pool;
     unsigned tasks; /* in the pool */

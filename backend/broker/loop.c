@@ -170,15 +170,17 @@ static unsigned events_take(struct broker *broker, int timeout_ms)
     return did;
 }
 
-/* Tells front ends whether pollers outnumber cores. */
+/* Tells front ends whether pollers outnumber cores (which it returns), and whether others want them. */
 static bool crowded_tell(struct broker *broker)
 {
     unsigned pollers = broker->active_channels + 1;
     if (!(broker->caps.flags & CARD_INLINE))
         pollers += broker->caps.parallel;
-    bool crowded = pollers > broker->cores;
+    bool own = pollers > broker->cores;
+    uint32_t crowded =
+        (own ? CM_CROWDED_OWN : 0) | (wait_pressed(&broker->pressure, broker->now) ? CM_CROWDED_OTHER : 0);
     if (crowded == broker->crowded)
-        return crowded;
+        return own;
     broker->crowded = crowded;
     struct tenant *tenant = broker->active;
     for (unsigned i = broker->active_tenants; i; i--, tenant = tenant->next) {
@@ -189,7 +191,7 @@ static bool crowded_tell(struct broker *broker)
                 shm_store32(channel->qp, offsetof(struct cm_control, crowded), crowded);
             }
     }
-    return crowded;
+    return own;
 }
 
 static bool sleep_announced(struct broker *broker)
@@ -258,7 +260,7 @@ unsigned broker_pass(struct broker *broker, bool events)
 int broker_loop(struct broker *broker)
 {
     struct wait_input wait = {.mode = broker->config->wait};
-    uint64_t idle_since = 0, events_at = 0, mended_at = 0;
+    uint64_t idle_since = 0, idle_seen = 0, events_at = 0, mended_at = 0;
     if (!guard_start())
         broker_log("no timer: a tenant that makes its eventfds block can stop the broker: %m");
     while (!broker->ending) {
@@ -275,16 +277,20 @@ int broker_loop(struct broker *broker)
             }
         }
         if (did) {
-            idle_since = 0;
+            idle_since = idle_seen = 0;
             wait.looks = 0;
             continue;
         }
         if (!idle_since)
             idle_since = broker->now;
+        if (idle_seen)
+            wait_polled(&broker->pressure, idle_seen, broker->now);
+        idle_seen = broker->now;
         wait.looks++;
         if (!wait.crowded && broker->clock_due && broker->config->wait != WAIT_SLEEP)
             continue; /* nothing that the rule looks at has changed; a pass is a look, and no short one */
         wait.waited_ns = broker->now - idle_since;
+        wait.pressed = wait_pressed(&broker->pressure, broker->now);
         wait.mode = wait.waited_ns > POLL_IDLE_NS ? WAIT_ADAPTIVE : broker->config->wait;
         switch (wait_decide(&wait)) {
         case WAIT_DO_SPIN:
@@ -297,7 +303,7 @@ int broker_loop(struct broker *broker)
         case WAIT_DO_BLOCK: /* announcing, the second look and blocking are one thing here */
             if (sleep_announced(broker)) {
                 block(broker);
-                idle_since = 0;
+                idle_since = idle_seen = 0;
             }
             break;
         }

@@ -120,7 +120,7 @@ unsigned stream_next(struct stream *stream, struct iovec *iov, unsigned max, siz
     *bytes = 0;
     if (stream->shut)
         return 0;
-    stream->wire.note = stream->channel->crowded ? CM_STREAM_NOTE_CROWDED : 0;
+    stream->wire.note = stream->channel->crowded & CM_STREAM_NOTE_CROWDED;
     return cm_stream_gather(&stream->wire) ? cm_stream_from(&stream->wire, iov, max, most, bytes) : 0;
 }
 

@@ -83,8 +83,8 @@ static uint32_t exchange(struct cardmux_client *client, struct cm_sqe *sqe, stru
             continue;
         if (queue_stale(&client->queue) || monotonic_ns() > end || !queue_alive(&client->queue))
             return SDR_COMMFAIL;
-        if (looks < 100) {
-            sched_yield();
+        if (looks < 100) { /* not sched_yield: where others want the core that is a time slice each */
+            cpu_pause();
             continue;
         }
         queue_announce(&client->queue, client->queue.cq_pos);
@@ -302,28 +302,42 @@ static unsigned in_flight(const struct cardmux_client *client)
     return (unsigned)__builtin_popcountll(client->flying);
 }
 
-/* Waits until `want` completions lie there, or something else is to be done about the wait. */
-static void wait_ready(struct cardmux_client *client, uint32_t want, uint64_t start, uint64_t limit_ns)
+/* The clock is looked at, while polling or at the end of it. */
+static void wait_look(struct queue *queue, struct wait_input *in, uint64_t start, bool slept)
+{
+    uint64_t then = start + in->waited_ns, now = monotonic_ns();
+    in->waited_ns = now - start;
+    if (!slept && !in->crowded) /* where it is crowded, the broker may have had the core, for us */
+        wait_polled(&queue->pressure, then, now);
+    in->crowded = queue_crowded(queue);
+    in->pressed = queue_pressed(queue, now);
+}
+
+/* Waits until `want` completions lie there, or something else is to be done about the wait; for how long: ns. */
+static uint64_t wait_ready(struct cardmux_client *client, uint32_t want, uint64_t start, uint64_t limit_ns)
 {
     struct queue *queue = &client->queue;
-    struct wait_input in = {.mode = queue->wait, .crowded = queue_crowded(queue), .expected_ns = client->expected_ns};
+    struct wait_input in = {.mode = queue->wait,
+                            .crowded = queue_crowded(queue),
+                            .pressed = queue_pressed(queue, start),
+                            .expected_ns = client->expected_ns};
     uint32_t at = queue->cq_pos + want - 1;
     uint64_t alive_at = WAIT_BLOCK_MS * 1000000ull;
+    bool slept = false;
     while (!queue_reached(queue, at)) {
         in.looks++;
-        if ((in.looks & 15) == 0 || queue->wait == WAIT_SLEEP) {
-            in.waited_ns = monotonic_ns() - start;
-            if (in.waited_ns >= limit_ns || queue_stale(queue))
-                break;
-            if (in.waited_ns > alive_at) { /* polling finds the host side gone too */
-                if (!queue_alive(queue))
-                    break;
-                alive_at = in.waited_ns + WAIT_BLOCK_MS * 1000000ull;
-            }
-            in.crowded = queue_crowded(queue);
-        } else if (!in.crowded) {
+        if (!in.crowded && !in.pressed && (in.looks & 15) && queue->wait != WAIT_SLEEP) {
             look_pause(in.waited_ns, in.expected_ns);
             continue;
+        }
+        wait_look(queue, &in, start, slept);
+        slept = false;
+        if (in.waited_ns >= limit_ns || queue_stale(queue))
+            break;
+        if (in.waited_ns > alive_at) { /* polling finds the host side gone too */
+            if (!queue_alive(queue))
+                break;
+            alive_at = in.waited_ns + WAIT_BLOCK_MS * 1000000ull;
         }
         switch (wait_decide(&in)) {
         case WAIT_DO_SPIN:
@@ -340,6 +354,7 @@ static void wait_ready(struct cardmux_client *client, uint32_t want, uint64_t st
             uint64_t left_ms = (limit_ns - in.waited_ns) / 1000000u + 1;
             queue_block(queue, left_ms < WAIT_BLOCK_MS ? (int)left_ms : WAIT_BLOCK_MS);
             in.looks |= 15; /* the clock next */
+            slept = true;
             if (!queue_reached(queue, at) && (queue_stale(queue) || !queue_alive(queue)))
                 goto out;
             break;
@@ -349,6 +364,8 @@ static void wait_ready(struct cardmux_client *client, uint32_t want, uint64_t st
 out:
     if (in.announced)
         queue_retract(queue);
+    wait_look(queue, &in, start, slept);
+    return in.waited_ns;
 }
 
 /* Looks for about a microsecond, where looking is allowed at all: that is how long the shortest operations take. */
@@ -392,10 +409,10 @@ size_t cardmux_poll(struct cardmux_client *client, struct cardmux_completion *ou
     }
     uint64_t start = monotonic_ns();
     uint64_t limit = timeout_ms < 0 ? queue_deadline_ns(&client->queue) : (uint64_t)timeout_ms * 1000000u;
-    wait_ready(client, goal, start, limit);
+    uint64_t waited = wait_ready(client, goal, start, limit);
     n = take_ready(client, out, max);
     if (n) {
-        client->expected_ns = wait_expect(client->expected_ns, monotonic_ns() - start);
+        client->expected_ns = wait_expect(client->expected_ns, waited);
     } else if (queue_stale(&client->queue) || !queue_alive(&client->queue)) {
         on_stale(client);
         n = take_lost(client, out, max);

@@ -137,40 +137,55 @@ static bool crowded(struct link *link)
            (link->queue.pumped && atomic_load_explicit(&link->waiters, memory_order_relaxed) > 1);
 }
 
-/* Waits until one of `mine` (if any are) has landed, or the broker was replaced (LINK_STALE), or the deadline passed,
- * or the link died (SDR_COMMFAIL). */
-static uint32_t wait_until_any(struct link *link, uint64_t mine, uint64_t since, uint64_t expected_ns)
+static bool landed_now(struct link *link, uint64_t mine)
 {
-    struct wait_input in = {.mode = link->queue.wait, .crowded = crowded(link), .expected_ns = expected_ns};
-    uint64_t start = monotonic_ns(), end = since + queue_deadline_ns(&link->queue);
-    uint64_t alive_at = WAIT_BLOCK_MS * 1000000ull;
-    for (;;) {
-        if (any_landed(link, mine))
-            return SDR_OK;
-        if (pthread_mutex_trylock(&link->poll) == 0) {
-            if (queue_ready(&link->queue))
-                drain(link, mine);
-            pthread_mutex_unlock(&link->poll);
-            if (any_landed(link, mine))
-                return SDR_OK;
-        }
-        in.looks++;
-        if (!in.crowded && (in.looks & 15) && in.mode != WAIT_SLEEP) {
-            look_pause(in.waited_ns, expected_ns);
+    if (any_landed(link, mine))
+        return true;
+    if (pthread_mutex_trylock(&link->poll))
+        return false;
+    if (queue_ready(&link->queue))
+        drain(link, mine);
+    pthread_mutex_unlock(&link->poll);
+    return any_landed(link, mine);
+}
+
+/* The clock is looked at, while polling or at the end of it. */
+static void wait_look(struct link *link, struct wait_input *in, uint64_t start, bool slept)
+{
+    uint64_t then = start + in->waited_ns, now = monotonic_ns();
+    in->waited_ns = now - start;
+    if (!slept && !in->crowded) /* where it is crowded, the broker may have had the core, for us */
+        wait_polled(&link->queue.pressure, then, now);
+    in->crowded = crowded(link);
+    in->pressed = queue_pressed(&link->queue, now);
+}
+
+/* Waits until one of `mine` (if any are) has landed, or the broker was replaced (LINK_STALE), or the deadline passed,
+ * or the link died (SDR_COMMFAIL). in: mode, expected_ns; its waited_ns is how long it was. */
+static uint32_t wait_until_any(struct link *link, uint64_t mine, uint64_t since, uint64_t start, struct wait_input *in)
+{
+    uint64_t end = since + queue_deadline_ns(&link->queue), alive_at = WAIT_BLOCK_MS * 1000000ull;
+    bool slept = false;
+    in->crowded = crowded(link);
+    in->pressed = queue_pressed(&link->queue, start);
+    while (!landed_now(link, mine)) {
+        in->looks++;
+        if (!in->crowded && !in->pressed && (in->looks & 15) && in->mode != WAIT_SLEEP) {
+            look_pause(in->waited_ns, in->expected_ns);
             continue;
         }
-        in.waited_ns = monotonic_ns() - start;
-        in.crowded = crowded(link);
+        wait_look(link, in, start, slept);
+        slept = false;
         if (queue_stale(&link->queue))
             return LINK_STALE;
-        if (in.waited_ns > alive_at) { /* polling finds the host side gone too */
+        if (in->waited_ns > alive_at) { /* polling finds the host side gone too */
             if (!queue_alive(&link->queue))
                 return LINK_STALE;
-            alive_at = in.waited_ns + WAIT_BLOCK_MS * 1000000ull;
+            alive_at = in->waited_ns + WAIT_BLOCK_MS * 1000000ull;
         }
-        if (start + in.waited_ns > end)
+        if (start + in->waited_ns > end)
             return SDR_COMMFAIL;
-        switch (wait_decide(&in)) {
+        switch (wait_decide(in)) {
         case WAIT_DO_SPIN:
             cpu_pause();
             break;
@@ -180,19 +195,22 @@ static uint32_t wait_until_any(struct link *link, uint64_t mine, uint64_t since,
         case WAIT_DO_ANNOUNCE: /* announcing, the second look and blocking are one thing here: sleep_once */
         case WAIT_DO_BLOCK:
             sleep_once(link, mine);
+            slept = true;
             if (!any_landed(link, mine) && !queue_alive(&link->queue))
                 return LINK_STALE;
             break;
         }
     }
+    wait_look(link, in, start, slept);
+    return SDR_OK;
 }
 
-static uint32_t wait_any(struct link *link, uint64_t mine, uint64_t since, uint64_t expected_ns)
+static uint32_t wait_any(struct link *link, uint64_t mine, uint64_t since, uint64_t start, struct wait_input *in)
 {
     if (!link->queue.pumped)
-        return wait_until_any(link, mine, since, expected_ns);
+        return wait_until_any(link, mine, since, start, in);
     atomic_fetch_add_explicit(&link->waiters, 1, memory_order_relaxed);
-    uint32_t status = wait_until_any(link, mine, since, expected_ns);
+    uint32_t status = wait_until_any(link, mine, since, start, in);
     atomic_fetch_sub_explicit(&link->waiters, 1, memory_order_relaxed);
     return status;
 }
@@ -417,14 +435,16 @@ uint32_t link_run(struct link *link, uint32_t attach, uint32_t session, struct c
             ring(link);
         if (!mine && (stale || next >= n))
             return stale ? LINK_STALE : SDR_OK;
-        uint64_t start = monotonic_ns(), expected = atomic_load_explicit(mean, memory_order_relaxed);
+        uint64_t start = monotonic_ns();
+        struct wait_input in = {.mode = link->queue.wait,
+                                .expected_ns = atomic_load_explicit(mean, memory_order_relaxed)};
         if (!*since)
             *since = start;
-        uint32_t status = mine ? wait_any(link, mine, *since, expected) : wait_slot(link, attach, *since);
+        uint32_t status = mine ? wait_any(link, mine, *since, start, &in) : wait_slot(link, attach, *since);
         if (status == SDR_OK)
             *since = 0;
         if (mine && status == SDR_OK)
-            atomic_store_explicit(mean, wait_expect(expected, monotonic_ns() - start), memory_order_relaxed);
+            atomic_store_explicit(mean, wait_expect(in.expected_ns, in.waited_ns), memory_order_relaxed);
         if (status == LINK_STALE) {
             if (link_current(link, attach)) /* else another thread has seen it, and marks or has marked what is lost */
                 link_look(link);

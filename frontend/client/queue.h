@@ -31,6 +31,7 @@ struct queue {
     uint64_t free_slots;
     _Atomic uint32_t deadline_ms;
     enum wait_mode wait;
+    struct wait_pressure pressure;
     uint64_t doorbells, sleeps;
     uint64_t stale; /* completions that were not ours: dropped */
 };
@@ -144,7 +145,14 @@ void queue_retract(struct queue *queue);
 
 static inline bool queue_crowded(const struct queue *queue)
 {
-    return shm_load32(queue->qp, offsetof(struct cm_control, crowded)) != 0;
+    return shm_load32(queue->qp, offsetof(struct cm_control, crowded)) & CM_CROWDED_OWN;
+}
+
+/* Do programs of others want the cores, as the broker or this end found out? */
+static inline bool queue_pressed(const struct queue *queue, uint64_t now)
+{
+    return shm_load32(queue->qp, offsetof(struct cm_control, crowded)) & CM_CROWDED_OTHER ||
+           wait_pressed(&queue->pressure, now);
 }
 
 static inline bool queue_alive(const struct queue *queue)
