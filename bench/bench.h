@@ -32,7 +32,7 @@ struct bench_options {
     const char *card;
     const char *via;
     const struct bench_op *op;
-    uint32_t size, tenants, threads, depth, card_threads, wake;
+    uint32_t size, tenants, threads, depth, card_threads, wake, busy;
     const char *wait_name;
     enum cardmux_wait wait;
     double seconds;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/bench.h"
+#include "bench/busy.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ static const char help[] =
     "  --card-threads C   threads of the card (default 1: inline)\n"
     "  --wait MODE        adaptive (default), sleep or poll, for callers and broker\n"
     "  --wake N           finished requests worth waking a caller (default half the depth)\n"
+    "  --busy N           beside N processes that only compute, as on a host with other work (default 0)\n"
     "  --seconds S        all slices together (default 12)\n"
     "  --idle             measure idling too, from 1 s after the last slice on\n"
     "  --session          measure instead what opening a session costs beyond one exchange on the ring;\n"
@@ -42,6 +44,7 @@ enum option_id {
     OPT_CARD_THREADS,
     OPT_WAIT,
     OPT_WAKE,
+    OPT_BUSY,
     OPT_SECONDS,
     OPT_JSON,
     OPT_FORCE,
@@ -60,6 +63,7 @@ static const struct option longs[] = {{"card", required_argument, NULL, OPT_CARD
                                       {"card-threads", required_argument, NULL, OPT_CARD_THREADS},
                                       {"wait", required_argument, NULL, OPT_WAIT},
                                       {"wake", required_argument, NULL, OPT_WAKE},
+                                      {"busy", required_argument, NULL, OPT_BUSY},
                                       {"seconds", required_argument, NULL, OPT_SECONDS},
                                       {"json", no_argument, NULL, OPT_JSON},
                                       {"force", no_argument, NULL, OPT_FORCE},
@@ -136,6 +140,8 @@ static const char *option_take(struct bench_options *options, int id)
         return wait_mode(optarg, options) ? NULL : "--wait is adaptive, sleep or poll";
     case OPT_WAKE:
         return number(optarg, 1, CARDMUX_DEPTH, &options->wake) ? NULL : "--wake is 1 to 64";
+    case OPT_BUSY:
+        return number(optarg, 0, BUSY_MAX, &options->busy) ? NULL : "--busy is 0 to 16";
     case OPT_SECONDS:
         return seconds(optarg, &options->seconds) ? NULL : "--seconds is 0.2 to 3600";
     case OPT_JSON:

@@ -58,6 +58,10 @@ for via in $([ "$only" ] || echo unix ivshmem); do
     run "notifications of four sleeping tenants, depth 16" notifications_per_op 0.15 \
         --card soft --via $via --op sm4-cbc --size 4096 --tenants 4 --depth 16 --wait sleep
 done
+for busy in $([ "$only" ] || echo 1 2); do
+    run "beside $busy busy processes, one synchronous caller, against direct" ratio 0 \
+        --card soft --via unix --op sm4-cbc --size 4096 --busy $busy
+done
 run "stream: echo against the bare socket, 16 in flight" ratio_to_socket 4 \
     --card null --via stream --op echo --size 4096 --depth 16 --seconds $((seconds * 5 / 2)) # a fourth kind of slice
 for via in stream unix; do # side by side: what a stream costs

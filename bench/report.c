@@ -75,6 +75,8 @@ void report_json(const struct bench_options *options, struct bench_report *repor
         json_pack("{s:s s:i s:i s:i s:i s:i s:b s:I}", "op", options->op->name, "size", (int)options->size, "tenants",
                   (int)options->tenants, "threads", (int)options->threads, "depth", (int)options->depth, "card_threads",
                   (int)options->card_threads, "quiet", (int)report->quiet, "errors", (json_int_t)report->errors);
+    if (options->busy)
+        json_object_set_new(json, "busy", json_integer((json_int_t)options->busy));
     for (int i = 0; i < KIND_COUNT; i++)
         json_object_set_new(json, names[i], row_json(options, report, (enum bench_kind)i));
     json_object_set_new(json, "ratio", real_or_null(ratio));

@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "bench/bench.h"
+#include "bench/busy.h"
 #include "bench/caller.h"
 #include "bench/cpu.h"
 #include "bench/daemon.h"
@@ -325,9 +326,12 @@ static bool measure(struct run *run)
     quiet_read(&idle);
     sleep_ns(300000000u);
     quiet_read(&begin);
-    if (!slices_run(run))
+    struct busy busy;
+    bool ran = busy_start(&busy, run->options->busy) ? slices_run(run) : fail(run, "the processes of --busy could not be started");
+    quiet_read(&end); /* with the busy ones, who are ours */
+    busy_stop(&busy);
+    if (!ran)
         return false;
-    quiet_read(&end);
     run->report->quiet =
         quiet_judge(&idle, &begin, true, run->report->why) && quiet_judge(&begin, &end, false, run->report->why);
     totals(run);
