@@ -396,6 +396,10 @@ static void small_stacks(void)
         NEED(pthread_join(threads[i], NULL) == 0);
 }
 
+typedef SGD_RV open_handle(SGD_HANDLE *);
+typedef SGD_RV open_within(SGD_HANDLE, SGD_HANDLE *);
+typedef SGD_RV random_bytes(SGD_HANDLE, SGD_UINT32, SGD_UCHAR *);
+
 /* Loaded by name, its symbols looked up, unloaded with all open, loaded again. */
 static void loaded(void)
 {
@@ -403,12 +407,9 @@ static void loaded(void)
         void *handle = dlopen(library, RTLD_NOW | RTLD_GLOBAL);
         if (!NEED(handle != NULL))
             return;
-        SGD_RV (*open_device)(SGD_HANDLE *) = (SGD_RV(*)(SGD_HANDLE *))dlsym(handle, "SDF_OpenDevice");
-        SGD_RV (*open_session)
-        (SGD_HANDLE, SGD_HANDLE *) = (SGD_RV(*)(SGD_HANDLE, SGD_HANDLE *))dlsym(handle, "SDF_OpenSession");
-        SGD_RV (*random)
-        (SGD_HANDLE, SGD_UINT32, SGD_UCHAR *) =
-            (SGD_RV(*)(SGD_HANDLE, SGD_UINT32, SGD_UCHAR *))dlsym(handle, "SDF_GenerateRandom");
+        open_handle *open_device = (open_handle *)dlsym(handle, "SDF_OpenDevice");
+        open_within *open_session = (open_within *)dlsym(handle, "SDF_OpenSession");
+        random_bytes *random = (random_bytes *)dlsym(handle, "SDF_GenerateRandom");
         SGD_UCHAR bytes[16];
         if (NEED(open_device && open_session && random))
             NEED(open_device(&device) == SDR_OK && open_session(device, &session) == SDR_OK &&
