@@ -25,6 +25,7 @@ struct act {
     struct keypair pair;
     struct kek kek;
     bool loaded;
+    uint32_t codes_set; /* of the tenant, when the act began */
     struct vault_key *rows;
     size_t row_count, row_room;
     size_t row_next; /* of a list that is being told: where its `row` stands */

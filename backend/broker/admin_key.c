@@ -23,7 +23,7 @@ void done_key_code(struct broker *broker, struct task *task)
         const struct vault_key *key = &act->message.key;
         for (unsigned kind = 0; kind < VAULT_KEY_KINDS; kind++)
             if (vault_kinds_share(key->kind, (enum vault_key_kind)kind))
-                keycache_code(broker, tenant, (enum vault_key_kind)kind, key->index, act->message.code_len != 0);
+                keycache_forget(broker, tenant, (enum vault_key_kind)kind, key->index);
         tenant_rights_revoke(tenant, key->kind, key->index);
     }
     done_plain(broker, task);

@@ -15,7 +15,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define ACTS_MAX 32u /* under way at a time */
+#define ACTS_MAX           32u /* under way at a time */
+#define ADMIN_MESSAGES_MAX 8u  /* that are read in one turn: the tenants' rings come in between */
 
 /* The broker's thread only. */
 static unsigned acts;
@@ -247,23 +248,22 @@ static void done_key_generate(struct broker *broker, struct task *task)
     struct admin_message *message = &act->message;
     struct tenant *tenant = tenant_by_id(broker, message->tenant.id);
     bool kek = message->key.kind == VAULT_KEY_KEK;
-    if (act->loaded && !tenant && kek) {
+    struct admin_message row = {.type = ADMIN_ROW, .id = message->id, .key = message->key};
+    if (act->loaded && !kek)
+        publics_tell(&act->pair, &row);
+    /* it may have been destroyed since it was fetched, or have another code: then the next use fetches what there is */
+    bool serves = tenant && tenant->codes_set == act->codes_set;
+    if (act->loaded && !serves && kek) {
         key_release(broker, act->kek.key);
-    } else if (act->loaded && !tenant) {
+    } else if (act->loaded && !serves) {
         pair_release(broker, &act->pair);
     } else if (act->loaded &&
                !(!kek ? keycache_put_pair(broker, tenant, &act->pair) : keycache_put_kek(broker, tenant, &act->kek))) {
         act->result = VAULT_IO;
         snprintf(act->error, sizeof act->error, "the key is stored but not served: no memory");
     }
-    if (act->result == VAULT_OK) {
-        struct admin_message row = {.type = ADMIN_ROW, .id = message->id, .key = message->key};
-        struct keypair *pair =
-            tenant && !kek ? keycache_pair(broker, tenant, message->key.kind, message->key.index) : NULL;
-        if (pair)
-            publics_tell(pair, &row);
+    if (act->result == VAULT_OK)
         answer(broker, &row);
-    }
     done_plain(broker, task);
 }
 
@@ -445,6 +445,7 @@ static void begin_task(struct broker *broker, const struct admin_message *messag
         merge_policy(&act->message, &tenant->policy);
     } else if (tenant)
         act->message.tenant = tenant->record;
+    act->codes_set = tenant ? tenant->codes_set : 0;
     act->task.lengthy = message->type == ADMIN_KEY_GENERATE && message->key.kind == VAULT_KEY_RSA;
     act->task.work = event == NOT_AUDITED ? tasks[message->type].work : work_recorded;
     act->task.done = tasks[message->type].done;
@@ -548,7 +549,8 @@ static void begin(struct broker *broker, struct admin_message *message)
 
 bool admin_read(struct broker *broker)
 {
-    while (!admin_out_full(broker)) { /* who does not take answers asks for nothing more */
+    /* who does not take answers asks for nothing more; the rest of what waits comes at the next turn */
+    for (unsigned n = 0; n < ADMIN_MESSAGES_MAX && !admin_out_full(broker); n++) {
         struct admin_message message;
         ssize_t got = recv(broker->admin_fd, &message, sizeof message, MSG_DONTWAIT | MSG_TRUNC);
         if (got < 0)

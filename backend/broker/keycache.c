@@ -213,15 +213,14 @@ void keycache_drop_all(struct broker *broker, struct tenant *tenant)
                 at = &(*at)->chain;
 }
 
-void keycache_code(struct broker *broker, struct tenant *tenant, enum vault_key_kind kind, uint32_t index,
-                   bool has_code)
+void keycache_forget(struct broker *broker, struct tenant *tenant, enum vault_key_kind kind, uint32_t index)
 {
     struct cached *entry = *place_of(&broker->keys, tenant->record.id, kind, index);
     if (entry && entry->in)
-        *(kind == VAULT_KEY_KEK ? &entry->in->kek.has_code : &entry->in->pair.has_code) = has_code;
+        leave(broker, entry);
     for (struct fetch *fetch = tenant->fetches; fetch; fetch = fetch->next)
         if (fetch->index == index)
-            fetch->stale = true; /* it may have read what was before */
+            fetch->stale = true;
 }
 
 void keycache_uses(struct broker *broker, struct tenant *tenant, enum vault_key_kind kind, uint32_t index,

@@ -33,9 +33,8 @@ bool keycache_put_kek(struct broker *broker, struct tenant *tenant, const struct
 void keycache_drop(struct broker *broker, struct tenant *tenant, enum vault_key_kind kind, uint32_t index);
 void keycache_drop_all(struct broker *broker, struct tenant *tenant);
 
-/* Its access code is another one, or none, now. */
-void keycache_code(struct broker *broker, struct tenant *tenant, enum vault_key_kind kind, uint32_t index,
-                   bool has_code);
+/* Its access code is another one, or none, now: what is here, or on its way, may say what was before. */
+void keycache_forget(struct broker *broker, struct tenant *tenant, enum vault_key_kind kind, uint32_t index);
 /* How often it was used since the broker started, in the card or not. */
 void keycache_uses(struct broker *broker, struct tenant *tenant, enum vault_key_kind kind, uint32_t index,
                    uint64_t *sign, uint64_t *encrypt);
