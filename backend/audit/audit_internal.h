@@ -43,7 +43,7 @@ struct flood {
 struct known {
     uint64_t seq; /* 0: none */
     uint8_t head[AUDIT_HASH];
-    bool passed; /* a line of that number, or the first one behind it, was seen */
+    bool passed; /* the line of that number was seen */
     bool holds;
 };
 

@@ -4,9 +4,10 @@
  * sealed under the master key). The chain's value there fixes every line before it, so a log that was written anew, cut,
  * or put back from an older copy, all of which can be chained without any secret, does not.
  *
- * The known end lies in the last file, or just before its first line, which repeats the chain's value; after a crash at
- * the wrong moment in a file before that, which is then looked through, file by file backwards. What is further back
- * than that never was the end at the daemon's last sign of life.
+ * The known end lies in the last file; after a crash at the wrong moment in a file before that, which is then looked
+ * through, file by file backwards. The line itself must be there: that a file's first line repeats the chain's value
+ * before it shows nothing, since anybody can write such a line. What is further back than that never was the end at the
+ * daemon's last sign of life.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,16 +19,10 @@
 
 void known_look(struct known *known, const struct audit_replay *replay)
 {
-    const struct audit_line *line = &replay->line;
-    if (!known->seq || known->passed)
+    if (!known->seq || known->passed || replay->seq != known->seq)
         return;
-    if (replay->seq == known->seq) {
-        known->passed = true;
-        known->holds = memcmp(replay->head, known->head, AUDIT_HASH) == 0;
-    } else if (line->kind == AUDIT_SEGMENT && line->seq == known->seq + 1) {
-        known->passed = true;
-        known->holds = memcmp(line->segment.head, known->head, AUDIT_HASH) == 0;
-    }
+    known->passed = true;
+    known->holds = memcmp(replay->head, known->head, AUDIT_HASH) == 0;
 }
 
 /* All of a file, which must end where the one behind it goes on: `next` is that chain's value, and becomes that before

@@ -189,7 +189,7 @@ static void older_files_are_looked_through(void **state)
         wrong.head[7] ^= 1;
         judged(&env, &wrong, "are others");
     }
-    /* the end before a file's first line is repeated there: what stands before need not be there */
+    /* the end before a file's first line is repeated there: what stands before must be there all the same */
     segment_path(&env, 5, path);
     char *text = file_read(path, &len);
     struct audit_line line;
@@ -199,8 +199,9 @@ static void older_files_are_looked_through(void **state)
     free(text);
     segment_path(&env, 4, path);
     snprintf(hidden, sizeof hidden, "%s.moved", path);
-    assert_int_equal(rename(path, hidden), 0);
     judged(&env, &kept, NULL);
+    assert_int_equal(rename(path, hidden), 0);
+    judged(&env, &kept, "are others");
     kept.head[0] ^= 1;
     judged(&env, &kept, "are others");
     kept.seq--; /* in the file that is not there */
@@ -216,6 +217,58 @@ static void older_files_are_looked_through(void **state)
     file_write(path, text, len);
     judged(&env, &at[10], NULL);
     free(text);
+    log_end(&env);
+}
+
+/* A line as the daemon would make it, which takes no secret: numbered and chained on to (seq, head), which move on. */
+static void forge(const char *path, uint64_t *seq, uint8_t head[AUDIT_HASH], struct audit_line *line)
+{
+    char text[AUDIT_LINE_MAX];
+    line->seq = ++*seq;
+    line->time = 1;
+    size_t len = audit_build_body(line, text);
+    if (line->kind == AUDIT_CHECKPOINT)
+        len = audit_build_signature(line, text, len);
+    assert_true(audit_chain_next(head, text, len, line->chain));
+    memcpy(head, line->chain, AUDIT_HASH);
+    len = audit_build_end(line, text, len);
+    FILE *file = fopen(path, "ae");
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, len, file), len);
+    assert_int_equal(fclose(file), 0);
+}
+
+static struct audit_line forged_begin(const struct audit_state *was, uint64_t number, const uint8_t head[AUDIT_HASH])
+{
+    struct audit_line line = {.kind = AUDIT_SEGMENT, .segment.number = number};
+    memcpy(line.segment.log, was->log, AUDIT_LOG_ID);
+    memcpy(line.segment.head, head, AUDIT_HASH);
+    memcpy(line.segment.key, was->key, AUDIT_POINT);
+    return line;
+}
+
+/* All of it taken away and one line put in its place, which begins a file behind the end that was kept. */
+static void one_forged_line_is_no_log(void **state)
+{
+    (void)state;
+    struct log_env env;
+    struct kept kept, forged;
+    struct audit_state was;
+    char path[128];
+    kept_start(&env, &kept);
+    struct audit *audit = log_open(&env);
+    for (unsigned i = 0; i < 5; i++)
+        note(audit, AUDIT_CARD_FAILED, 0, "soft");
+    audit_look(audit, &was);
+    audit_close(audit);
+    judged(&env, &kept, NULL);
+    segment_path(&env, 1, path);
+    unlink(path);
+    forged = kept;
+    struct audit_line line = forged_begin(&was, 2, kept.head);
+    segment_path(&env, 2, path);
+    forge(path, &forged.seq, forged.head, &line);
+    judged(&env, &kept, "are others");
     log_end(&env);
 }
 
@@ -257,6 +310,7 @@ int main(void)
         cmocka_unit_test(each_end_is_told_once_it_is_there), cmocka_unit_test(each_place_of_one_file),
         cmocka_unit_test(what_was_cut_is_found),             cmocka_unit_test(what_was_written_anew_is_found),
         cmocka_unit_test(older_files_are_looked_through),    cmocka_unit_test(damage_and_the_known_end),
+        cmocka_unit_test(one_forged_line_is_no_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
