@@ -95,11 +95,27 @@ static void handshake_pause(struct queue *queue, unsigned step)
         queue->reach->driver->wait(queue->reach, step < 200 ? 1 : 10);
 }
 
+/* The time for trying ways. */
+struct way_time {
+    uint64_t since_ns;
+    bool first;       /* the first opening of this queue */
+    unsigned n, left; /* ways; of which are still to be tried, this one among them */
+};
+
+/* A way's share of the time until the deadline. At a first opening never less than if all n had the same, since the
+   deadline of a tenant becomes known only on the way. */
+static uint64_t share_ns(const struct queue *queue, const struct way_time *time, uint64_t now)
+{
+    uint64_t all = queue_deadline_ns(queue), spent = now - time->since_ns;
+    uint64_t share = spent < all ? (all - spent) / time->left : 0;
+    return time->first && share < all / time->n ? all / time->n : share;
+}
+
 /* fresh: takes a new epoch. */
-static uint32_t attach(struct queue *queue, bool fresh, uint64_t since_ns, char *text)
+static uint32_t attach(struct queue *queue, bool fresh, const struct way_time *time, char *text)
 {
     const char *fault = NULL;
-    uint64_t asked = 0;
+    uint64_t asked = 0, begun = monotonic_ns();
     for (unsigned step = 0;; step++) {
         struct cm_header header;
         queue_fetch(queue);
@@ -132,7 +148,7 @@ static uint32_t attach(struct queue *queue, bool fresh, uint64_t since_ns, char 
             }
             fault = "the back end does not answer";
         }
-        if (monotonic_ns() - since_ns > queue_deadline_ns(queue) || !queue_alive(queue) || queue->refused)
+        if (monotonic_ns() - begun > share_ns(queue, time, begun) || !queue_alive(queue) || queue->refused)
             break;
         handshake_pause(queue, step);
     }
@@ -143,33 +159,29 @@ static uint32_t attach(struct queue *queue, bool fresh, uint64_t since_ns, char 
 
 uint32_t queue_attach(struct queue *queue, uint64_t since_ns, char *text)
 {
-    return attach(queue, !queue->epoch, since_ns, text);
+    return attach(queue, !queue->epoch, &(struct way_time){.since_ns = since_ns, .n = 1, .left = 1}, text);
 }
 
-/* For the next way's first words: no more than its share of what is left, so that one which is silent leaves time for
-   the others. 0: the time is over. */
-static unsigned open_limit(const struct queue *queue, const struct reach_choice *choice, uint64_t since_ns)
-{
-    uint64_t spent = monotonic_ns() - since_ns, all = queue_deadline_ns(queue);
-    uint64_t share_ms = spent < all ? (all - spent) / 1000000u / (choice->n - choice->next) : 0;
-    return share_ms < REACH_OPEN_MS ? (unsigned)share_ms : REACH_OPEN_MS;
-}
-
-/* Opens and attaches to the first way of a choice at which that works, until the deadline after since_ns (0: now, and
-   attaching has one of its own, which is not known before). */
+/* Opens and attaches to the first way of a choice at which that works, until the deadline after since_ns (0: now). A
+   way that does not say its first words, or says them and does not attach, leaves the others their time. */
 static uint32_t open_chosen(struct queue *queue, struct reach_choice *choice, const char *where, uint64_t since_ns,
                             char *text)
 {
-    uint64_t start = since_ns ? since_ns : monotonic_ns();
-    unsigned limit_ms = 0;
-    while (choice->next < choice->n && (limit_ms = open_limit(queue, choice, start))) {
+    struct way_time time = {
+        .since_ns = since_ns ? since_ns : monotonic_ns(), .first = !since_ns, .n = (unsigned)choice->n};
+    while (choice->next < choice->n) {
         char why[REACH_TEXT] = "";
-        if (reach_next(choice, where, limit_ms, &queue->reach) != SDR_OK)
+        time.left = (unsigned)(choice->n - choice->next);
+        uint64_t limit_ms = share_ns(queue, &time, monotonic_ns()) / 1000000u;
+        if (!limit_ms)
+            break;
+        if (reach_next(choice, where, limit_ms < REACH_OPEN_MS ? (unsigned)limit_ms : REACH_OPEN_MS, &queue->reach) !=
+            SDR_OK)
             continue;
         queue->qp = queue->reach->qp;
         queue->pumped = queue->reach->driver->look != NULL;
         queue->sole = choice->sole;
-        uint32_t status = attach(queue, true, since_ns ? since_ns : monotonic_ns(), why);
+        uint32_t status = attach(queue, true, &time, why);
         if (status == SDR_OK)
             return status;
         reach_refuse(choice, status, why);

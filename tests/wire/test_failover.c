@@ -14,12 +14,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -28,9 +30,10 @@
 #include "cardmux/client.h"
 #include "cardmux/sdf.h"
 #include "cardmux/sdf_ext.h"
+#include "proto/layout.h"
 #include "tests/wire/harness.h"
 
-#define DEADLINE_MS 1500
+#define DEADLINE_MS 2000
 #define LATE_S      (DEADLINE_MS / 1000 + 30) /* a call that takes longer hangs */
 #define CALLERS     4
 #define TURNS       6
@@ -43,6 +46,7 @@ struct door {
     unsigned tenant;
     int listener, front[PAIRS], host[PAIRS];
     _Atomic bool stop, mute; /* mute: connections are taken, and nothing is passed on */
+    _Atomic bool dead;       /* the region that is passed on is a copy, which no broker serves */
     pthread_t thread;
 };
 
@@ -64,8 +68,21 @@ static int unix_socket(const char *path, bool listening)
     return fd;
 }
 
+/* What a region looks like that its broker has left: the door is open in its header. */
+static int dead_copy(int region)
+{
+    static uint8_t header[CM_PAGE];
+    int copy = memfd_create("dead", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    assert_int_equal(pread(region, header, sizeof header, 0), sizeof header);
+    assert_int_equal(ftruncate(copy, lseek(region, 0, SEEK_END)), 0);
+    assert_int_equal(pwrite(copy, header, sizeof header, 0), sizeof header);
+    assert_int_equal(fcntl(copy, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), 0);
+    close(region);
+    return copy;
+}
+
 /* What has come, with its descriptors. False: the connection ends. */
-static bool pass(int from, int to)
+static bool pass(int from, int to, bool dead)
 {
     static _Thread_local uint8_t bytes[65536];
     union {
@@ -83,6 +100,10 @@ static bool pass(int from, int to)
     size_t n = head ? (head->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
     if (n)
         memcpy(fds, CMSG_DATA(head), n * sizeof(int));
+    if (n && dead) {
+        fds[0] = dead_copy(fds[0]);
+        memcpy(CMSG_DATA(head), fds, n * sizeof(int));
+    }
     part.iov_len = (size_t)got;
     if (!head)
         message.msg_control = NULL, message.msg_controllen = 0;
@@ -129,8 +150,8 @@ static void *door_run(void *arg)
         if (poll(fds, 1 + 2 * PAIRS, 10) <= 0)
             continue;
         for (int i = 0; i < PAIRS; i++)
-            if ((fds[1 + 2 * i].revents && !pass(door->front[i], door->host[i])) ||
-                (fds[2 + 2 * i].revents && !pass(door->host[i], door->front[i])))
+            if ((fds[1 + 2 * i].revents && !pass(door->front[i], door->host[i], false)) ||
+                (fds[2 + 2 * i].revents && !pass(door->host[i], door->front[i], door->dead)))
                 pair_end(door, i);
         if (fds[0].revents)
             pair_begin(door);
@@ -400,6 +421,25 @@ static void nobody_speaks(void **state)
     door_shut(&by_unix);
 }
 
+/* Nor does a region that nobody serves any more keep a new process from the other way. */
+static void nobody_shakes_hands(void **state)
+{
+    void *session;
+    (void)state;
+    ways("unix,stream");
+    by_unix.dead = true;
+    door_open(&by_unix, 0, false);
+    assert_int_equal(SDF_OpenDevice(&device), SDR_COMMFAIL); /* nobody at the other one */
+    door_open(&by_stream, 0, false);
+    assert_int_equal(SDF_OpenDevice(&device), SDR_OK);
+    assert_int_equal(SDF_OpenSession(device, &session), SDR_OK);
+    assert_string_equal(way_of(session), "stream");
+    assert_int_equal(SDF_CloseDevice(device), SDR_OK);
+    door_shut(&by_stream);
+    door_shut(&by_unix);
+    by_unix.dead = false;
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -426,6 +466,7 @@ int main(void)
         cmocka_unit_test(another_tenants_door_is_no_way),
         cmocka_unit_test(the_first_that_works_is_taken),
         cmocka_unit_test(nobody_speaks),
+        cmocka_unit_test(nobody_shakes_hands),
     };
     return cmocka_run_group_tests_name("failover", tests, set_up, tear_down);
 }
