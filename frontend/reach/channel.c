@@ -9,18 +9,49 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 #include "cardmux/sdf.h"
 #include "frontend/reach/channel.h"
 
-/* A signal may come while the server's queue of connections is full; nothing has begun then. */
-static int connect_through(int socket, const struct sockaddr_un *address)
+static uint64_t now_ms(void)
 {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
+/* A socket with a time limit is interrupted by each signal, even under SA_RESTART, and its limit begins anew. True:
+   there is time left to go on; else errno says that it is over, as the limit itself does. */
+static bool go_on(uint64_t end_ms)
+{
+    if (errno != EINTR)
+        return false;
+    if (now_ms() < end_ms)
+        return true;
+    errno = EAGAIN;
+    return false;
+}
+
+/* A signal may come while the server's queue of connections is full; nothing has begun then. */
+static int connect_through(int socket, const struct sockaddr_un *address, unsigned limit_ms)
+{
+    uint64_t end_ms = now_ms() + limit_ms;
     int failed;
     do
         failed = connect(socket, (const struct sockaddr *)address, sizeof *address);
-    while (failed && errno == EINTR);
+    while (failed && go_on(end_ms));
     return failed;
+}
+
+/* Until when to wait for a word: the socket's own limit (0: none). */
+static uint64_t receive_end_ms(int socket)
+{
+    struct timeval limit = {.tv_sec = 0};
+    socklen_t len = sizeof limit;
+    if (getsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, &len) || (!limit.tv_sec && !limit.tv_usec))
+        return UINT64_MAX;
+    return now_ms() + (uint64_t)limit.tv_sec * 1000u + (uint64_t)limit.tv_usec / 1000u;
 }
 
 static uint32_t connect_to(const struct reach_driver *driver, const char *path, unsigned limit_ms, struct channel **out,
@@ -41,7 +72,7 @@ static uint32_t connect_to(const struct reach_driver *driver, const char *path, 
     struct timeval limit = {.tv_sec = limit_ms / 1000, .tv_usec = limit_ms % 1000 * 1000 + 1}; /* 0: for ever */
     if (channel->socket < 0 || setsockopt(channel->socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) ||
         setsockopt(channel->socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) ||
-        connect_through(channel->socket, &address)) {
+        connect_through(channel->socket, &address, limit_ms)) {
         uint32_t code = reach_fail(text, SDR_OPENDEVICE, "%s: %s", path, strerror(errno));
         channel_close(&channel->reach);
         return code;
@@ -69,10 +100,11 @@ ssize_t channel_receive(int socket, void *bytes, size_t len, int fds[CHANNEL_FDS
     struct msghdr message = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
     ssize_t got;
+    uint64_t end_ms = receive_end_ms(socket);
     *fd_count = 0;
     do
         got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_WAITALL);
-    while (got < 0 && errno == EINTR);
+    while (got < 0 && go_on(end_ms));
     if (got < 0)
         return -1;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
