@@ -15,19 +15,28 @@
 
 #define KEY_BYTES 4096u /* no key in clear is longer */
 
-static int slot_claim(struct link *link)
-{
-    uint64_t free_slots = atomic_load_explicit(&link->free, memory_order_relaxed);
-    while (free_slots)
-        if (atomic_compare_exchange_weak(&link->free, &free_slots, free_slots & (free_slots - 1)))
-            return __builtin_ctzll(free_slots);
-    return -1;
-}
-
 static void slot_give(struct link *link, unsigned slot)
 {
     atomic_store_explicit(&link->flights[slot].state, FLIGHT_IDLE, memory_order_relaxed);
     atomic_fetch_or(&link->free, 1ull << slot);
+}
+
+/* -1: none is free, or the attachment is not current any more (*stale). Claim first, look then, as who replaces the
+   queue first says that the link is not attached, and then looks whether all slots are free: one of the two sees the
+   other (all four are sequentially consistent). A slot that is given back at once only lets him look again. */
+static int slot_claim(struct link *link, uint32_t attach, bool *stale)
+{
+    uint64_t free_slots = atomic_load_explicit(&link->free, memory_order_relaxed);
+    while (free_slots)
+        if (atomic_compare_exchange_weak(&link->free, &free_slots, free_slots & (free_slots - 1))) {
+            unsigned slot = (unsigned)__builtin_ctzll(free_slots);
+            if (atomic_load(&link->attach) == attach && atomic_load(&link->attached))
+                return (int)slot;
+            slot_give(link, slot);
+            *stale = true;
+            return -1;
+        }
+    return -1;
 }
 
 static bool any_landed(struct link *link, uint64_t mine)
@@ -226,11 +235,14 @@ static uint32_t wait_slot(struct link *link, uint32_t attach, uint64_t since)
         if (start + waited - since > atomic_load_explicit(&link->deadline_ns, memory_order_relaxed))
             return SDR_COMMFAIL;
         if (pthread_mutex_trylock(&link->poll) == 0) { /* the queue is not ours to look at otherwise */
-            bool stale = queue_stale(&link->queue) || (waited > alive_at && !queue_alive(&link->queue));
+            bool stale = !link->attached;              /* in a fork's child there is no queue then */
+            if (!stale) {
+                stale = queue_stale(&link->queue) || (waited > alive_at && !queue_alive(&link->queue));
+                queue_fetch(&link->queue);
+                drain(link, 0);
+            }
             if (waited > alive_at)
                 alive_at = waited + WAIT_BLOCK_MS * 1000000ull;
-            queue_fetch(&link->queue);
-            drain(link, 0);
             pthread_mutex_unlock(&link->poll);
             if (stale)
                 return LINK_STALE;
@@ -421,7 +433,7 @@ uint32_t link_run(struct link *link, uint32_t attach, uint32_t session, struct c
         for (; next < n && !stale; next++) {
             if (calls[next].status != CALL_PENDING)
                 continue;
-            int slot = slot_claim(link);
+            int slot = slot_claim(link, attach, &stale);
             if (slot < 0)
                 break;
             owner[slot] = &calls[next];
@@ -436,7 +448,7 @@ uint32_t link_run(struct link *link, uint32_t attach, uint32_t session, struct c
         if (!mine && (stale || next >= n))
             return stale ? LINK_STALE : SDR_OK;
         uint64_t start = monotonic_ns();
-        struct wait_input in = {.mode = link->queue.wait,
+        struct wait_input in = {.mode = mine ? link->queue.wait : WAIT_ADAPTIVE,
                                 .expected_ns = atomic_load_explicit(mean, memory_order_relaxed)};
         if (!*since)
             *since = start;

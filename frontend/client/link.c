@@ -164,8 +164,8 @@ static void look(struct link *link)
         link->dead = true;
     if (!link->attached || (!link->dead && !queue_stale(&link->queue)))
         return;
+    attach_count(link); /* before the other: who finds the link not attached finds another number too */
     link->attached = false;
-    attach_count(link);
     lose_flights(link);
 }
 

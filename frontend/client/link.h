@@ -16,7 +16,8 @@
  * Attachments. `attach` counts up at the moment that the loss of a broker is noticed, so a session that remembers
  * another number knows that it is lost without a look at shared memory; `attached` says whether the present number
  * stands for a broker yet. Who has a slot may use `queue` freely; who has none may do so only under a lock, since the
- * queue is replaced (link_recover, when no slot is in use) where the host side had gone.
+ * queue is replaced (link_recover, when no slot is in use) where the host side had gone. Slots are had only of the
+ * present attachment, and only while it stands for a broker (slot_claim).
  *
  * Sleeping. One waiter at a time sleeps on the reach (`sleeper`), the others on the futex word `events`, which moves
  * when a flight of another thread was drained and when the sleeper leaves. Each sleep ends after WAIT_BLOCK_MS at the
@@ -61,7 +62,7 @@ struct link {
     _Atomic uint32_t waiters; /* threads in wait_any, where the queue is pumped */
     _Atomic uint32_t sleeper;
     _Atomic uint64_t sleeper_mine; /* slots of the sleeper */
-    bool attached;                 /* under poll and submit */
+    _Atomic bool attached;         /* written under poll and submit */
     bool dead;                     /* under poll and submit: the host side is gone */
     bool inherited;                /* under the process's lock: the parent's, not opened anew in this process yet */
     uint64_t failed_ns;            /* under poll and submit: when it could not be attached */

@@ -36,6 +36,7 @@
 #define DEADLINE_MS 1500
 #define LATE_S      (DEADLINE_MS / 1000 + 30) /* a call that takes longer hangs */
 #define CALLERS     4
+#define OPENERS     4
 #define TURNS       6
 #define PAIRS       16 /* connections through a door at a time */
 #define FDS         4
@@ -262,6 +263,31 @@ static void *caller_run(void *arg)
     return NULL;
 }
 
+/* Opens, sends a full slot and closes, as fast as it can: claims slots while the queue is replaced. */
+static void *opener_run(void *arg)
+{
+    static const uint8_t full[CM_SLOT_SIZE];
+    struct caller *caller = arg;
+    while (!ending) {
+        uint8_t hash[32];
+        unsigned len = sizeof hash;
+        void *session;
+        if (SDF_OpenSession(device, &session) != SDR_OK) {
+            caller->wrong++;
+            continue;
+        }
+        int status = SDF_HashInit(session, SGD_SM3, NULL, NULL, 0);
+        if (status == SDR_OK)
+            status = SDF_HashUpdate(session, (uint8_t *)full, sizeof full);
+        if (status == SDR_OK)
+            status = SDF_HashFinal(session, hash, &len);
+        caller->wrong += status != SDR_OK;
+        SDF_CloseSession(session);
+        caller->rounds++;
+    }
+    return NULL;
+}
+
 static void wait_rounds(struct caller *callers, unsigned count)
 {
     for (unsigned i = 0; i < CALLERS; i++) {
@@ -283,7 +309,7 @@ static void wait_lost(void *session)
 
 static void goes_on_by_the_other_way_and_back(void **state)
 {
-    struct caller callers[CALLERS] = {0};
+    struct caller callers[CALLERS] = {0}, openers[OPENERS] = {0};
     void *looker;
     (void)state;
     ways("unix, stream");
@@ -297,6 +323,8 @@ static void goes_on_by_the_other_way_and_back(void **state)
         assert_int_equal(SDF_OpenSession(device, &callers[i].session), SDR_OK);
         assert_int_equal(pthread_create(&callers[i].thread, NULL, caller_run, &callers[i]), 0);
     }
+    for (unsigned i = 0; i < OPENERS; i++)
+        assert_int_equal(pthread_create(&openers[i].thread, NULL, opener_run, &openers[i]), 0);
     for (unsigned turn = 0; turn < TURNS; turn++) {
         struct door *shut = turn & 1 ? &by_stream : &by_unix;
         wait_rounds(callers, 20);
@@ -310,6 +338,11 @@ static void goes_on_by_the_other_way_and_back(void **state)
         pthread_join(callers[i].thread, NULL);
         assert_int_equal(callers[i].wrong, 0);
         assert_in_range(callers[i].losses, 1, TURNS); /* the first key is there by the first turn */
+    }
+    for (unsigned i = 0; i < OPENERS; i++) {
+        pthread_join(openers[i].thread, NULL);
+        assert_int_equal(openers[i].wrong, 0);
+        assert_true(openers[i].rounds > 0);
     }
     assert_int_equal(SDF_CloseDevice(device), SDR_OK);
     door_shut(&by_unix);
