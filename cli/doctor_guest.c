@@ -13,6 +13,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,37 @@ static bool check_socket(struct doctor *doctor)
     return true;
 }
 
+static bool choice_has(const struct reach_choice *choice, const struct reach_driver *way)
+{
+    for (size_t i = 0; i < choice->n; i++)
+        if (choice->ways[i] == way)
+            return true;
+    return false;
+}
+
+/* Only where the library tries it. */
+static bool check_stream(struct doctor *doctor, const struct reach_choice *choice)
+{
+    char path[CONF_VALUE], text[REACH_TEXT] = "";
+    struct stat st;
+    if (!choice_has(choice, &reach_stream))
+        return false;
+    if (conf_stream(path, text) != 0)
+        doctor_note(doctor, "stream", FINDING_FAIL, "mend CARDMUX_STREAM or " CONF_FILE, "%s", text);
+    else if (stat(path, &st) < 0)
+        doctor_note(doctor, "stream", FINDING_WARN, "mount the tenant's stream.sock_21316 there", "no socket %s: %s",
+                    path, strerror(errno));
+    else if (!S_ISSOCK(st.st_mode))
+        doctor_note(doctor, "stream", FINDING_FAIL, "mount the tenant's stream.sock_21316 there", "%s is not a socket",
+                    path);
+    else if (access(path, W_OK) < 0)
+        doctor_note(doctor, "stream", FINDING_FAIL, "on the host: cardmux tenant set NAME --owner UID:GID",
+                    "you may not use the socket %s", path);
+    else
+        doctor_note(doctor, "stream", FINDING_OK, NULL, "you may use the socket %s", path);
+    return text[0] || access(path, F_OK) == 0;
+}
+
 /* Which ways the library tries, and who decided it. */
 static bool check_choice(struct doctor *doctor, struct reach_choice *choice)
 {
@@ -146,14 +178,6 @@ static bool check_choice(struct doctor *doctor, struct reach_choice *choice)
         used += (size_t)snprintf(ways + used, sizeof ways - used, "%s%s", i ? ", " : "", choice->ways[i]->name);
     doctor_note(doctor, "way", FINDING_OK, NULL, "the library tries: %s (%s)", ways, choice->why);
     return true;
-}
-
-static bool choice_has(const struct reach_choice *choice, const struct reach_driver *way)
-{
-    for (size_t i = 0; i < choice->n; i++)
-        if (choice->ways[i] == way)
-            return true;
-    return false;
 }
 
 static int domain_of(int fd)
@@ -242,7 +266,12 @@ static void check_library(struct doctor *doctor)
     close(pipes[0]);
     if (pid > 0)
         waitpid(pid, &status, 0);
-    if (n != (ssize_t)sizeof out)
+    if (n != (ssize_t)sizeof out && WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+        doctor_note(doctor, "card", FINDING_FAIL,
+                    "on the host: does cardmuxd run (cardmux doctor)? if it was restarted: unplug the guest's ivshmem "
+                    "device and plug it anew (cardmux qemu-args NAME --hotplug qmp)",
+                    "SDF_OpenDevice had no answer within %u s", OPEN_SECONDS);
+    else if (n != (ssize_t)sizeof out)
         doctor_note(doctor, "card", FINDING_FAIL, "is it the libsdf.so of cardmux?",
                     "%s ended the process that tried it (%s %d)", doctor->library,
                     WIFSIGNALED(status) ? "signal" : "status",
@@ -268,7 +297,8 @@ void doctor_guest(struct doctor *doctor)
     check_choice(doctor, &choice);
     bool socket = check_socket(doctor), device = check_device(doctor), wanted = choice_has(&choice, &reach_vsock);
     bool vsock = doctor_vsock_guest(doctor, wanted && !socket && !device, wanted && choice.named);
-    if (!socket && !device && !vsock)
+    bool stream = check_stream(doctor, &choice);
+    if (!socket && !device && !vsock && !stream)
         doctor_note(
             doctor, "reach", FINDING_FAIL,
             "VM: start it with what cardmux qemu-args prints; container: mount the tenant's unix.sock on " CONF_SOCKET

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""test_admin_cli.py CARDMUX: the command line against a daemon that is played by this program: what it sends, what it
+"""test_admin_cli.py CARDMUX SILENT: the command line against a daemon that is played by this program: what it sends, what it
 prints, and its exit status (0 done, 1 failed, 2 usage). Prints TAP."""
 import http.server
 import json
@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 
-PROGRAM = sys.argv[1]
+PROGRAM, SILENT = sys.argv[1:3]
 COUNTERS = {'operations': 7, 'errors': 1, 'bytes': 9, 'doorbells': 2, 'wakeups': 3, 'card_ns': 4, 'regions': 1,
             'sessions': 1, 'handles': 0, 'rejects': {'key': 5, 'op': 0}}
 TENANT = {'name': 'vm1', 'id': 1, 'serial': 'CM00000000000001', 'disabled': False, 'owner_uid': 0, 'owner_gid': 0,
@@ -396,6 +396,24 @@ def doctor_and_ways():
                                ({'CARDMUX_REACH': 'pigeon'}, 'fail', "no reach 'pigeon'")):
         found = findings_of(['doctor', '--guest', '--library', 'libc.so.6'], env={'CARDMUX_VSOCK': 'off', **env})
         check(f'doctor --guest says which way with {env}', said(found, 'way', status, words), found)
+    found = findings_of(['doctor', '--guest', '--library', SILENT], env={'CARDMUX_VSOCK': 'off'})
+    check('doctor --guest says that nobody answered', said(found, 'card', 'fail', 'had no answer within 20 s'), found)
+
+
+def doctor_and_streams(folder):
+    """The way `stream` is one where it is named, and no other is needed beside it."""
+    path = f'{folder}/stream.sock_21316'
+    none = {'CARDMUX_VSOCK': 'off', 'CARDMUX_SOCKET': f'{folder}/none', 'CARDMUX_STREAM': path}
+    line = ['doctor', '--guest', '--library', 'libc.so.6']
+    found = findings_of(line, env={**none, 'CARDMUX_REACH': 'stream'})
+    check('doctor --guest misses the socket of streams', said(found, 'stream', 'warn', 'no socket'), found)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        found = findings_of(line, env={**none, 'CARDMUX_REACH': 'stream'})
+        check('doctor --guest takes a stream for a way', said(found, 'stream', 'ok', path) and
+              not said(found, 'reach', 'fail', ''), found)
+        found = findings_of(line, env={**none, 'CARDMUX_REACH': 'unix'})
+        check('doctor --guest looks at streams only where they are tried', not any(one[0] == 'stream' for one in found), found)
 
 
 with tempfile.TemporaryDirectory(prefix='cardmux-cli-') as FOLDER:
@@ -409,6 +427,7 @@ with tempfile.TemporaryDirectory(prefix='cardmux-cli-') as FOLDER:
         init_and_doctor(FOLDER)
         doctor_and_doors(FOLDER)
         doctor_and_ways()
+        doctor_and_streams(FOLDER)
         daemon.shutdown()
 print(f'1..{number}')
 sys.exit(1 if failed else 0)
