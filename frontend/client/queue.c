@@ -2,7 +2,6 @@
 #include "frontend/client/queue.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -86,11 +85,12 @@ static const char *header_fault(struct queue *queue, struct cm_header *header)
     return NULL;
 }
 
-/* The handshake has one rhythm: look, give the core away, then sleep in short steps. */
+/* The handshake has one rhythm: look, then sleep in short steps. Not sched_yield: where others want the core that is a
+   time slice each. */
 static void handshake_pause(struct queue *queue, unsigned step)
 {
     if (step < 50)
-        sched_yield();
+        cpu_pause();
     else
         queue->reach->driver->wait(queue->reach, step < 200 ? 1 : 10);
 }
