@@ -211,6 +211,8 @@ uint32_t queue_again(struct queue *queue, const struct queue *old, uint64_t sinc
     queue->sleeps = old->sleeps;
     memcpy(queue->tenant, old->tenant, sizeof queue->tenant);
     uint32_t status = reach_choose(&choice, NULL, NULL, true, text);
+    if (status == SDR_OK && old->reach)
+        reach_prefer(&choice, old->reach->driver);
     return status == SDR_OK ? open_chosen(queue, &choice, NULL, since_ns, text) : status;
 }
 

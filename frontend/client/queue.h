@@ -38,7 +38,7 @@ struct queue {
 
 /* Opens the first way that works, and attaches. SDR_ code and text[REACH_TEXT]. */
 uint32_t queue_open(struct queue *queue, const char *reach, const char *where, char *text);
-/* Opens a way anew, or another one at which the host knows us as the same tenant, in place of `old`, which stays as it
+/* Opens `old`'s way anew, or another one at which the host knows us as the same tenant, in its place; `old` stays as it
    is. Takes until `old`'s deadline after since_ns at most. */
 uint32_t queue_again(struct queue *queue, const struct queue *old, uint64_t since_ns, char *text);
 /* Leaves the queue pair (unless dead) and closes. */

@@ -97,6 +97,17 @@ uint32_t reach_choose(struct reach_choice *choice, const char *reach, const char
     return SDR_OK;
 }
 
+void reach_prefer(struct reach_choice *choice, const struct reach_driver *way)
+{
+    size_t at = 0;
+    while (at < choice->n && choice->ways[at] != way)
+        at++;
+    if (at == choice->n)
+        return;
+    memmove(choice->ways + 1, choice->ways, at * sizeof *choice->ways);
+    choice->ways[0] = way;
+}
+
 void reach_refuse(struct reach_choice *choice, uint32_t code, const char *why)
 {
     size_t used = strlen(choice->said);

@@ -401,6 +401,30 @@ static void another_tenants_door_is_no_way(void **state)
     door_shut(&by_stream);
 }
 
+/* A way that died is tried again before those that stand before it in the list. */
+static void its_own_way_comes_first(void **state)
+{
+    uint8_t byte;
+    void *session, *key = NULL;
+    (void)state;
+    ways("stream,unix");
+    door_open(&by_unix, 0, false);
+    assert_int_equal(SDF_OpenDevice(&device), SDR_OK);
+    assert_int_equal(SDF_OpenSession(device, &session), SDR_OK);
+    assert_string_equal(way_of(session), "unix");
+    assert_int_equal(make_key(session, &key), SDR_OK);
+    door_open(&by_stream, 0, false);
+    door_shut(&by_unix);
+    door_open(&by_unix, 0, false);
+    while (use_key(session, key) == SDR_OK) /* until the broker has seen that the connection ended */
+        usleep(1000);
+    assert_int_equal(SDF_GenerateRandom(session, 1, &byte), SDR_OK);
+    assert_string_equal(way_of(session), "unix");
+    assert_int_equal(SDF_CloseDevice(device), SDR_OK);
+    door_shut(&by_unix);
+    door_shut(&by_stream);
+}
+
 static void the_first_that_works_is_taken(void **state)
 {
     static const struct {
@@ -508,6 +532,7 @@ int main(void)
         cmocka_unit_test(goes_on_by_the_other_way_and_back),
         cmocka_unit_test(one_named_way_is_not_left),
         cmocka_unit_test(another_tenants_door_is_no_way),
+        cmocka_unit_test(its_own_way_comes_first),
         cmocka_unit_test(the_first_that_works_is_taken),
         cmocka_unit_test(nobody_speaks),
         cmocka_unit_test(nobody_shakes_hands),
