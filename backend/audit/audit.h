@@ -61,6 +61,9 @@ struct audit_found {
     char why[AUDIT_DETAIL_MAX + 1];
     bool altered; /* it does not lead through the end that was kept */
     char how[AUDIT_DETAIL_MAX + 1];
+    /* The lines up to the end that was kept tell that the card failed. Those behind it, which audit_state follows as
+     * well, may tell otherwise, and anybody who could write the files may have put them there. */
+    bool card_failed;
     char vault[AUDIT_VAULT_MAX + 1]; /* what the last checkpoint in the last file says of the vault; empty: nothing */
 };
 

@@ -45,6 +45,7 @@ struct known {
     uint8_t head[AUDIT_HASH];
     bool passed; /* the line of that number was seen */
     bool holds;
+    bool card_failed; /* as the lines up to that one tell */
 };
 
 struct audit {

@@ -23,50 +23,60 @@ void known_look(struct known *known, const struct audit_replay *replay)
         return;
     known->passed = true;
     known->holds = memcmp(replay->head, known->head, AUDIT_HASH) == 0;
+    known->card_failed = replay->card_failed;
 }
 
-/* All of a file, which must end where the one behind it goes on: `next` is that chain's value, and becomes that before
-   this file. false: it is not there, or does not hold. */
-static bool file_look(struct audit *audit, uint64_t number, uint8_t next[AUDIT_HASH], uint64_t *first, size_t *bytes)
+/* The first line of a file. */
+struct begin {
+    uint64_t seq;
+    char text[AUDIT_LINE_MAX];
+    size_t len;
+};
+
+static bool begin_take(struct begin *begin, const char *text, size_t len)
+{
+    struct audit_line line;
+    const char *end = text ? memchr(text, '\n', len) : NULL;
+    begin->len = end ? (size_t)(end - text) + 1 : 0;
+    if (!end || !audit_parse(text, begin->len, &line) || line.kind != AUDIT_SEGMENT)
+        return false;
+    memcpy(begin->text, text, begin->len);
+    begin->seq = line.seq;
+    return true;
+}
+
+/* All of a file, behind which the file that begins with `next` must follow in everything: number, chain, state of the
+   card, count of tenants. `next` becomes its own first line. false: it is not there, or does not hold. */
+static bool file_look(struct audit *audit, uint64_t number, struct begin *next, size_t *bytes)
 {
     struct audit_replay replay;
-    struct audit_line line;
+    struct begin begin;
     size_t len = 0;
     char *text = segment_load(audit, number, &len);
-    const char *end = text ? memchr(text, '\n', len) : NULL;
-    bool ok = end && audit_parse(text, (size_t)(end - text) + 1, &line) && line.kind == AUDIT_SEGMENT;
+    bool ok = begin_take(&begin, text, len);
     audit_replay_init(&replay);
     for (size_t at = 0; ok && at < len;) {
-        end = memchr(text + at, '\n', len - at);
+        const char *end = memchr(text + at, '\n', len - at);
         size_t n = end ? (size_t)(end - (text + at)) + 1 : len - at;
         ok = audit_replay_line(&replay, text + at, n);
         if (ok)
             known_look(&audit->known, &replay);
         at += n;
     }
-    ok = ok && memcmp(replay.head, next, AUDIT_HASH) == 0;
-    if (ok) {
-        memcpy(next, line.segment.head, AUDIT_HASH);
-        *first = line.seq;
-    }
+    ok = ok && audit_replay_line(&replay, next->text, next->len);
+    if (ok)
+        *next = begin;
     *bytes += len;
     audit_replay_free(&replay);
     free(text);
     return ok;
 }
 
-/* The chain's value before the file, and its first number. */
-static bool file_begin(const struct audit *audit, uint64_t number, uint8_t before[AUDIT_HASH], uint64_t *first)
+static bool file_begin(const struct audit *audit, uint64_t number, struct begin *begin)
 {
-    struct audit_line line;
     size_t len = 0;
     char *text = segment_load(audit, number, &len);
-    const char *end = text ? memchr(text, '\n', len) : NULL;
-    bool ok = end && audit_parse(text, (size_t)(end - text) + 1, &line) && line.kind == AUDIT_SEGMENT;
-    if (ok) {
-        memcpy(before, line.segment.head, AUDIT_HASH);
-        *first = line.seq;
-    }
+    bool ok = begin_take(begin, text, len);
     free(text);
     return ok;
 }
@@ -74,12 +84,12 @@ static bool file_begin(const struct audit *audit, uint64_t number, uint8_t befor
 static void known_go_back(struct audit *audit)
 {
     struct known *known = &audit->known;
-    uint64_t number = audit->place.segment, first = 0;
-    uint8_t next[AUDIT_HASH];
+    uint64_t number = audit->place.segment;
+    struct begin next;
     size_t bytes = 0;
-    bool linked = file_begin(audit, number, next, &first);
-    while (linked && !known->passed && first > known->seq && number > 1 && bytes < BACK_BYTES)
-        linked = file_look(audit, --number, next, &first, &bytes);
+    bool linked = file_begin(audit, number, &next);
+    while (linked && !known->passed && next.seq > known->seq && number > 1 && bytes < BACK_BYTES)
+        linked = file_look(audit, --number, &next, &bytes);
     known->holds = known->holds && linked;
 }
 
@@ -92,6 +102,7 @@ void known_judge(struct audit *audit, struct audit_found *found)
     if (!known->passed && place->begun && known->seq < place->seq)
         known_go_back(audit);
     found->altered = !known->passed || !known->holds;
+    found->card_failed = known->passed && known->card_failed;
     if (!found->altered)
         return;
     if (!place->begun)

@@ -123,7 +123,10 @@ bool broker_open_audit(struct broker *broker, const char *state_dir, char *text)
          config->digest ? config->digest : "defaults");
     vault_compare(broker, found.vault);
     audit_look(broker->audit, &now);
-    if (now.card_failed)
+    /* A good test is acknowledged once the end behind it is kept: one behind what was kept is not believed. */
+    if (found.card_failed && !now.card_failed)
+        tell(broker, AUDIT_CARD_FAILED, AUDIT_FAILED, "so says the log up to the end that was kept");
+    if (now.card_failed || found.card_failed)
         card_stays_failed(broker);
     else
         tell(broker, AUDIT_SELF_TEST, AUDIT_OK, "at start");
@@ -255,6 +258,7 @@ void audit_tick(struct broker *broker)
 {
     bool checkpoint = false, due;
     unsigned policies = 0;
+    uint64_t kept = broker->audit_kept;
     if (!broker->audit || broker->audit_busy)
         return;
     due = audit_due(broker->audit, &checkpoint);
@@ -268,8 +272,8 @@ void audit_tick(struct broker *broker)
     if (broker->now - broker->audit_kept_ns > HEAD_KEPT_NS) {
         struct audit_state now;
         audit_look(broker->audit, &now);
-        due |= now.seq != broker->audit_kept;
-        broker->audit_kept = now.seq;
+        due |= now.seq != kept;
+        kept = now.seq;
         broker->audit_kept_ns = broker->now;
     }
     for (unsigned i = 0; i < broker->tenant_count && policies < POLICIES_MAX; i++)
@@ -285,5 +289,6 @@ void audit_tick(struct broker *broker)
     later->work = true;
     later->checkpoint = checkpoint;
     broker->audit_busy = true;
+    broker->audit_kept = kept;
     pool_submit(broker, &later->task);
 }

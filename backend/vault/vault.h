@@ -209,10 +209,10 @@ bool vault_mark_equal(const uint8_t a[VAULT_MARK], const uint8_t b[VAULT_MARK]);
 enum vault_result vault_root(struct vault *vault, uint64_t *version, uint8_t digest[VAULT_DIGEST], char *error);
 
 /* The head of the audit log: the number of its last line and the chain's value there. The root keeps it, sealed and
- * counted with the version: who can write the files and does not have the master key can neither write the log anew nor
- * cut it unnoticed. vault_head_offer takes the newest one that is on the disk; it does not block, and the head goes
- * along with the next change. vault_head_keep makes a change of its own, where the root has another one than was
- * offered. vault_head tells what the root has; number 0: none was ever kept. */
+ * counted with the version: who can write the files and does not have the master key can neither write anew nor cut
+ * unnoticed what stands up to that line. He can add lines behind it. vault_head_offer takes the newest one that is on
+ * the disk; it does not block, and the head goes along with the next change. vault_head_keep makes a change of its own,
+ * where the root has another one than was offered. vault_head tells what the root has; number 0: none was ever kept. */
 #define VAULT_CHAIN 32u
 struct vault_head {
     uint64_t number;

@@ -272,6 +272,64 @@ static void one_forged_line_is_no_log(void **state)
     log_end(&env);
 }
 
+/* A good test of the card behind the end that was kept: the log holds, but says no more than it did. */
+static void a_forged_test_heals_no_card(void **state)
+{
+    (void)state;
+    for (int failed = 0; failed <= 1; failed++) {
+        struct log_env env;
+        struct kept kept, forged;
+        char path[128];
+        kept_start(&env, &kept);
+        struct audit *audit = log_open(&env);
+        note(audit, failed ? AUDIT_CARD_FAILED : AUDIT_SELF_TEST, 0, "soft");
+        audit_close(audit);
+        judged(&env, &kept, NULL);
+        assert_int_equal(env.found.card_failed, failed);
+        forged = kept;
+        segment_path(&env, 1, path);
+        struct audit_line line = {.kind = AUDIT_ENTRY,
+                                  .entry = entry_of(failed ? AUDIT_CARD_TEST : AUDIT_CARD_FAILED, 0, "")};
+        forge(path, &forged.seq, forged.head, &line);
+        judged(&env, &kept, NULL);
+        assert_int_equal(env.found.card_failed, failed);
+        judged(&env, &forged, NULL); /* had it been kept, it would count */
+        assert_int_equal(env.found.card_failed, !failed);
+        log_end(&env);
+    }
+}
+
+/* A file that follows in its chain alone: with another state of the card, more tenants, or a number left out. */
+static void the_next_file_follows_in_everything(void **state)
+{
+    (void)state;
+    for (int what = 0; what < 4; what++) {
+        struct log_env env;
+        struct kept kept, forged;
+        struct audit_state was;
+        char path[128];
+        kept_start(&env, &kept);
+        struct audit *audit = log_open(&env);
+        note(audit, AUDIT_CARD_FAILED, 0, "soft");
+        audit_look(audit, &was);
+        audit_checkpoint(audit, NULL, NULL);
+        audit_close(audit);
+        forged = kept;
+        struct audit_line line = forged_begin(&was, what == 3 ? 3 : 2, kept.head);
+        line.segment.card_failed = what != 1;
+        line.segment.tenants = what == 2;
+        segment_path(&env, what == 3 ? 3 : 2, path);
+        forge(path, &forged.seq, forged.head, &line);
+        if (what == 2) {
+            struct audit_line tenant = {.kind = AUDIT_TENANT, .tenant = {.id = 1, .n = 1}};
+            forge(path, &forged.seq, forged.head, &tenant);
+        }
+        judged(&env, &kept, what ? "are others" : NULL);
+        assert_int_equal(env.found.card_failed, what != 3);
+        log_end(&env);
+    }
+}
+
 /* A last file that does not hold: what holds of it is judged, and the log goes on in a new one. */
 static void damage_and_the_known_end(void **state)
 {
@@ -310,7 +368,8 @@ int main(void)
         cmocka_unit_test(each_end_is_told_once_it_is_there), cmocka_unit_test(each_place_of_one_file),
         cmocka_unit_test(what_was_cut_is_found),             cmocka_unit_test(what_was_written_anew_is_found),
         cmocka_unit_test(older_files_are_looked_through),    cmocka_unit_test(damage_and_the_known_end),
-        cmocka_unit_test(one_forged_line_is_no_log),
+        cmocka_unit_test(one_forged_line_is_no_log),         cmocka_unit_test(a_forged_test_heals_no_card),
+        cmocka_unit_test(the_next_file_follows_in_everything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
