@@ -126,6 +126,7 @@ enum vault_result root_save(struct vault *vault, struct root_state *root, char *
     uint8_t plain[ROOT_META_LEN];
 
     root->meta.version++;
+    vault->trail = true;
     head_take(vault, &root->meta.head);
     if (!seal_close(vault->keys, &root->record, PART_META, 0, 0, plain, root_meta_build(&root->meta, plain)))
         return vault_fail(error, VAULT_IO, "libcrypto failed to seal a record");
@@ -174,6 +175,7 @@ enum vault_result vault_new(const struct vault_config *config, struct vault_stor
     pthread_mutex_init(&vault->lock, NULL);
     pthread_mutex_init(&vault->head_lock, NULL);
     vault->store = store;
+    vault->trail = true; /* a crash may have left one */
     vault->code_attempts = config->code_attempts ? config->code_attempts : CODE_ATTEMPTS_DEFAULT;
     vault->keys = vault_secret_new();
     vault->marks = vault_secret_new();
@@ -363,6 +365,11 @@ enum vault_result vault_head_keep(struct vault *vault, char *error)
             result = change_begin(vault, 0, &root, &none, error);
             result = change_end(vault, &root, &none, result, error);
         }
+    }
+    if (result == VAULT_OK && vault->trail) {
+        /* else cutting the log of the store would leave a valid store of some changes ago */
+        vault->store->ops->erase(vault->store);
+        vault->trail = false;
     }
     pthread_mutex_unlock(&vault->lock);
     return result == VAULT_OK ? vault_ok(error) : result;

@@ -212,7 +212,8 @@ enum vault_result vault_root(struct vault *vault, uint64_t *version, uint8_t dig
  * counted with the version: who can write the files and does not have the master key can neither write anew nor cut
  * unnoticed what stands up to that line. He can add lines behind it. vault_head_offer takes the newest one that is on
  * the disk; it does not block, and the head goes along with the next change. vault_head_keep makes a change of its own,
- * where the root has another one than was offered. vault_head tells what the root has; number 0: none was ever kept. */
+ * where the root has another one than was offered, and leaves no file from which an earlier version could be had by
+ * cutting it (unless the disk fails). vault_head tells what the root has; number 0: none was ever kept. */
 #define VAULT_CHAIN 32u
 struct vault_head {
     uint64_t number;

@@ -30,6 +30,7 @@ struct vault {
     struct vault_secret *keys;  /* derived from the master key */
     struct vault_secret *marks; /* random: code_mark.c */
     uint32_t code_attempts;
+    bool trail;        /* the store's own log may hold earlier states of it: it was changed since vault_head_keep */
     bool count_owed;   /* a wrong code could not be counted: count first, compare afterwards (codes.c) */
     uint32_t *checked; /* ids of tenants whose keys' tallies were compared, sorted */
     size_t checked_count, checked_room;

@@ -121,6 +121,44 @@ static uint64_t version_of(struct env *env, struct vault *vault)
     return version;
 }
 
+static off_t trail(struct env *env)
+{
+    char path[128];
+    struct stat st;
+
+    snprintf(path, sizeof path, "%s/vault.db-wal", env->dir);
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_size;
+}
+
+/* What was kept cannot be cut off the store's log: there is nothing in it, whether the head went along with another
+   change or was one of its own. */
+static void test_head_leaves_no_trail(void **state)
+{
+    uint64_t version;
+    struct vault *vault;
+    struct env env;
+
+    (void)state;
+    env_start(&env);
+    vault_close(env_create(&env));
+    vault = env_open(&env);
+    env_tenant(&env, vault, "a");
+    assert_true(trail(&env) > 0);
+    offer(vault, 7, 1);
+    assert_vault(&env, VAULT_OK, vault_head_keep(vault, env.error));
+    assert_int_equal(trail(&env), 0);
+    offer(vault, 8, 2);
+    env_tenant(&env, vault, "b");
+    assert_true(trail(&env) > 0);
+    version = version_of(&env, vault);
+    assert_vault(&env, VAULT_OK, vault_head_keep(vault, env.error));
+    assert_int_equal(version_of(&env, vault), version);
+    assert_int_equal(trail(&env), 0);
+    vault_close(vault);
+    env_end(&env);
+}
+
 /* The audit log's head goes along with changes, or is one of its own; it lives through restarts and a rekey. */
 static void test_head(void **state)
 {
@@ -171,10 +209,8 @@ static void test_head(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_index_zero),
-        cmocka_unit_test(test_root),
-        cmocka_unit_test(test_head),
-        cmocka_unit_test(test_own_secret),
+        cmocka_unit_test(test_index_zero),           cmocka_unit_test(test_root),       cmocka_unit_test(test_head),
+        cmocka_unit_test(test_head_leaves_no_trail), cmocka_unit_test(test_own_secret),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
