@@ -9,8 +9,8 @@
  * Exclusive locking before the journal mode: then the log's index lives in ordinary memory, not in a shared file that
  * would be mapped and re-opened by path. An empty write at the end opens and flushes the log, so that nothing is left
  * to be opened once the caller has put its system-call filter on. The schema is compared word for word: a database
- * somebody added a trigger, view or table to is refused. Schema 2 has the tables of schema 1; what changed is in the
- * records (migrate.c).
+ * somebody added a trigger, view or table to is refused. All schemas have the tables of schema 1; what changed is in
+ * the records (migrate.c).
  */
 #include <errno.h>
 #include <fcntl.h>
