@@ -49,6 +49,6 @@ enum vault_result vault_policy_get(struct vault *vault, uint32_t id, struct vaul
     pthread_mutex_unlock(&vault->lock);
     if (result != VAULT_OK)
         return result;
-    *policy = meta.policy;
+    *policy = policy_meta_get(&meta);
     return vault_ok(error);
 }

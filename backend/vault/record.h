@@ -117,6 +117,7 @@ struct code_verifier {
 /* What a tenant may do, and what of its file space is used. */
 struct policy_meta {
     struct vault_policy policy;
+    unsigned classes; /* the highest class that there was when it was set; 0: it does not say, and denies none */
     uint32_t files;
     uint64_t file_bytes;
 };
@@ -134,6 +135,9 @@ struct chunk_meta {
     uint32_t len;
 };
 
+void policy_meta_set(struct policy_meta *meta, const struct vault_policy *policy);
+/* Its policy today: who denied some classes is not allowed those that came afterwards. */
+struct vault_policy policy_meta_get(const struct policy_meta *meta);
 bool policy_meta_parse(const uint8_t *bytes, size_t len, struct policy_meta *meta);
 void policy_meta_build(const struct policy_meta *meta, uint8_t bytes[POLICY_META_LEN]);
 bool file_meta_parse(const uint8_t *bytes, size_t len, struct file_meta *meta);

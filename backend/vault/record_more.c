@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define CLASSES_BEFORE 13u /* the highest of the records that do not say: schemas 2 and 3 */
+
 static uint32_t get32(const uint8_t *p)
 {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
@@ -34,6 +36,27 @@ bool policy_ok(const struct vault_policy *policy)
            policy->max_file_bytes <= VAULT_FILE_BYTES_MAX;
 }
 
+static unsigned classes_now(void)
+{
+    return 31u - (unsigned)__builtin_clz(cm_policy_all.denied_classes);
+}
+
+void policy_meta_set(struct policy_meta *meta, const struct vault_policy *policy)
+{
+    meta->policy = *policy;
+    meta->classes = policy->denied.denied_classes ? classes_now() : 0;
+}
+
+struct vault_policy policy_meta_get(const struct policy_meta *meta)
+{
+    struct vault_policy policy = meta->policy;
+    unsigned known = meta->classes ? meta->classes : CLASSES_BEFORE;
+
+    for (unsigned bit = known + 1; policy.denied.denied_classes && bit <= classes_now(); bit++)
+        policy.denied.denied_classes |= cm_policy_all.denied_classes & 1u << bit;
+    return policy;
+}
+
 bool policy_meta_parse(const uint8_t *bytes, size_t len, struct policy_meta *meta)
 {
     struct vault_policy *policy = &meta->policy;
@@ -47,8 +70,9 @@ bool policy_meta_parse(const uint8_t *bytes, size_t len, struct policy_meta *met
     policy->max_file_bytes = get32(bytes + 16);
     meta->files = get32(bytes + 20);
     meta->file_bytes = get64(bytes + 24);
-    return get64(bytes + 32) == 0 && policy_ok(policy) && meta->files <= VAULT_FILES_MAX &&
-           meta->file_bytes <= VAULT_FILE_BYTES_MAX;
+    meta->classes = get32(bytes + 32);
+    return meta->classes <= classes_now() && get32(bytes + 36) == 0 && policy_ok(policy) &&
+           meta->files <= VAULT_FILES_MAX && meta->file_bytes <= VAULT_FILE_BYTES_MAX;
 }
 
 void policy_meta_build(const struct policy_meta *meta, uint8_t bytes[POLICY_META_LEN])
@@ -62,7 +86,7 @@ void policy_meta_build(const struct policy_meta *meta, uint8_t bytes[POLICY_META
     put32(bytes + 16, policy->max_file_bytes);
     put32(bytes + 20, meta->files);
     put64(bytes + 24, meta->file_bytes);
-    put64(bytes + 32, 0);
+    put64(bytes + 32, meta->classes);
 }
 
 bool file_meta_parse(const uint8_t *bytes, size_t len, struct file_meta *meta)

@@ -141,7 +141,7 @@ static enum vault_result policy_put(struct vault *vault, struct tenant_state *te
                           VAULT_FILE_BYTES_MAX);
     if (result == VAULT_OK)
         result = policy_load(vault, tenant, &meta, error);
-    meta.policy = *policy;
+    policy_meta_set(&meta, policy);
     return result == VAULT_OK ? policy_save(vault, tenant, &meta, error) : result;
 }
 

@@ -217,6 +217,69 @@ static void test_schemas_between(void **state)
     }
 }
 
+/* Puts a policy where schema 2 put one: the record does not say which classes there were. */
+static void policy_put_back(struct env *env, uint32_t denied)
+{
+    struct vault *vault = env_open(env);
+    struct root_state root;
+    struct tenant_state tenant;
+    struct policy_meta meta;
+    enum vault_result result;
+
+    assert_vault(env, VAULT_OK, change_begin(vault, 1, &root, &tenant, env->error));
+    assert_vault(env, VAULT_OK, tenant_check(vault, &tenant, env->error));
+    assert_vault(env, VAULT_OK, policy_load(vault, &tenant, &meta, env->error));
+    meta.policy.denied.denied_classes = denied;
+    meta.classes = 0;
+    result = policy_save(vault, &tenant, &meta, env->error);
+    assert_vault(env, VAULT_OK, change_end(vault, &root, &tenant, result, env->error));
+    vault_close(vault);
+}
+
+static uint32_t denied_classes(struct env *env)
+{
+    struct vault *vault = env_open(env);
+    struct vault_policy policy;
+
+    assert_vault(env, VAULT_OK, vault_policy_get(vault, 1, &policy, env->error));
+    vault_close(vault);
+    return policy.denied.denied_classes;
+}
+
+/* A class that schema 2 did not know is not allowed to who was denied some, until an operator says so. */
+static void test_newer_classes(void **state)
+{
+    uint32_t denied = cm_policy_all.denied_classes & ~(1u << C_EXPORT | 1u << C_FILES);
+    struct vault_tenant tenant;
+    struct vault_policy policy;
+    struct vault *vault;
+    struct env env;
+
+    (void)state;
+    old_start(&env, NULL);
+    vault_close(env_open(&env));
+    policy_put_back(&env, denied);
+    root_put_back(&env, 2);
+    number_set(&env, 2);
+    assert_int_equal(denied_classes(&env), denied | 1u << C_EXPORT);
+    vault = env_open(&env);
+    assert_vault(&env, VAULT_OK, vault_file_create(vault, 1, (const uint8_t *)"n", 1, 5, env.error)); /* writes it */
+    vault_close(vault);
+    assert_int_equal(denied_classes(&env), denied | 1u << C_EXPORT);
+    vault = env_open(&env);
+    assert_vault(&env, VAULT_OK, vault_tenant_find(vault, "one", &tenant, env.error));
+    assert_vault(&env, VAULT_OK, vault_policy_get(vault, 1, &policy, env.error));
+    policy.denied.denied_classes = denied;
+    assert_vault(&env, VAULT_OK, vault_tenant_change(vault, &tenant, &policy, env.error));
+    vault_close(vault);
+    assert_int_equal(denied_classes(&env), denied);
+    policy_put_back(&env, 0);
+    root_put_back(&env, 2);
+    number_set(&env, 2);
+    assert_int_equal(denied_classes(&env), 0);
+    env_end(&env);
+}
+
 static void test_newer_is_refused(void **state)
 {
     struct vault *vault;
@@ -300,13 +363,10 @@ static void test_accidents(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_migrates_once),
-        cmocka_unit_test(test_altered_before),
-        cmocka_unit_test(test_number_put_back),
-        cmocka_unit_test(test_schemas_between),
-        cmocka_unit_test(test_newer_is_refused),
-        cmocka_unit_test(test_other_master_key),
-        cmocka_unit_test(test_policy_and_files_stay),
+        cmocka_unit_test(test_migrates_once),    cmocka_unit_test(test_altered_before),
+        cmocka_unit_test(test_number_put_back),  cmocka_unit_test(test_schemas_between),
+        cmocka_unit_test(test_newer_classes),    cmocka_unit_test(test_newer_is_refused),
+        cmocka_unit_test(test_other_master_key), cmocka_unit_test(test_policy_and_files_stay),
         cmocka_unit_test(test_accidents), /* the last one: from there on the disk is the test's */
     };
 
