@@ -146,11 +146,17 @@ uint32_t cardmux_open(const struct cardmux_options *options, struct cardmux_clie
     return SDR_OK;
 }
 
+/* A forked child's copy: the slots are the parent's. */
+static bool copied(const struct cardmux_client *client)
+{
+    return client->forks != queue_forks;
+}
+
 void cardmux_close(struct cardmux_client *client)
 {
     if (!client)
         return;
-    if (client->forks == queue_forks)
+    if (!copied(client))
         queue_close(&client->queue);
     else
         queue_forget(&client->queue);
@@ -164,25 +170,25 @@ const char *cardmux_reach(const struct cardmux_client *client)
 
 int cardmux_slot_take(struct cardmux_client *client)
 {
-    return queue_slot_take(&client->queue);
+    return copied(client) ? -1 : queue_slot_take(&client->queue);
 }
 
 void cardmux_slot_free(struct cardmux_client *client, int slot)
 {
-    if (slot >= 0 && slot < (int)CM_SLOTS && !((client->flying | client->lost) >> slot & 1))
+    if (!copied(client) && slot >= 0 && slot < (int)CM_SLOTS && !((client->flying | client->lost) >> slot & 1))
         queue_slot_free(&client->queue, (unsigned)slot);
 }
 
 uint8_t *cardmux_slot_data(struct cardmux_client *client, int slot)
 {
-    return slot < 0 || slot >= (int)CM_SLOTS
+    return copied(client) || slot < 0 || slot >= (int)CM_SLOTS
                ? NULL
                : shm_bytes(client->queue.qp, cm_slot_offset((uint32_t)slot), CM_SLOT_SIZE);
 }
 
 uint8_t *cardmux_slot_param(struct cardmux_client *client, int slot)
 {
-    return slot < 0 || slot >= (int)CM_SLOTS
+    return copied(client) || slot < 0 || slot >= (int)CM_SLOTS
                ? NULL
                : shm_bytes(client->queue.qp, cm_param_offset((uint32_t)slot), CM_PARAM_SIZE);
 }
@@ -206,7 +212,7 @@ static bool ensure_attached(struct cardmux_client *client)
 
 uint32_t cardmux_right_get(struct cardmux_client *client, uint32_t index, const uint8_t *code, size_t len)
 {
-    if (client->forks != queue_forks || client->flying || len > 256 || (len && !code))
+    if (copied(client) || client->flying || len > 256 || (len && !code))
         return SDR_INARGERR;
     if (!ensure_attached(client))
         return SDR_COMMFAIL;
@@ -232,7 +238,7 @@ uint32_t cardmux_right_get(struct cardmux_client *client, uint32_t index, const 
 
 size_t cardmux_submit(struct cardmux_client *client, const struct cardmux_request *requests, size_t n)
 {
-    if (client->forks != queue_forks || !ensure_attached(client))
+    if (copied(client) || !ensure_attached(client))
         return 0;
     size_t done = 0;
     for (; done < n; done++) {
@@ -386,7 +392,7 @@ static bool glance(const struct cardmux_client *client, uint32_t want)
 size_t cardmux_poll(struct cardmux_client *client, struct cardmux_completion *out, size_t max, size_t want,
                     int timeout_ms)
 {
-    if (client->forks != queue_forks || !max)
+    if (copied(client) || !max)
         return 0;
     size_t n = client->lost ? take_lost(client, out, max) : 0;
     queue_fetch(&client->queue);

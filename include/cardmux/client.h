@@ -3,11 +3,14 @@
  * client.h: the asynchronous interface to a virtual card: submit many, poll.
  *
  * A client is one queue pair with up to CARDMUX_DEPTH requests in flight. It belongs to one thread at a time and to the
- * process that opened it (in a forked child every call returns SDR_INARGERR). No call makes a system call except open,
- * close, a doorbell where the back end sleeps, and waiting. Payload is built in place in a slot, and the result
- * replaces it there, so a request in flight when the back end restarts ends with SDR_COMMFAIL; the next one works.
- * Where the host side itself is gone (daemon stopped, device unplugged) every request in flight ends with SDR_COMMFAIL
- * too, and cardmux_submit takes no more: close the client and open another.
+ * process that opened it: in a forked child cardmux_slot_take gives -1, cardmux_slot_data and cardmux_slot_param NULL,
+ * cardmux_right_get SDR_INARGERR, cardmux_submit and cardmux_poll 0; cardmux_slot_free does nothing, and cardmux_close
+ * frees the child's copy without touching the parent's.
+ *
+ * No call makes a system call except open, close, a doorbell where the back end sleeps, and waiting. Payload is built
+ * in place in a slot, and the result replaces it there, so a request in flight when the back end restarts ends with
+ * SDR_COMMFAIL; the next one works. Where the host side itself is gone (daemon stopped, device unplugged) every request
+ * in flight ends with SDR_COMMFAIL too, and cardmux_submit takes no more: close the client and open another.
  *
  * Errors: SDR_ codes of cardmux/sdf.h. Lengths are bytes.
  */

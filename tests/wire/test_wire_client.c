@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -154,6 +155,35 @@ static void test_late_close_frees(void **state)
     wire_stop(wire);
 }
 
+/* What client.h says that a forked child gets; the parent goes on. */
+static void test_child_gets_nothing(void **state)
+{
+    (void)state;
+    struct wire *wire = wire_start(&(struct wire_options){.card = "null"});
+    struct cardmux_client *client = open_client(wire, 0, "unix", CARDMUX_WAIT_ADAPTIVE);
+    int slot = cardmux_slot_take(client), status = 0;
+    assert_true(slot >= 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct cardmux_request request = {.op = CARDMUX_ECHO, .slot = (uint16_t)slot};
+        struct cardmux_completion done;
+        cardmux_slot_free(client, slot);
+        bool right = cardmux_slot_take(client) == -1 && !cardmux_slot_data(client, slot) &&
+                     !cardmux_slot_param(client, slot) && cardmux_submit(client, &request, 1) == 0 &&
+                     cardmux_poll(client, &done, 1, 1, -1) == 0 &&
+                     cardmux_right_get(client, 1, NULL, 0) == SDR_INARGERR;
+        cardmux_close(client);
+        _exit(right ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_non_null(cardmux_slot_data(client, slot));
+    cardmux_slot_free(client, slot);
+    echo_many(client, 64, 200);
+    cardmux_close(client);
+    wire_stop(wire);
+}
+
 /* A guest that overwrote the broker's words (and then rebooted with the same memory) is told again. */
 static void test_words_are_mended(void **state)
 {
@@ -186,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_tenants_apart),
         cmocka_unit_test(test_broker_restart),
         cmocka_unit_test(test_late_close_frees),
+        cmocka_unit_test(test_child_gets_nothing),
         cmocka_unit_test(test_words_are_mended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
