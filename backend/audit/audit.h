@@ -64,7 +64,7 @@ struct audit_found {
     /* The lines up to the end that was kept tell that the card failed. Those behind it, which audit_state follows as
      * well, may tell otherwise, and anybody who could write the files may have put them there. */
     bool card_failed;
-    char vault[AUDIT_VAULT_MAX + 1]; /* what the last checkpoint in the last file says of the vault; empty: nothing */
+    char vault[AUDIT_VAULT_MAX + 1]; /* what the last checkpoint says of the vault; empty: nothing */
 };
 
 enum vault_result audit_open(const struct audit_config *config, struct audit **audit, struct audit_found *found,

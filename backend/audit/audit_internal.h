@@ -88,6 +88,8 @@ struct audit {
 /* log.c. Builds the line that comes next into text and takes it into place; the length, 0: failed. */
 size_t line_make(struct audit *audit, struct audit_line *line, char text[AUDIT_LINE_MAX]);
 enum vault_result submit(struct audit *audit, struct request *request, char *error);
+/* The writer. false: the file is as it was. */
+bool checkpoint_append(struct audit *audit);
 
 /* files.c: all as the writer. Sentences as everywhere in error. */
 enum vault_result files_open(struct audit *audit, struct audit_found *found, char *error);
@@ -98,9 +100,9 @@ bool reserve_make(struct audit *audit, char *error);
 void segment_name(uint64_t number, char name[32]);
 /* known.c: after each line that replay has taken. */
 void known_look(struct known *known, const struct audit_replay *replay);
-/* Once the last file is taken in: goes back through older ones where it begins behind the known end. Says in found what
-   is wrong. */
-void known_judge(struct audit *audit, struct audit_found *found);
+/* Once file `last` (0: there is none) is taken in as the last: goes back through older ones where it begins behind the
+   known end, or has no checkpoint yet. Says in found what is wrong, and what the log says of the vault. */
+void known_judge(struct audit *audit, uint64_t last, struct audit_found *found);
 /* files.c: the bytes of a file, for free(); NULL: it cannot be read. */
 char *segment_load(const struct audit *audit, uint64_t number, size_t *len);
 

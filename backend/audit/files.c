@@ -279,8 +279,10 @@ static bool last_take(struct audit *audit, uint64_t number, struct audit_found *
     segment_name(number, name);
     int fd = file_open(audit, name, O_RDWR);
     char *bytes = fd < 0 ? NULL : file_load(fd, &len);
+    audit->place.signatures = true; /* what a checkpoint says of the vault is believed */
     if (bytes)
         whole = lines_follow(&audit->place, &audit->known, bytes, len);
+    audit->place.signatures = false; /* from here on they are our own */
     bool good = whole > 0 && !audit->place.awaited && len - whole <= TORN_MAX;
     if (good && whole < len) {
         torn_tell(audit, found, bytes + whole, len - whole);
@@ -310,7 +312,7 @@ enum vault_result files_open(struct audit *audit, struct audit_found *found, cha
     memcpy(place->key, audit->point, AUDIT_POINT);
     place->any_key = false;
     bool taken = last && last_take(audit, last, found);
-    known_judge(audit, found);
+    known_judge(audit, last, found);
     if (taken)
         return VAULT_OK;
     found->made = !last;
@@ -324,7 +326,10 @@ enum vault_result files_open(struct audit *audit, struct audit_found *found, cha
     place->carried = NULL;
     place->awaited = 0;
     place->segment = last;
-    return segment_new(audit, error);
+    enum vault_result result = segment_new(audit, error);
+    if (result == VAULT_OK && last)
+        checkpoint_append(audit); /* as in each file behind the first; where there is no room the next start says so */
+    return result;
 }
 
 /* ---- reading ---- */

@@ -45,9 +45,16 @@ static bool begin_take(struct begin *begin, const char *text, size_t len)
     return true;
 }
 
+/* What a file says that was looked through. */
+struct looked {
+    size_t bytes; /* counted on */
+    bool checkpoint;
+    char vault[AUDIT_VAULT_MAX + 1]; /* of its last one */
+};
+
 /* All of a file, behind which the file that begins with `next` must follow in everything: number, chain, state of the
    card, count of tenants. `next` becomes its own first line. false: it is not there, or does not hold. */
-static bool file_look(struct audit *audit, uint64_t number, struct begin *next, size_t *bytes)
+static bool file_look(struct audit *audit, uint64_t number, struct begin *next, struct looked *looked)
 {
     struct audit_replay replay;
     struct begin begin;
@@ -55,6 +62,9 @@ static bool file_look(struct audit *audit, uint64_t number, struct begin *next, 
     char *text = segment_load(audit, number, &len);
     bool ok = begin_take(&begin, text, len);
     audit_replay_init(&replay);
+    replay.signatures = true;
+    replay.any_key = false;
+    memcpy(replay.key, audit->point, AUDIT_POINT);
     for (size_t at = 0; ok && at < len;) {
         const char *end = memchr(text + at, '\n', len - at);
         size_t n = end ? (size_t)(end - (text + at)) + 1 : len - at;
@@ -66,7 +76,9 @@ static bool file_look(struct audit *audit, uint64_t number, struct begin *next, 
     ok = ok && audit_replay_line(&replay, next->text, next->len);
     if (ok)
         *next = begin;
-    *bytes += len;
+    looked->bytes += len;
+    looked->checkpoint = replay.checkpoint_seq != 0;
+    memcpy(looked->vault, replay.vault, sizeof looked->vault);
     audit_replay_free(&replay);
     free(text);
     return ok;
@@ -81,36 +93,61 @@ static bool file_begin(const struct audit *audit, uint64_t number, struct begin 
     return ok;
 }
 
-static void known_go_back(struct audit *audit)
+static void known_go_back(struct audit *audit, uint64_t number)
 {
     struct known *known = &audit->known;
-    uint64_t number = audit->place.segment;
+    struct looked looked = {0};
     struct begin next;
-    size_t bytes = 0;
     bool linked = file_begin(audit, number, &next);
-    while (linked && !known->passed && next.seq > known->seq && number > 1 && bytes < BACK_BYTES)
-        linked = file_look(audit, --number, &next, &bytes);
+    while (linked && !known->passed && next.seq > known->seq && number > 1 && looked.bytes < BACK_BYTES)
+        linked = file_look(audit, --number, &next, &looked);
     known->holds = known->holds && linked;
 }
 
-void known_judge(struct audit *audit, struct audit_found *found)
+/* The vault's version as the last signed checkpoint has it. A file begins with one, but where a crash came between: then
+   the file before ends with it. */
+static void vault_find(struct audit *audit, uint64_t last, struct audit_found *found)
+{
+    const struct audit_replay *place = &audit->place;
+    struct looked looked = {0};
+    struct begin next;
+    memcpy(found->vault, place->vault, sizeof found->vault);
+    if (!place->begun || place->checkpoint_seq || place->segment <= 1)
+        return;
+    if (file_begin(audit, last, &next) && file_look(audit, last - 1, &next, &looked) && looked.checkpoint) {
+        memcpy(found->vault, looked.vault, sizeof found->vault);
+    } else if (!found->altered) {
+        found->altered = true;
+        snprintf(found->how, sizeof found->how,
+                 "file %" PRIu64 " has no signed checkpoint, and does not continue one that has", last);
+    }
+}
+
+static void known_find(struct audit *audit, uint64_t last, struct audit_found *found)
 {
     struct known *known = &audit->known;
     const struct audit_replay *place = &audit->place;
     if (!known->seq)
         return;
     if (!known->passed && place->begun && known->seq < place->seq)
-        known_go_back(audit);
+        known_go_back(audit, last);
     found->altered = !known->passed || !known->holds;
     found->card_failed = known->passed && known->card_failed;
     if (!found->altered)
         return;
     if (!place->begun)
-        snprintf(found->how, sizeof found->how, "it had %" PRIu64 " lines, and is gone", known->seq);
+        snprintf(found->how, sizeof found->how, "it had %" PRIu64 " lines, and %s", known->seq,
+                 last ? "nothing of its last file can be read" : "is gone");
     else if (known->seq > place->seq)
         snprintf(found->how, sizeof found->how, "it ended at number %" PRIu64 ", and now does at %" PRIu64, known->seq,
                  place->seq);
     else
         snprintf(found->how, sizeof found->how,
                  "its lines up to number %" PRIu64 " are others than those that were written", known->seq);
+}
+
+void known_judge(struct audit *audit, uint64_t last, struct audit_found *found)
+{
+    known_find(audit, last, found);
+    vault_find(audit, last, found);
 }

@@ -176,8 +176,7 @@ static void state_copy(struct audit *audit)
         audit->checkpoint_at = place->seq, audit->unsigned_entries = 0;
 }
 
-/* The writer. false: the file is as it was. */
-static bool checkpoint_append(struct audit *audit)
+bool checkpoint_append(struct audit *audit)
 {
     struct audit_line line = {.kind = AUDIT_CHECKPOINT};
     struct mark mark;
@@ -194,7 +193,7 @@ static bool checkpoint_append(struct audit *audit)
 }
 
 /* A file that is full is closed with a checkpoint and followed by another one. Where that fails it goes on growing. The
-   new one has a checkpoint too, since only the last file is read at start: of a vault that is older than it says. */
+   new one has a checkpoint too, since at start the last file is to say how old the vault must be at least. */
 static void rotate(struct audit *audit)
 {
     struct mark mark;
@@ -360,7 +359,6 @@ enum vault_result audit_open(const struct audit_config *config, struct audit **o
         return result;
     }
     audit->checkpoint_at = audit->place.checkpoint_seq;
-    memcpy(found->vault, audit->place.vault, sizeof found->vault);
     state_copy(audit);
     if (error)
         error[0] = '\0';

@@ -330,6 +330,91 @@ static void the_next_file_follows_in_everything(void **state)
     }
 }
 
+static void vault_says(void *arg, char text[AUDIT_VAULT_MAX + 1])
+{
+    (void)arg;
+    snprintf(text, AUDIT_VAULT_MAX + 1, "9:00");
+}
+
+/* Lines behind the end that was kept, without a signature: what the log says of the vault stays what was signed. */
+static void only_a_signature_speaks_of_the_vault(void **state)
+{
+    (void)state;
+    enum what { NOTHING, CHECKPOINT, FILE_ALONE, FILE_AND_CHECKPOINT, TWO_FILES, ALL };
+    for (enum what what = NOTHING; what < ALL; what++) {
+        struct log_env env;
+        struct kept kept, forged;
+        struct audit_state was;
+        char path[128];
+        kept_start(&env, &kept);
+        env.config.vault = vault_says;
+        struct audit *audit = log_open(&env);
+        note(audit, AUDIT_SELF_TEST, 0, "");
+        audit_checkpoint(audit, NULL, NULL);
+        note(audit, AUDIT_SELF_TEST, 0, "");
+        audit_look(audit, &was);
+        audit_close(audit);
+        forged = kept;
+        segment_path(&env, 1, path);
+        for (unsigned number = 2; what >= FILE_ALONE && number <= (what == TWO_FILES ? 3u : 2u); number++) {
+            struct audit_line line = forged_begin(&was, number, forged.head);
+            segment_path(&env, number, path);
+            forge(path, &forged.seq, forged.head, &line);
+        }
+        if (what == CHECKPOINT || what == FILE_AND_CHECKPOINT) {
+            struct audit_line line = {.kind = AUDIT_CHECKPOINT, .checkpoint.vault = "1:00", .checkpoint.signature = {7}};
+            memcpy(line.checkpoint.log, was.log, AUDIT_LOG_ID);
+            memcpy(line.checkpoint.head, forged.head, AUDIT_HASH);
+            assert_true(audit_root(NULL, 0, line.checkpoint.root));
+            forge(path, &forged.seq, forged.head, &line);
+        }
+        judged(&env, &kept, what == TWO_FILES ? "file 3 has no signed checkpoint" : NULL);
+        assert_int_equal(env.found.cut != 0, what == CHECKPOINT || what == FILE_AND_CHECKPOINT);
+        assert_string_equal(env.found.vault, what == TWO_FILES ? "" : "9:00");
+        log_end(&env);
+    }
+}
+
+/* A crash after a new file's first lines, before its checkpoint: the file before says it. After damage there is one. */
+static void a_file_that_has_just_begun(void **state)
+{
+    (void)state;
+    struct log_env env;
+    struct kept kept, end;
+    struct audit_state now = {0};
+    char path[128];
+    size_t len;
+    kept_start(&env, &kept);
+    env.config.segment_bytes = 8192;
+    env.config.vault = vault_says;
+    struct audit *audit = log_open(&env);
+    while (now.segment < 3) {
+        end = kept;
+        entries(audit, 1);
+        audit_look(audit, &now);
+    }
+    audit_close(audit);
+    segment_path(&env, 3, path);
+    char *text = file_read(path, &len), *line = strstr(text, "\"checkpoint\":1");
+    assert_non_null(line);
+    while (line[-1] != '\n')
+        line--;
+    file_write(path, text, (size_t)(line - text));
+    judged(&env, &end, NULL);
+    assert_string_equal(env.found.vault, "9:00");
+    text[0] = '?';
+    file_write(path, text, len);
+    free(text);
+    judged(&env, &end, "nothing of its last file can be read");
+    assert_true(env.found.damaged);
+    env.config.known_seq = 0;
+    audit = log_open(&env);
+    assert_false(env.found.damaged || env.found.altered);
+    assert_string_equal(env.found.vault, "9:00");
+    audit_close(audit);
+    log_end(&env);
+}
+
 /* A last file that does not hold: what holds of it is judged, and the log goes on in a new one. */
 static void damage_and_the_known_end(void **state)
 {
@@ -370,6 +455,8 @@ int main(void)
         cmocka_unit_test(older_files_are_looked_through),    cmocka_unit_test(damage_and_the_known_end),
         cmocka_unit_test(one_forged_line_is_no_log),         cmocka_unit_test(a_forged_test_heals_no_card),
         cmocka_unit_test(the_next_file_follows_in_everything),
+        cmocka_unit_test(only_a_signature_speaks_of_the_vault),
+        cmocka_unit_test(a_file_that_has_just_begun),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
