@@ -37,6 +37,11 @@ uint32_t session_open(struct link *link, struct session **session);
 void session_close(struct session *session); /* frees it here and (unless gone) in the back end */
 struct link *session_link(struct session *session);
 
+/* What is run from here on, until the next session_begin, is of one call of the application, and has one deadline: once
+   it was used up, what follows is sent (unless it is T_MAKES: it fails) and not waited for. Without session_begin each
+   session_run has its own. */
+void session_begin(struct session *session);
+
 struct call {
     uint16_t op; /* enum cm_op */
     uint32_t key, alg, arg;

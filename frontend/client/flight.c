@@ -67,6 +67,8 @@ static void drain(struct link *link, uint64_t mine)
     struct cm_cqe cqe;
     uint64_t landed = 0;
     while (queue_take(&link->queue, &cqe)) {
+        if (atomic_load_explicit(&link->silent, memory_order_relaxed))
+            atomic_store_explicit(&link->silent, false, memory_order_relaxed);
         if (cqe.tag >= CM_SLOTS)
             continue;
         struct flight *flight = &link->flights[cqe.tag];
@@ -280,6 +282,7 @@ static void wipe_slot(struct link *link, unsigned slot, const struct call *call)
 /* Gives up what still flies. The slots come back when the late answers do. */
 static void abandon(struct link *link, uint64_t mine, struct call *const *owner)
 {
+    atomic_store_explicit(&link->silent, true, memory_order_relaxed);
     for (uint64_t left = mine; left; left &= left - 1) {
         unsigned slot = (unsigned)__builtin_ctzll(left);
         uint32_t state = FLIGHT_FLYING;

@@ -252,6 +252,8 @@ static uint32_t recover_once(struct link *link, uint64_t entered, uint64_t since
         link->dead = true; /* it ended meanwhile, or the door stays shut, and another one may do */
         status = LINK_STALE;
     }
+    if (status == SDR_OK)
+        atomic_store(&link->silent, false);
     link->attached = status == SDR_OK;
     if (status == SDR_COMMFAIL)
         link->failed_ns = monotonic_ns();

@@ -67,6 +67,7 @@ struct link {
     bool inherited;                /* under the process's lock: the parent's, not opened anew in this process yet */
     uint64_t failed_ns;            /* under poll and submit: when it could not be attached */
     _Atomic uint64_t deadline_ns;  /* the queue's, for who may not look at that */
+    _Atomic bool silent;           /* a deadline passed, and nothing was answered since */
     unsigned refs;
     _Atomic uint64_t expected_ns[CM_OP_END]; /* mean service time; a hint: an update may be lost */
     /* Threads that slept to the end though their completion had been taken, or lay there with nobody on the reach to
@@ -101,6 +102,12 @@ bool link_lock(pthread_mutex_t *lock, uint64_t ns);
 static inline bool link_current(struct link *link, uint32_t attach)
 {
     return atomic_load_explicit(&link->attach, memory_order_acquire) == attach;
+}
+
+/* A `since` from which the deadline is over: what is sent with it is not waited for. */
+static inline uint64_t link_since_over(struct link *link)
+{
+    return (monotonic_ns() - atomic_load_explicit(&link->deadline_ns, memory_order_relaxed)) | 1;
 }
 
 /* An abandoned slot comes back; access codes and keys do not stay in the region. */

@@ -15,6 +15,8 @@ struct session {
     uint32_t incarnation;
     bool holds; /* a right, handle or running state */
     bool lost;  /* held something; the caller has not been told yet */
+    bool begun; /* session_begin is used */
+    bool late;  /* the deadline was used up since then */
 };
 
 static uint32_t remote_open(struct session *session, uint64_t *since)
@@ -63,6 +65,7 @@ static uint32_t session_prepare(struct session *session, uint16_t traits, uint64
     if (!link_current(session->link, session->attach)) {
         session_detach(session);
         status = remote_open(session, since);
+        session->late |= session->begun && status == SDR_COMMFAIL;
     }
     if (session->lost && traits & T_NEEDS && (status == SDR_OK || status == SDR_COMMFAIL)) {
         session->lost = false; /* told, whichever of the two it was */
@@ -100,10 +103,17 @@ void session_close(struct session *session)
 {
     if (link_current(session->link, session->attach)) {
         struct call call = {.op = CM_OP_SESSION_CLOSE, .status = CALL_PENDING};
-        uint64_t since = 0;
+        /* where nothing is answered it is sent all the same, and costs no deadline of its own */
+        uint64_t since = atomic_load(&session->link->silent) ? link_since_over(session->link) : 0;
         link_run(session->link, session->attach, session->remote, &call, 1, &since);
     }
     free(session);
+}
+
+void session_begin(struct session *session)
+{
+    session->begun = true;
+    session->late = false;
 }
 
 struct link *session_link(struct session *session)
@@ -162,7 +172,9 @@ uint32_t session_run(struct session *session, struct call *calls, size_t n)
         traits |= info->traits;
         calls[i].status = CALL_PENDING;
     }
-    uint64_t since = 0;
+    if (session->late && traits & T_MAKES) /* nobody would ever know what it has made */
+        return settle_all(calls, n, SDR_COMMFAIL);
+    uint64_t since = session->late ? link_since_over(session->link) : 0;
     for (unsigned tries = 0; tries < TRIES; tries++) {
         uint32_t status = session_prepare(session, traits, &since);
         if (status != SDR_OK)
@@ -184,6 +196,7 @@ uint32_t session_run(struct session *session, struct call *calls, size_t n)
             return settle_all(calls, n, first); /* answered, though by a broker that is gone */
         }
         if (status != SDR_OK) {
+            session->late = session->begun;
             if (!link_current(session->link, session->attach))
                 loss_told(session);
             return settle_all(calls, n, status);

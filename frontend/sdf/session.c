@@ -246,6 +246,7 @@ struct sdf_session *session_enter(void *handle)
         int before = stay();
         pthread_mutex_lock(&session->lock);
         session->cancel_state = before;
+        session_begin(session->wire);
     }
     return session;
 }

@@ -570,11 +570,9 @@ static bool attach_again(struct session *session, uint16_t traits)
     if (session->attach != attach_now) {
         session->attach = attach_now;
         session_forget(session);
-        if (session->holds) {
-            session->holds = false;
-            session->lost = true;
-            session->incarnation++;
-        }
+        session->lost |= session->holds;
+        session->incarnation += session->holds;
+        session->holds = false;
     }
     if (!session->lost || !(traits & T_NEEDS))
         return true;
@@ -582,15 +580,18 @@ static bool attach_again(struct session *session, uint16_t traits)
     return false;
 }
 
+void session_begin(struct session *session)
+{
+    (void)session;
+}
+
 uint32_t session_run(struct session *session, struct call *calls, size_t n)
 {
     uint32_t first = SDR_OK;
     pthread_mutex_lock(&lock);
     for (size_t i = 0; i < n; i++) {
-        if (attach_again(session, cm_op_info(calls[i].op)->traits))
-            calls[i].status = run_one(session, &calls[i]);
-        else
-            calls[i].status = SDR_COMMFAIL;
+        bool here = attach_again(session, cm_op_info(calls[i].op)->traits);
+        calls[i].status = here ? run_one(session, &calls[i]) : SDR_COMMFAIL;
         if (first == SDR_OK)
             first = calls[i].status;
     }

@@ -37,6 +37,7 @@
 #define LATE_S      (DEADLINE_MS / 1000 + 30) /* a call that takes longer hangs */
 #define CALLERS     4
 #define OPENERS     4
+#define SESSIONS    40
 #define TURNS       6
 #define PAIRS       16 /* connections through a door at a time */
 #define FDS         4
@@ -46,8 +47,8 @@ struct door {
     char path[64];
     unsigned tenant;
     int listener, front[PAIRS], host[PAIRS];
-    _Atomic bool stop, mute; /* mute: connections are taken, and nothing is passed on */
-    _Atomic bool dead;       /* the region that is passed on is a copy, which no broker serves */
+    _Atomic bool stop, mute, hold; /* mute: connections are taken, and nothing is passed on; hold: nothing at all */
+    _Atomic bool dead;             /* the region that is passed on is a copy, which no broker serves */
     pthread_t thread;
 };
 
@@ -143,6 +144,10 @@ static void *door_run(void *arg)
 {
     struct door *door = arg;
     while (!door->stop) {
+        if (door->hold) {
+            usleep(1000);
+            continue;
+        }
         struct pollfd fds[1 + 2 * PAIRS] = {{.fd = door->listener, .events = POLLIN}};
         for (int i = 0; i < PAIRS; i++) {
             fds[1 + 2 * i] = (struct pollfd){.fd = door->host[i] < 0 ? -1 : door->front[i], .events = POLLIN};
@@ -165,7 +170,7 @@ static void *door_run(void *arg)
 static void door_open(struct door *door, unsigned tenant, bool mute)
 {
     door->tenant = tenant;
-    door->stop = false;
+    door->stop = door->hold = false;
     door->mute = mute;
     for (int i = 0; i < PAIRS; i++)
         door->front[i] = door->host[i] = -1;
@@ -508,6 +513,33 @@ static void nobody_shakes_hands(void **state)
     by_unix.dead = false;
 }
 
+/* The host falls silent, and is none the worse when it speaks again. */
+static void silence_costs_one_deadline(void **state)
+{
+    static uint8_t data[CM_SLOT_SIZE + 1];
+    void *session, *more[SESSIONS];
+    (void)state;
+    ways("stream");
+    door_open(&by_stream, 0, false);
+    assert_int_equal(SDF_OpenDevice(&device), SDR_OK);
+    assert_int_equal(SDF_OpenSession(device, &session), SDR_OK);
+    assert_int_equal(SDF_HashInit(session, SGD_SM3, NULL, NULL, 0), SDR_OK);
+    assert_int_equal(SDF_HashUpdate(session, data, sizeof data), SDR_OK);
+    by_stream.hold = true;
+    SDF_HashInit(session, SGD_SM3, NULL, NULL, 0); /* gives up the running one */
+    assert_int_equal(SDF_GenerateRandom(session, 1, data), SDR_COMMFAIL);
+    by_stream.hold = false;
+    assert_int_equal(SDF_HashInit(session, SGD_SM3, NULL, NULL, 0), SDR_OK);
+    assert_int_equal(SDF_HashUpdate(session, data, sizeof data), SDR_OK);
+    for (unsigned i = 0; i < SESSIONS; i++)
+        assert_int_equal(SDF_OpenSession(device, &more[i]), SDR_OK);
+    by_stream.hold = true;
+    uint64_t since = now_s();
+    assert_int_equal(SDF_CloseDevice(device), SDR_OK);
+    assert_true(now_s() - since <= LATE_S); /* not so with a deadline for each session */
+    door_shut(&by_stream);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -535,6 +567,7 @@ int main(void)
         cmocka_unit_test(its_own_way_comes_first),
         cmocka_unit_test(the_first_that_works_is_taken),
         cmocka_unit_test(nobody_speaks),
+        cmocka_unit_test(silence_costs_one_deadline),
         cmocka_unit_test(nobody_shakes_hands),
     };
     return cmocka_run_group_tests_name("failover", tests, set_up, tear_down);
