@@ -88,8 +88,9 @@ static void drain(struct link *link, uint64_t mine)
 
 static void sleep_on_reach(struct link *link, uint64_t mine)
 {
+    if (!link_lock(&link->poll, WAIT_BLOCK_MS * 1000000ull)) /* who holds it may be waiting for a broker */
+        return;
     atomic_store(&link->sleeper_mine, mine);
-    pthread_mutex_lock(&link->poll);
     drain(link, mine);
     bool block = !any_landed(link, mine);
     if (block) {
@@ -100,7 +101,8 @@ static void sleep_on_reach(struct link *link, uint64_t mine)
     if (block)
         queue_block(&link->queue, WAIT_BLOCK_MS);
     atomic_store(&link->sleeper_mine, 0);
-    pthread_mutex_lock(&link->poll);
+    if (!link_lock(&link->poll, WAIT_BLOCK_MS * 1000000ull))
+        return; /* the bell may ring once for nobody */
     queue_retract(&link->queue);
     drain(link, mine);
     pthread_mutex_unlock(&link->poll);
@@ -361,12 +363,13 @@ static uint64_t take_landed(struct link *link, uint64_t mine, struct call *const
     return mine;
 }
 
-/* False where the attachment is not current any more: who holds the lock then may be waiting for a broker. */
+/* False where the attachment is not current any more: who holds the lock then may be waiting for a broker. While it
+   stands nobody holds it for long. */
 static bool lock_submit(struct link *link, uint32_t attach)
 {
     if (pthread_mutex_trylock(&link->submit) == 0)
         return true;
-    while (link_current(link, attach))
+    while (link_current(link, attach) && atomic_load(&link->attached))
         if (link_lock(&link->submit, WAIT_BLOCK_MS * 1000000ull))
             return true;
     return false;

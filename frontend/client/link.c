@@ -169,12 +169,6 @@ static void look(struct link *link)
     lose_flights(link);
 }
 
-static void lock_both(struct link *link)
-{
-    pthread_mutex_lock(&link->poll);
-    pthread_mutex_lock(&link->submit);
-}
-
 bool link_lock(pthread_mutex_t *lock, uint64_t ns)
 {
     struct timespec end;
@@ -209,7 +203,8 @@ static void unlock_both(struct link *link)
 
 void link_look(struct link *link)
 {
-    lock_both(link);
+    if (!lock_both_until(link, monotonic_ns() + WAIT_BLOCK_MS * 1000000ull))
+        return;
     look(link);
     unlock_both(link);
 }

@@ -88,7 +88,8 @@ uint32_t link_run(struct link *link, uint32_t attach, uint32_t session, struct c
  * Gives the attachment's number. Not for a thread that has a slot. */
 uint32_t link_recover(struct link *link, uint32_t *attach, uint64_t *since);
 
-/* Looks whether the broker was replaced or the host side is gone, and if so marks what is lost. */
+/* Looks whether the broker was replaced or the host side is gone, and if so marks what is lost. Not while another
+   thread holds the locks for long: it does so itself, before it waits for a broker. */
 void link_look(struct link *link);
 
 /* Wakes the threads that wait for `landed`, whoever sleeps how. Under poll. */
