@@ -251,10 +251,10 @@ static uint32_t wait_slot(struct link *link, uint32_t attach, uint64_t since)
             if (stale)
                 return LINK_STALE;
         }
-        if (looks < 1000)
-            sched_yield();
+        if (looks < 10) /* to yield may cost a time slice of another program's */
+            cpu_pause();
         else
-            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+            nanosleep(&(struct timespec){.tv_nsec = looks < 100 ? 50000 : 1000000}, NULL);
     }
     return SDR_OK;
 }
