@@ -11,6 +11,12 @@ set -eu
 cardmux=${1:-build/bin/cardmux}
 seconds=${2:-12}
 only=${3:-}
+case $seconds in
+'' | 0* | *[!0-9]*)
+    echo "bench/record.sh: SECONDS are whole ones, 1 or more, not '$seconds'" >&2
+    exit 2
+    ;;
+esac
 
 # run WHAT KEY WANTED OPTIONS...: KEY is the figure that is wanted to be at least (ratios) or at most (the others) WANTED
 run() {

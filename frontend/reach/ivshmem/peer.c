@@ -76,7 +76,7 @@ static int claim(struct channel *channel, uint32_t *code, char *text)
     if (*code != SDR_OK)
         return -1;
     snprintf(path, sizeof path, "/proc/self/fd/%d", channel->region);
-    int own = open(path, O_RDWR | O_CLOEXEC);
+    int own = reach_descriptor(open(path, O_RDWR | O_CLOEXEC));
     if (own < 0) {
         *code = reach_fail(text, SDR_OPENDEVICE, "ivshmem region: cannot open it anew: %s", strerror(errno));
         return -1;
