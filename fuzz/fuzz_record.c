@@ -63,6 +63,12 @@ static void try_more_metas(const uint8_t *bytes, size_t len)
         policy_meta_build(&policy, again);
         must(memcmp(again, bytes, len) == 0);
         must(policy_ok(&policy.policy));
+        struct vault_policy meant = policy_meta_get(&policy); /* never less denied than what stands there */
+        must(policy_ok(&meant));
+        must((meant.denied.denied_classes & policy.policy.denied.denied_classes) == policy.policy.denied.denied_classes);
+        policy_meta_set(&policy, &meant);
+        struct vault_policy same = policy_meta_get(&policy);
+        must(same.denied.denied_classes == meant.denied.denied_classes);
     }
     if (file_meta_parse(bytes, len, &file)) {
         file_meta_build(&file, again);
