@@ -7,7 +7,7 @@
  * cores than pollers a spinner holds the core that the peer, or the card, needs (measured: three times slower), so
  * there it gives the core away at every look (sched_yield), or sleeps. Where programs of others want the cores (pressed)
  * both are wrong: who yields to a busy one is back after its time slice, milliseconds later, while who sleeps is put in
- * front of it when woken (measured: 25 times the operations). A wait is never without end: blocking is for at
+ * front of it when woken. A wait is never without end: blocking is for at
  * most WAIT_BLOCK_MS, then the caller looks at the generation and at its deadline, and asks again.
  */
 #ifndef CARDMUX_PROTO_WAIT_H

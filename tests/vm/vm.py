@@ -15,10 +15,10 @@ import ctypes, io, json, os, re, selectors, shutil, signal, socket, stat, subpro
 from pathlib import Path
 from guest_kernel import GuestKernel, ROOT, debian_arm64
 
-# The console is one serial port of the machine, results leave by another.
 # Without it Linux counts a few ticks while it sets up the IO-APIC, and panics where an emulated processor that others
 # keep from running misses them.
 TIMER = {"amd64": " no_timer_check", "arm64": ""}
+# The console is one serial port of the machine, results leave by another.
 PORTS = {"amd64": {"console": "ttyS0", "out": "ttyS1"}, "arm64": {"console": "ttyAMA0", "out": "ttyS0"}}
 
 INIT = """#!/bin/busybox sh
