@@ -178,7 +178,7 @@ void rekey_go_on(struct broker *broker)
 static void rekey_wait(struct rekey *rekey, enum rekey_state state)
 {
     struct timespec end;
-    clock_gettime(CLOCK_REALTIME, &end);
+    clock_gettime(CLOCK_MONOTONIC, &end);
     end.tv_sec += KEEPER_SECONDS;
     while (rekey->state == state && !rekey->stopping)
         if (pthread_cond_timedwait(&rekey->changed, &rekey->lock, &end))
@@ -248,8 +248,12 @@ void done_rekey(struct broker *broker, struct task *task)
 
 void rekey_start(struct broker *broker)
 {
+    pthread_condattr_t clock;
     pthread_mutex_init(&broker->rekey.lock, NULL);
-    pthread_cond_init(&broker->rekey.changed, NULL);
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&broker->rekey.changed, &clock);
+    pthread_condattr_destroy(&clock);
 }
 
 void rekey_stop(struct broker *broker)
