@@ -27,7 +27,7 @@ static const char help[] = "usage: cardmux tenant add NAME [LIMITS]     make a t
                            "  --weight N           share of the card, 1 to 1000\n"
                            "  --cid N              guest whose vsock connections are its; 0: none\n"
                            "  --deny NAME[,NAME]   functions and algorithms that it may not use\n"
-                           "  --allow NAME[,NAME]  that it may use; all but debug are allowed at first\n"
+                           "  --allow NAME[,NAME]  that it may use; see --help-policy\n"
                            "  --access-codes WHICH key indexes without an access code: optional, new-keys (none any\n"
                            "                       more) or always (not even those that there are)\n"
                            "  --max-files N        files in its virtual card\n"
@@ -53,7 +53,14 @@ struct tenant_options {
 
 static void print_policy_names(void)
 {
-    puts("Functions:\n  debug               private and session keys in clear, for tests only; denied unless allowed");
+    puts("Denied unless allowed:");
+#define CLASS(bit, NAME, name, what)
+#define ALG(bit, NAME, name)
+#define ASKED(bit, NAME, name, what) printf("  %-18s  %s\n", name, what);
+#include "proto/policy.def"
+#undef CLASS
+#undef ALG
+    puts("Functions:");
 #define CLASS(bit, NAME, name, what) printf("  %-18s  %s\n", name, what);
 #define ALG(bit, NAME, name)
 #include "proto/policy.def"
@@ -78,7 +85,7 @@ static bool take_names(const struct cli *cli, const char *option, const char *fi
     }
     for (char *name = strsep(&rest, ","); name; name = strsep(&rest, ",")) {
         struct cm_policy mask = {0};
-        if (strcmp(name, "debug") != 0 && !cm_policy_name(name, &mask))
+        if (!cm_asked_named(name) && !cm_policy_name(name, &mask))
             return cli_usage(cli, "%s: \"%.40s\" is no function or algorithm; --help-policy lists them", option, name),
                    false;
         json_array_append_new(list, json_string(name));

@@ -17,7 +17,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "backend/broker/broker.h"
+#include "backend/broker/keycache.h"
 #include "tests/wire/bare.h"
 
 #define STEPS 96
@@ -211,9 +211,12 @@ static void meanwhile(struct program *in)
         less.denied.denied_algs = take(in, 3) & cm_policy_all.denied_algs;
         tenant_set_policy(tenant, &less);
         break;
-    case 1:
-        tenant_rights_revoke(tenant, VAULT_KEY_SM2, take(in, 1) & 3);
+    case 1: {
+        uint32_t index = take(in, 1) & 3;
+        tenant_rights_revoke(tenant, VAULT_KEY_SM2, index);
+        keycache_forget(&broker, tenant, VAULT_KEY_KEK, index); /* its handles die */
         break;
+    }
     case 2:
         tenant->record.max_sessions = take(in, 1);
         tenant->record.max_handles = take(in, 1);

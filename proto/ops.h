@@ -31,7 +31,16 @@ enum cm_op_trait {
     T_ASYM = 1u << 5,
     T_KEYS = 1u << 6,
     T_DEBUG = 1u << 7,
+    T_KEK_HANDLE = 1u << 8,
+    T_PAIR_IMPORT = 1u << 9,
 };
+
+/* What of enum cm_asked the operation needs, from its traits: they have the same order. */
+#define T_ASKED_SHIFT 6
+#define T_ASKED       (T_DEBUG | T_KEK_HANDLE | T_PAIR_IMPORT)
+_Static_assert(T_DEBUG >> T_ASKED_SHIFT == CM_ASKED_DEBUG && T_KEK_HANDLE >> T_ASKED_SHIFT == CM_ASKED_KEK_HANDLE &&
+                   T_PAIR_IMPORT >> T_ASKED_SHIFT == CM_ASKED_PAIR_IMPORT && T_ASKED >> T_ASKED_SHIFT == CM_ASKED_ALL,
+               "a trait for each thing that must be asked for");
 
 struct cm_op_info {
     const char *name;

@@ -22,9 +22,19 @@ static const char *const alg_names[32] = {
 #undef ALG
 };
 
+static const char *const asked_names[32] = {
+#define CLASS(bit, NAME, name, what)
+#define ALG(bit, NAME, name)
+#define ASKED(bit, NAME, name, what) [bit] = name,
+#include "proto/policy.def"
+#undef CLASS
+#undef ALG
+};
+
 #define CLASS(bit, NAME, name, what)                                                                                   \
     _Static_assert((bit) > 0 && (bit) < 32 && sizeof(name) <= CM_POLICY_NAME, "a bit of a mask, and a short name");
-#define ALG(bit, NAME, name) CLASS(bit, NAME, name, "")
+#define ALG(bit, NAME, name)         CLASS(bit, NAME, name, "")
+#define ASKED(bit, NAME, name, what) CLASS(bit, NAME, name, "")
 #include "proto/policy.def"
 #undef CLASS
 #undef ALG
@@ -125,6 +135,19 @@ const char *cm_class_name(unsigned bit)
 const char *cm_alg_name(unsigned bit)
 {
     return bit < 32 ? alg_names[bit] : NULL;
+}
+
+const char *cm_asked_name(unsigned bit)
+{
+    return bit < 32 ? asked_names[bit] : NULL;
+}
+
+uint32_t cm_asked_named(const char *name)
+{
+    for (unsigned bit = 0; bit < 32; bit++)
+        if (asked_names[bit] && strcmp(asked_names[bit], name) == 0)
+            return 1u << bit;
+    return CM_ASKED_NONE;
 }
 
 bool cm_policy_name(const char *name, struct cm_policy *mask)

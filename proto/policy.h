@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * policy.h: what a tenant may do, apart from what its keys and rights allow: the names of policy.def, and one pure
- * function that judges an operation. A policy holds what is denied, so that an empty one allows all; operations with
- * T_DEBUG are the exception and have a flag of their own.
+ * function that judges an operation. A policy holds what is denied, so that an empty one allows all; what is denied
+ * unless it is allowed are the exception, and have flags of the tenant instead.
  */
 #ifndef CARDMUX_PROTO_POLICY_H
 #define CARDMUX_PROTO_POLICY_H
@@ -27,6 +27,24 @@ enum cm_alg {
 #undef CLASS
 #undef ALG
     A_FIELD = 255, /* what the submission's field `alg` names: cm_alg_family */
+};
+
+/* Flags of a tenant: what is denied unless it is allowed. */
+enum cm_asked {
+    CM_ASKED_NONE = 0,
+#define CLASS(bit, NAME, name, what)
+#define ALG(bit, NAME, name)
+#define ASKED(bit, NAME, name, what) CM_ASKED_##NAME = 1u << (bit),
+#include "proto/policy.def"
+#undef CLASS
+#undef ALG
+    CM_ASKED_ALL = 0
+#define CLASS(bit, NAME, name, what)
+#define ALG(bit, NAME, name)
+#define ASKED(bit, NAME, name, what) | 1u << (bit)
+#include "proto/policy.def"
+#undef CLASS
+#undef ALG
 };
 
 #define CM_POLICY_NAME 24 /* bytes of a name, the 0 included */
@@ -55,7 +73,10 @@ enum cm_verdict cm_policy_judge(const struct cm_policy *policy, const struct cm_
 /* The name of a bit; NULL: the bit has none. */
 const char *cm_class_name(unsigned bit);
 const char *cm_alg_name(unsigned bit);
+const char *cm_asked_name(unsigned bit);
 /* Adds what the name stands for to the masks; false: no such name. */
 bool cm_policy_name(const char *name, struct cm_policy *mask);
+/* The flag of that name; CM_ASKED_NONE: there is none. */
+uint32_t cm_asked_named(const char *name);
 
 #endif

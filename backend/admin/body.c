@@ -178,8 +178,9 @@ static bool take_names(const struct field *field, json_t *value, struct admin_me
     {
         if (!json_is_string(name))
             return refuse(error, "wrong-type", "field \"%s\" must be a list of names", field->name);
-        if (strcmp(json_string_value(name), "debug") == 0)
-            names->flags |= VAULT_TENANT_DEBUG;
+        uint32_t asked = cm_asked_named(json_string_value(name));
+        if (asked)
+            names->flags |= asked;
         else if (!cm_policy_name(json_string_value(name), &names->policy))
             return refuse(error, "out-of-range",
                           "field \"%s\", name %zu: there is no function or algorithm of that name", field->name, i + 1);

@@ -60,8 +60,9 @@ static json_t *render_denied(const struct admin_message *row)
     for (unsigned bit = 0; bit < 32; bit++)
         if (denied->denied_algs >> bit & 1 && cm_alg_name(bit))
             json_array_append_new(list, json_string(cm_alg_name(bit)));
-    if (!(row->tenant.flags & VAULT_TENANT_DEBUG))
-        json_array_append_new(list, json_string("debug"));
+    for (unsigned bit = 0; bit < 32; bit++)
+        if (cm_asked_name(bit) && !(row->tenant.flags >> bit & 1))
+            json_array_append_new(list, json_string(cm_asked_name(bit)));
     return list;
 }
 
@@ -170,7 +171,8 @@ static json_t *bits(uint32_t value, const char *const *names, size_t count)
 json_t *render_operations(void)
 {
     static const char *const fields[] = {"session", "key", "alg", "arg", "iv"};
-    static const char *const traits[] = {"repeat", "needs", "makes", "copy", "slow", "asym", "keys", "debug"};
+    static const char *const traits[] = {"repeat", "needs", "makes", "copy",       "slow",
+                                         "asym",   "keys",  "debug", "kek_handle", "pair_import"};
     json_t *list = json_array();
     for (uint32_t op = 0; op < CM_OP_END; op++) {
         const struct cm_op_info *info = cm_op_info(op);

@@ -323,8 +323,8 @@ static void merge_policy(struct admin_message *message, const struct vault_polic
         policy->denied.denied_classes &= ~message->allow.policy.denied_classes;
         policy->denied.denied_algs |= message->deny.policy.denied_algs;
         policy->denied.denied_algs &= ~message->allow.policy.denied_algs;
-        message->tenant.flags &= ~(message->deny.flags & VAULT_TENANT_DEBUG);
-        message->tenant.flags |= message->allow.flags & VAULT_TENANT_DEBUG;
+        message->tenant.flags &= ~(message->deny.flags & CM_ASKED_ALL);
+        message->tenant.flags |= message->allow.flags & CM_ASKED_ALL;
     }
     if (message->mask & ADMIN_SET_CODES)
         policy->codes = wanted.codes;

@@ -59,8 +59,10 @@
 struct key {
     struct card_key *card;
     unsigned refs;
+    bool gone;                   /* a KEK with handles that is one no more: they name nothing */
     uint64_t uses;               /* jobs that it was looked up for */
     struct agreement *agreement; /* not NULL: the temporary key of one under way (ops_asym.c). Owned */
+    struct cached *kek;          /* not NULL: it is a KEK's, and may have handles (keycache.c) */
 };
 
 struct keypair {
@@ -404,6 +406,8 @@ uint32_t session_add_key(struct broker *broker, struct session *session, struct 
 /* A handle of an agreement; takes over both. agreement is malloc'd. */
 uint32_t session_add_agreement(struct broker *broker, struct session *session, struct card_key *card,
                                struct agreement *agreement, uint32_t *id);
+/* A handle of a KEK that is in the card. */
+uint32_t session_add_kek(struct broker *broker, struct session *session, struct kek *kek, uint32_t *id);
 struct key *session_agreement(struct session *session, uint32_t id); /* NULL: none. session_key knows no agreement */
 bool session_drop_key(struct broker *broker, struct session *session, uint32_t id);
 
@@ -436,7 +440,7 @@ op_handler op_rsa_export, op_rsa_keypair, op_key_generate_ipk_rsa, op_key_genera
     op_rsa_rewrap, op_rsa_public_external, op_rsa_public_internal, op_rsa_private_internal, op_rsa_private_external,
     op_pke_rewrap, op_agree_start, op_agree_conclude, op_agree_respond, op_sign_clear, op_pke_decrypt_clear,
     op_p256_export, op_p256_keypair, op_p256_sign, op_p256_verify, op_key_export_epk, op_key_export_epk_rsa,
-    op_key_export_kek;
+    op_key_export_kek, op_kek_handle;
 
 /* Refuses: counts the reason, sets the status. */
 enum step refuse(struct job *job, enum cm_gate reason, uint32_t status);

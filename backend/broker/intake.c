@@ -87,6 +87,7 @@ static op_handler *const handlers[CM_OP_END] = {
     [CM_OP_FILE_DELETE] = op_file_delete,
     [CM_OP_KEK_RIGHT_GET] = op_right_get,
     [CM_OP_KEK_RIGHT_RELEASE] = op_right_release,
+    [CM_OP_KEK_HANDLE] = op_kek_handle,
 };
 
 static uint32_t gate_status(enum cm_gate reason)
@@ -239,7 +240,7 @@ static bool ends_turn(const struct broker *broker, const struct cm_sqe *sqe)
 /* What the tenant's policy says of the operation: SDR_OK, or the code to refuse it with. */
 static uint32_t policy_status(const struct tenant *tenant, const struct cm_op_info *info, const struct cm_sqe *sqe)
 {
-    if (info->traits & T_DEBUG && !(tenant->record.flags & VAULT_TENANT_DEBUG))
+    if ((uint32_t)(info->traits & T_ASKED) >> T_ASKED_SHIFT & ~tenant->record.flags)
         return SDR_NOTSUPPORT;
     if (!tenant->restricted)
         return SDR_OK;

@@ -22,6 +22,7 @@ struct cached {
     uint32_t tenant, kind, index;
     struct content *in;               /* NULL: not in the card */
     uint64_t sign_uses, encrypt_uses; /* before it left the card */
+    unsigned handles;                 /* of a KEK: while it has some it is in no list, and cannot make room */
     struct cached *chain;
     struct cached *newer, *older; /* of those in the card */
 };
@@ -71,7 +72,7 @@ static struct cached *look(struct broker *broker, const struct tenant *tenant, u
     struct cached *entry = *place_of(cache, tenant->record.id, kind, index);
     if (!entry || !entry->in)
         return NULL;
-    if (cache->newest != entry) {
+    if (cache->newest != entry && !entry->handles) {
         list_remove(cache, entry);
         list_add(cache, entry);
     }
@@ -88,6 +89,30 @@ struct kek *keycache_kek(struct broker *broker, struct tenant *tenant, uint32_t 
 {
     struct cached *entry = look(broker, tenant, VAULT_KEY_KEK, index);
     return entry ? &entry->in->kek : NULL;
+}
+
+static void count_in(struct keycache *cache, struct cached *entry)
+{
+    list_add(cache, entry);
+    cache->count++;
+}
+
+static void count_out(struct keycache *cache, struct cached *entry)
+{
+    list_remove(cache, entry);
+    cache->count--;
+}
+
+void keycache_hold(struct broker *broker, struct key *key)
+{
+    if (key->kek && !key->kek->handles++)
+        count_out(&broker->keys, key->kek);
+}
+
+void keycache_unhold(struct broker *broker, struct key *key)
+{
+    if (key->kek && key->kek->handles && !--key->kek->handles)
+        count_in(&broker->keys, key->kek);
 }
 
 static void content_release(struct broker *broker, unsigned kind, const struct keypair *pair, const struct kek *kek)
@@ -118,9 +143,15 @@ static void uses_read(const struct cached *entry, uint64_t *sign, uint64_t *encr
 /* Its key leaves the card; the entry stays. */
 static void leave(struct broker *broker, struct cached *entry)
 {
+    struct key *key = second_key(entry);
     uses_read(entry, &entry->sign_uses, &entry->encrypt_uses);
-    list_remove(&broker->keys, entry);
-    broker->keys.count--;
+    if (!entry->handles)
+        count_out(&broker->keys, entry);
+    if (entry->kind == VAULT_KEY_KEK) {
+        key->kek = NULL; /* the handles have it now, and nobody by them */
+        key->gone = true;
+    }
+    entry->handles = 0;
     content_release(broker, entry->kind, &entry->in->pair, &entry->in->kek);
     free(entry->in);
     entry->in = NULL;
@@ -173,13 +204,14 @@ static bool put(struct broker *broker, struct tenant *tenant, unsigned kind, uin
         content_release(broker, kind, pair, kek);
         return false;
     }
-    if (kind == VAULT_KEY_KEK)
-        in->kek = *kek;
-    else
-        in->pair = *pair;
     entry->in = in;
-    list_add(cache, entry);
-    cache->count++;
+    if (kind == VAULT_KEY_KEK) {
+        in->kek = *kek;
+        in->kek.key->kek = entry;
+    } else {
+        in->pair = *pair;
+    }
+    count_in(cache, entry);
     return true;
 }
 

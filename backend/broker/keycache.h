@@ -12,7 +12,8 @@
  *        +-- run again when the fetch is done: the key is there, or is known to be absent
  *
  * A handler that may end so has done nothing yet that must not be done twice. There is room for a number of keys of all
- * tenants together (locked memory is limited); who has been used longest ago makes room, unless a job uses it. The
+ * tenants together (locked memory is limited); who has been used longest ago makes room, unless a job uses it, or it is
+ * a KEK that sessions have handles of. The
  * broker's thread owns everything here; a fetch on its worker touches only itself, the vault and the card.
  */
 #ifndef CARDMUX_BROKER_KEYCACHE_H
@@ -35,6 +36,12 @@ void keycache_drop_all(struct broker *broker, struct tenant *tenant);
 
 /* Its access code is another one, or none, now: what is here, or on its way, may say what was before. */
 void keycache_forget(struct broker *broker, struct tenant *tenant, enum vault_key_kind kind, uint32_t index);
+/* One handle more, or less, of a key. A KEK that has handles is charged to its tenant's limit of these, as session keys
+   are, and does not count as one of the cache's; other keys are none of its business. When the KEK is destroyed, or its
+   access code is set, its handles are dead (struct key's `gone`). */
+void keycache_hold(struct broker *broker, struct key *key);
+void keycache_unhold(struct broker *broker, struct key *key);
+
 /* How often it was used since the broker started, in the card or not. */
 void keycache_uses(struct broker *broker, struct tenant *tenant, enum vault_key_kind kind, uint32_t index,
                    uint64_t *sign, uint64_t *encrypt);

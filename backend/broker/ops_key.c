@@ -213,12 +213,35 @@ enum step op_key_import_kek(struct broker *broker, struct job *job)
     return with_kek(job, CARD_KEY_IMPORT_KEK);
 }
 
+/* The session key of the handle, for a way out of the card; NULL: refused. */
+static struct key *key_to_export(struct job *job)
+{
+    struct key *key = session_key(job->session, job->sqe.key);
+    if (!key) {
+        refuse(job, CM_GATE_KEY, SDR_KEYNOTEXIST);
+        return NULL;
+    }
+    if (key->kek) { /* a KEK's: what it has wrapped would leave with it */
+        refuse(job, CM_GATE_KEY, SDR_KEYTYPEERR);
+        return NULL;
+    }
+    return key;
+}
+
+enum step op_kek_handle(struct broker *broker, struct job *job)
+{
+    struct kek *kek = find_kek(job, job->sqe.key);
+    if (kek)
+        job->card.status = session_add_kek(broker, job->session, kek, &job->value);
+    return STEP_DONE;
+}
+
 enum step op_key_export_kek(struct broker *broker, struct job *job)
 {
     (void)broker;
-    struct key *key = session_key(job->session, job->sqe.key);
+    struct key *key = key_to_export(job);
     if (!key)
-        return refuse(job, CM_GATE_KEY, SDR_KEYNOTEXIST);
+        return STEP_DONE;
     struct kek *kek = find_kek(job, job->sqe.arg);
     if (!kek)
         return STEP_DONE;
@@ -233,8 +256,10 @@ enum step op_key_export_kek(struct broker *broker, struct job *job)
 enum step op_key_export_epk(struct broker *broker, struct job *job)
 {
     (void)broker;
-    if (!job_use_handle(job))
+    struct key *key = key_to_export(job);
+    if (!key)
         return STEP_DONE;
+    job_use_key(job, key);
     job->card.op = CARD_KEY_EXPORT_PKE;
     job->card.aux = job->param;
     result_in_data(job);
@@ -244,8 +269,10 @@ enum step op_key_export_epk(struct broker *broker, struct job *job)
 enum step op_key_export_epk_rsa(struct broker *broker, struct job *job)
 {
     (void)broker;
-    if (!job_use_handle(job))
+    struct key *key = key_to_export(job);
+    if (!key)
         return STEP_DONE;
+    job_use_key(job, key);
     job->card.op = CARD_KEY_EXPORT_RSA;
     result_in_data(job);
     return on_worker(job);

@@ -5,7 +5,7 @@
  * What a tenant holds of them are numbers (numbers.h), which are looked up in the table of the channel or session that
  * gave them, never followed. Another session's number, or one that was closed, is in no table.
  */
-#include "backend/broker/broker.h"
+#include "backend/broker/keycache.h"
 
 #include <stdlib.h>
 
@@ -45,16 +45,22 @@ void session_end(struct broker *broker, struct session *session)
     session_release(broker, session);
 }
 
+/* What a number of the session's meant. */
+static void handle_release(struct broker *broker, struct session *session, struct key *key)
+{
+    keycache_unhold(broker, key);
+    key_release(broker, key);
+    session->channel->tenant->counters.handles--;
+}
+
 void session_release(struct broker *broker, struct session *session)
 {
     if (--session->refs)
         return;
-    struct tenant *tenant = session->channel->tenant;
     uint32_t at = 0, number;
     for (struct key *key; (key = numbers_left(&session->keys, &at, &number));) {
         numbers_drop(&session->keys, number);
-        key_release(broker, key);
-        tenant->counters.handles--;
+        handle_release(broker, session, key);
     }
     numbers_free(&session->keys);
     session_states_free(broker, session);
@@ -69,7 +75,7 @@ void session_release(struct broker *broker, struct session *session)
 struct key *session_key(struct session *session, uint32_t id)
 {
     struct key *key = numbers_find(&session->keys, id);
-    return key && !key->agreement ? key : NULL;
+    return key && !key->agreement && !key->gone ? key : NULL;
 }
 
 struct key *session_agreement(struct session *session, uint32_t id)
@@ -105,12 +111,25 @@ uint32_t session_add_agreement(struct broker *broker, struct session *session, s
     return SDR_OK;
 }
 
+uint32_t session_add_kek(struct broker *broker, struct session *session, struct kek *kek, uint32_t *id)
+{
+    struct tenant *tenant = session->channel->tenant;
+    if (!session->id || tenant->counters.handles >= tenant->record.max_handles)
+        return SDR_NOBUFFER;
+    *id = numbers_add(&session->keys, kek->key, SESSION_HANDLES_MAX);
+    if (!*id)
+        return SDR_NOBUFFER;
+    kek->key->refs++;
+    keycache_hold(broker, kek->key);
+    tenant->counters.handles++;
+    return SDR_OK;
+}
+
 bool session_drop_key(struct broker *broker, struct session *session, uint32_t id)
 {
     struct key *key = numbers_drop(&session->keys, id);
     if (!key)
         return false;
-    key_release(broker, key);
-    session->channel->tenant->counters.handles--;
+    handle_release(broker, session, key);
     return true;
 }

@@ -213,7 +213,7 @@ static enum vault_result target_make(struct reader *reader, const struct archive
     if (reader->import) { /* a guest and a user of another host, and what its operators allowed there */
         target->meta.tenant.cid = 0;
         target->meta.tenant.owner_uid = target->meta.tenant.owner_gid = 0;
-        target->meta.tenant.flags &= ~(uint32_t)VAULT_TENANT_DEBUG;
+        target->meta.tenant.flags &= ~(uint32_t)CM_ASKED_ALL;
     }
     if (result != VAULT_OK)
         return result;

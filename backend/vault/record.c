@@ -184,7 +184,7 @@ bool tenant_limits_ok(const struct vault_tenant *tenant)
 {
     const uint32_t most = 1u << 20;
 
-    const uint32_t known = VAULT_TENANT_DISABLED | VAULT_TENANT_DEBUG;
+    const uint32_t known = VAULT_TENANT_DISABLED | CM_ASKED_ALL;
 
     return (tenant->flags & ~known) == 0 && tenant->max_connections >= 1 && tenant->max_connections <= most &&
            tenant->max_sessions >= 1 && tenant->max_sessions <= most && tenant->max_handles >= 1 &&

@@ -50,7 +50,9 @@ const char *vault_result_name(enum vault_result result);
 
 enum vault_tenant_flag {
     VAULT_TENANT_DISABLED = 1u << 0,
-    VAULT_TENANT_DEBUG = 1u << 1, /* may use operations with T_DEBUG */
+    VAULT_TENANT_DEBUG = CM_ASKED_DEBUG, /* may use operations with T_DEBUG; and so on */
+    VAULT_TENANT_KEK_HANDLE = CM_ASKED_KEK_HANDLE,
+    VAULT_TENANT_PAIR_IMPORT = CM_ASKED_PAIR_IMPORT,
 };
 
 struct vault_tenant {
@@ -240,9 +242,10 @@ enum vault_result vault_rekey_pending(struct vault *vault, struct vault_rekey_st
  * VAULT_HOST_KEY bytes, a secret its other half; fd stays the caller's. A backup is of one moment, while the vault is
  * in use. vault_backup_verify is a whole restore into nothing: each record is opened. vault_restore makes a store in a
  * state directory that has none, under the master key of config. vault_tenant_import opens what was exported to this
- * store's own key, and gives the tenant a new id; name NULL: it keeps its own. Owner, CID and the debug flag are not
- * taken along. from, in the three that read: the host key whose file it must be, else VAULT_INVALID before anything of
- * it is opened; NULL: whoever's. Nobody can make a file of a key that is not his, but for the recipient himself.
+ * store's own key, and gives the tenant a new id; name NULL: it keeps its own. Owner, CID and the flags of enum
+ * cm_asked are not taken along. from, in the three that read: the host key whose file it must be, else VAULT_INVALID
+ * before anything of it is opened; NULL: whoever's. Nobody can make a file of a key that is not his, but for the
+ * recipient himself.
  */
 #define VAULT_HOST_KEY 32u
 struct vault_archive_info {

@@ -17,11 +17,6 @@ int absent(void *handle)
     return SDR_NOTSUPPORT;
 }
 
-int SDF_GetSymmKeyHandle(void *hSessionHandle, unsigned int uiKeyIndex, void **phKeyHandle)
-{
-    return absent(hSessionHandle);
-}
-
 int SDF_ImportKeyPair_ECC(void *hSessionHandle, unsigned int uiKeyIndex, unsigned int uiAlgID, unsigned int uiKeyBits,
                           void *pucEncedKeyPair)
 {

@@ -20,6 +20,7 @@ KEY_IMPORT, KEY_IMPORT_DEBUG, SECTOR_ENCRYPT, SECTOR_DECRYPT, TENANT_INFO = rang
 AGREE_START, AGREE_CONCLUDE, AGREE_RESPOND = range(91, 94)
 FILE_CREATE, FILE_READ, FILE_WRITE, FILE_DELETE = range(120, 124)
 KEK_RIGHT = 124
+KEK_HANDLE = 140
 MAX_PARAM, MAX_DATA, HANDLE, BITS_128, SMALL = 8, 16, 32, 64, 128
 
 
@@ -70,6 +71,8 @@ revoke, few, failed, stale = bytes([MEANWHILE, 1, 1]), bytes([MEANWHILE, 2, 2, 3
 some = [call(op, choice) for op in OPS if op not in (CLOSE, KEY_DESTROY) for choice in (0, SM3, HANDLE | ECB)]
 for change in (deny(0x7ffe, 0), deny(0, 0x1fffe), deny(1 << 13, 1 << 3 | 1 << 4), failed, few):
     seeds += [change + b''.join(some[at:at + STEPS - 1]) for at in range(0, len(some), STEPS - 1)]
+seeds += [call(KEK_HANDLE) * 2 + call(22, ECB | HANDLE) + call(96, HANDLE) + change + call(22, ECB | HANDLE) + call(KEY_DESTROY, HANDLE) * 2 +
+          call(KEK_HANDLE) for change in (revoke, few, bytes([MEANWHILE, 1, 2]), failed)]
 seeds += [call(RIGHT, 0, 64) + workers + revoke + call(17) + workers, slow + passes + revoke + workers, slow + passes + failed + workers,
           failed + call(KEY_DESTROY, HANDLE) + failed + call(22, ECB), few + call(2) * 4 + call(13, ECB) * 4 + call(STATE_HASH, SM3) * 4,
           stale + passes + call(2), bytes([MEANWHILE, 4]) + passes + call(3), call(5, BITS_128 | SMALL), call(4)]

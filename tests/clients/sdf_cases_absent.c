@@ -34,7 +34,6 @@ void case_absent(struct sdf_env *env)
              NULL, 0);
         CALL(want, SDF_GenerateKeywithEPK_SSL, s, NULL, NULL, 0, NULL, 0, 0, 0, NULL, NULL, 0, NULL, 0, NULL, 0, NULL,
              0, NULL, 0, NULL, 0);
-        CALL(want, SDF_GetSymmKeyHandle, s, 0, NULL);
         CALL(want, SDF_ImportKeyPair_ECC, s, 0, 0, 0, NULL);
     }
 }

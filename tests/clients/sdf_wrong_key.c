@@ -150,6 +150,15 @@ void case_wrong_wrapped(struct sdf_env *env)
     WRONG(hKeyHandle, dead, SDR_INARGERR, SDF_DestroyKey, s, made);
 }
 
+void case_wrong_stored(struct sdf_env *env)
+{
+    void *s = env->session, *key;
+    WRONG_SESSION(SDF_GetSymmKeyHandle, 1, &key);
+    WRONG(uiKeyIndex, absent, SDR_KEYNOTEXIST, SDF_GetSymmKeyHandle, s, ABSENT_INDEX, &key);
+    WRONG(uiKeyIndex, right, SDR_PARDENY, SDF_GetSymmKeyHandle, s, 2, &key);
+    WRONG(phKeyHandle, null, SDR_OUTARGERR, SDF_GetSymmKeyHandle, s, 1, NULL);
+}
+
 void case_wrong_export(struct sdf_env *env)
 {
     void *s = env->session, *key;

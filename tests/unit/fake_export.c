@@ -20,6 +20,15 @@ static uint32_t give(struct call *call, const uint8_t *bytes, size_t len)
     return SDR_OK;
 }
 
+/* A KEK's, by its handle. */
+static bool is_kek(const uint8_t *key, size_t len)
+{
+    size_t same = 0;
+    while (same < len && key[same] == 0x4b)
+        same++;
+    return same == len;
+}
+
 /* KEK 1 has sixteen bytes 0x4b; 2 has an access code, and nobody has the right; there is no other. */
 static uint32_t by_kek(struct call *call, const uint8_t *key, size_t len)
 {
@@ -46,7 +55,7 @@ uint32_t fake_export(struct call *call, const uint8_t *key, size_t len)
     const uint8_t *to = call->op == CM_OP_KEY_EXPORT_EPK ? call->param : call->data;
     size_t modulus = call->data_len - 8;
     uint8_t out[RSA_RAW_MAX];
-    if (len != 16 && len != 24 && len != 32)
+    if ((len != 16 && len != 24 && len != 32) || is_kek(key, len))
         return SDR_KEYTYPEERR;
     if (call->op == CM_OP_KEY_EXPORT_KEK)
         return by_kek(call, key, len);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "cardmux/sdf.h"
 #include "tests/clients/sm2_raw.h"
+#include "tests/unit/fake_cipher.h"
 #include "tests/unit/fake_export.h"
 #include "tests/unit/fake_file.h"
 #include "tests/unit/fake_link.h"
@@ -216,51 +215,13 @@ static void give_param(struct call *call, const uint8_t *bytes, size_t len)
     call->param_out_len = len;
 }
 
-static const EVP_CIPHER *cipher_of(uint32_t alg, size_t key_len)
-{
-    bool aes = (alg & ~0xffu) == SGD_AES;
-    char name[16];
-    static const char *const modes[] = {[SGD_ECB] = "ECB", [SGD_CBC] = "CBC", [SGD_CFB] = "CFB",
-                                        [SGD_OFB] = "OFB", [SGD_MAC] = "CBC", [SGD_CTR] = "CTR"};
-    const char *mode = (alg & 0xff) <= SGD_CTR ? modes[alg & 0xff] : NULL;
-    if (!mode || (!aes && key_len != 16))
-        return NULL;
-    if (aes)
-        snprintf(name, sizeof name, "AES-%zu-%s", key_len * 8, mode);
-    else
-        snprintf(name, sizeof name, "SM4-%s", mode);
-    return EVP_get_cipherbyname(name);
-}
-
-/* One EVP pass; iv is left as card.h says. */
-static uint32_t cipher_run(const struct fake_key *key, uint32_t alg, bool encrypt, uint8_t *iv, const uint8_t *in,
-                           size_t len, uint8_t *out)
-{
-    uint32_t family = alg & ~0xffu, mode = alg & 0xff;
-    if (family != SGD_SM4 && family != SGD_AES)
-        return SDR_ALGNOTSUPPORT;
-    const EVP_CIPHER *cipher = cipher_of(alg, key->len);
-    if (!cipher)
-        return SDR_KEYERR;
-    if ((mode == SGD_ECB || mode == SGD_CBC || mode == SGD_MAC) && len % 16 != 0)
-        return SDR_INARGERR;
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    int n = 0;
-    bool ok = EVP_CipherInit_ex(ctx, cipher, NULL, key->bytes, iv, encrypt) && EVP_CIPHER_CTX_set_padding(ctx, 0) &&
-              EVP_CipherUpdate(ctx, out, &n, in, (int)len);
-    if (mode != SGD_ECB)
-        EVP_CIPHER_CTX_get_updated_iv(ctx, iv, 16);
-    EVP_CIPHER_CTX_free(ctx);
-    return ok && (size_t)n == len ? SDR_OK : SDR_SYMOPERR;
-}
-
 static uint32_t run_cipher(struct session *session, struct call *call, bool encrypt)
 {
     struct fake_key *key = key_find(session, call->key);
     if (!key)
         return SDR_KEYNOTEXIST;
     uint8_t *copy = malloc(call->data_len);
-    uint32_t status = cipher_run(key, call->alg, encrypt, call->iv, call->data, call->data_len, copy);
+    uint32_t status = fake_cipher(key->bytes, key->len, call->alg, encrypt, call->iv, call->data, call->data_len, copy);
     if (status == SDR_OK)
         give_data(call, copy, call->data_len);
     free(copy);
@@ -275,7 +236,7 @@ static uint32_t run_mac(struct session *session, struct call *call)
     if (fake_hmac(call, key->bytes, key->len))
         return SDR_OK;
     uint8_t *copy = malloc(call->data_len);
-    uint32_t status = cipher_run(key, call->alg, true, call->iv, call->data, call->data_len, copy);
+    uint32_t status = fake_cipher(key->bytes, key->len, call->alg, true, call->iv, call->data, call->data_len, copy);
     free(copy);
     give_param(call, call->iv, 16);
     return status;
@@ -329,19 +290,19 @@ static uint32_t run_generate(struct session *session, struct call *call, const u
 static uint32_t run_kek(struct session *session, struct call *call)
 {
     uint8_t bytes[64], out[64], iv[16] = {0};
-    struct fake_key wrapper = {.len = 16};
-    memcpy(wrapper.bytes, kek, 16);
     if (!index_ok(call->key))
         return SDR_KEYNOTEXIST;
     if (codes[call->key] && !session->kek_rights[call->key])
         return SDR_PARDENY;
+    if (call->op == CM_OP_KEK_HANDLE)
+        return key_add(session, call, kek, sizeof kek);
     bool make = call->op == CM_OP_KEY_GENERATE_KEK;
     size_t len = make ? call->arg / 8 : call->data_len;
     if (make)
         RAND_bytes(bytes, (int)len);
     else
         memcpy(bytes, call->data, len);
-    uint32_t status = cipher_run(&wrapper, call->alg, make, iv, bytes, len, out);
+    uint32_t status = fake_cipher(kek, sizeof kek, call->alg, make, iv, bytes, len, out);
     if (status == SDR_OK)
         status = key_add(session, call, make ? bytes : out, len);
     if (status == SDR_OK && make)
@@ -475,7 +436,7 @@ static uint32_t run(struct session *session, struct call *call)
 {
     if (fake_sym_has(call->op) || fake_export_has(call->op))
         return run_sym(session, call);
-    if (cm_op_info(call->op)->traits & T_DEBUG && !debug)
+    if (cm_op_info(call->op)->traits & T_ASKED && !debug)
         return SDR_NOTSUPPORT;
     if (fake_asym_has(call->op))
         return run_asym(session, call);
@@ -501,6 +462,7 @@ static uint32_t run(struct session *session, struct call *call)
         return run_right(session->kek_rights, call);
     case CM_OP_KEY_GENERATE_KEK:
     case CM_OP_KEY_IMPORT_KEK:
+    case CM_OP_KEK_HANDLE:
         return run_kek(session, call);
     case CM_OP_KEY_DESTROY:
         return run_destroy(session, call);

@@ -144,16 +144,17 @@ static void taken_bodies(void **state)
     assert_int_equal(m.tenant.weight, 1000);
     assert_int_equal(m.tenant.flags, VAULT_TENANT_DISABLED);
 
-    assert_true(parse(BODY_TENANT_SET,
-                      "{\"deny\": [\"rsa\", \"files\"], \"allow\": [\"debug\", \"hash\"], \"access_codes\": "
-                      "\"always\", \"max_files\": 0, \"max_file_bytes\": 268435456}",
-                      &m, &error));
+    assert_true(
+        parse(BODY_TENANT_SET,
+              "{\"deny\": [\"rsa\", \"files\"], \"allow\": [\"debug\", \"hash\", \"kek-handle\"], \"access_codes\": "
+              "\"always\", \"max_files\": 0, \"max_file_bytes\": 268435456}",
+              &m, &error));
     assert_int_equal(m.mask, ADMIN_SET_ANY_POLICY);
     assert_int_equal(m.deny.policy.denied_classes, 1u << C_FILES);
     assert_int_equal(m.deny.policy.denied_algs, 1u << A_RSA);
     assert_int_equal(m.deny.flags, 0);
     assert_int_equal(m.allow.policy.denied_classes, 1u << C_HASH);
-    assert_int_equal(m.allow.flags, VAULT_TENANT_DEBUG);
+    assert_int_equal(m.allow.flags, VAULT_TENANT_DEBUG | VAULT_TENANT_KEK_HANDLE);
     assert_int_equal(m.policy.codes, VAULT_CODES_ALWAYS);
     assert_int_equal(m.policy.max_files, 0);
     assert_int_equal(m.policy.max_file_bytes, VAULT_FILE_BYTES_MAX);

@@ -184,7 +184,7 @@ def what_is_printed():
     check('key show: one key', 'ab' * 64 in run('key show vm1 --type sm2 --index 1').stdout)
     check('file list: names and sizes', all(word in run('file list vm1').stdout for word in ('ab', '00ff', '9')))
     check('tenant show: what is denied', 'files debug' in run('tenant show vm1').stdout)
-    check('tenant --help-policy: the names', all(name in run('tenant --help-policy').stdout for name in ('debug', 'files', 'sm4')))
+    check('tenant --help-policy: the names', all(name in run('tenant --help-policy').stdout for name in ('debug', 'kek-handle', 'files', 'sm4')))
     check('tenant show: counters and rejects', 'rejected for key: 5' in run('tenant show vm1').stdout)
     check('key list: time and type', 'sm2   1      256   yes   no      0         2       3           1970-01-02T00:00:00Z' in run('key list vm1').stdout,
           run('key list vm1').stdout)

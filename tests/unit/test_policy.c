@@ -26,6 +26,21 @@ static void test_names(void **state)
             assert_true(cm_policy_name(cm_alg_name(bit), &mask));
         assert_int_equal(mask.denied_algs, is_alg ? 1u << bit : 0);
     }
+    uint32_t asked = 0;
+    for (unsigned bit = 0; bit < 40; bit++) {
+        const char *name = cm_asked_name(bit);
+        struct cm_policy mask = {0};
+        if (!name)
+            continue;
+        asked |= cm_asked_named(name);
+        assert_int_equal(cm_asked_named(name), 1u << bit);
+        assert_false(cm_policy_name(name, &mask)); /* a name means one thing */
+    }
+    assert_int_equal(asked, CM_ASKED_ALL);
+    assert_int_equal(cm_asked_named("debug"), CM_ASKED_DEBUG);
+    assert_int_equal(cm_asked_named("kek-handle"), CM_ASKED_KEK_HANDLE);
+    assert_int_equal(cm_asked_named(""), CM_ASKED_NONE);
+    assert_int_equal(cm_asked_named("files"), CM_ASKED_NONE);
     struct cm_policy mask = {0};
     assert_false(cm_policy_name("", &mask));
     assert_false(cm_policy_name("SM2", &mask));

@@ -148,7 +148,7 @@ static void test_export(void **state)
     lseek(fd, 0, SEEK_SET);
     assert_vault(&env, VAULT_OK, vault_tenant_find(from, "two", &tenant, env.error));
     tenant.owner_uid = tenant.owner_gid = 1000;
-    tenant.flags = VAULT_TENANT_DEBUG | VAULT_TENANT_DISABLED;
+    tenant.flags = CM_ASKED_ALL | VAULT_TENANT_DISABLED;
     assert_vault(&env, VAULT_OK, vault_tenant_set(from, &tenant, env.error));
     assert_vault(&env, VAULT_OK, vault_tenant_export(from, 3, fd, key, env.error));
     lseek(fd, 0, SEEK_SET);

@@ -64,7 +64,7 @@ class CardDaemon(Daemon):
     def tenant(self, name, owner=None):
         """A tenant with the keys that the SDF cases use."""
         super().tenant(name, owner)
-        self.cardmux("tenant", "set", name, "--allow", "debug")
+        self.cardmux("tenant", "set", name, "--allow", "debug,kek-handle,pair-import")
         self.cardmux("key", "generate", name, "--type", "sm2", "--index", "2", "--code-file", "-", given=CODE + "\n")
         self.cardmux("key", "generate", name, "--type", "kek", "--index", "1")
         self.cardmux("key", "generate", name, "--type", "kek", "--index", "2", "--code-file", "-", given=CODE + "\n")

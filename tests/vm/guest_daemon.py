@@ -50,7 +50,7 @@ class GuestDaemon:
 
     def tenant(self, name):
         """With the keys that the SDF cases use."""
-        self.cardmux("tenant", "add", name, "--allow", "debug")
+        self.cardmux("tenant", "add", name, "--allow", "debug,kek-handle,pair-import")
         self.cardmux("key", "generate", name, "--type", "sm2", "--index", "1")
         self.guest.must(f"echo {CODE} | {ADMIN} key generate {name} --type sm2 --index 2 --code-file -")
         self.cardmux("key", "generate", name, "--type", "kek", "--index", "1")

@@ -63,7 +63,7 @@ void populate(const char *state_dir, const uint8_t *master, unsigned tenants)
         stop(error);
     for (unsigned i = 0; i < tenants; i++) {
         struct vault_tenant tenant = {.owner_uid = getuid(), .owner_gid = getgid()};
-        tenant.flags = i == 0 ? VAULT_TENANT_DEBUG : 0;
+        tenant.flags = i == 0 ? CM_ASKED_ALL : 0;
         snprintf(tenant.name, sizeof tenant.name, "t%u", i);
         bool ok = vault_tenant_add(vault, &tenant, error) == VAULT_OK;
         for (uint32_t index = 1; ok && index <= 2; index++) {

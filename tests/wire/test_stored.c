@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Handles of stored keys, as applications and operators feel them: only where they were allowed; the KEK stays in the
+ * card while it has one, at the cost of its tenant alone; and a handle dies with the KEK, or with its access code.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "cardmux/sdf.h"
+#include "tests/wire/harness.h"
+
+#define KEKS  20u /* indexes 11 to 30 */
+#define FIRST 11u
+#define ROOM  6u /* keys of all tenants that are in the card, but for those with handles */
+
+static struct wire *wire;
+static void *device, *session;
+
+static enum vault_result act_on(unsigned tenant, struct admin_message *message)
+{
+    snprintf(message->tenant.name, sizeof message->tenant.name, "t%u", tenant);
+    return wire_admin(wire, message);
+}
+
+static enum vault_result key_act(uint32_t type, unsigned tenant, enum vault_key_kind kind, uint32_t index)
+{
+    struct admin_message message = {.type = type,
+                                    .key = {.kind = kind, .index = index, .bits = kind == VAULT_KEY_KEK ? 128 : 256}};
+    return act_on(tenant, &message);
+}
+
+/* Flags by themselves; a class by its name. */
+static void change(unsigned tenant, uint32_t allow, uint32_t deny, const char *deny_class, const char *allow_class)
+{
+    struct admin_message message = {.type = ADMIN_TENANT_SET, .mask = ADMIN_SET_POLICY};
+    message.allow.flags = allow;
+    message.deny.flags = deny;
+    assert_true(!deny_class || cm_policy_name(deny_class, &message.deny.policy));
+    assert_true(!allow_class || cm_policy_name(allow_class, &message.allow.policy));
+    assert_int_equal(act_on(tenant, &message), VAULT_OK);
+}
+
+static struct admin_vault state_now(void)
+{
+    struct admin_message message = {.type = ADMIN_VAULT_STATE};
+    assert_int_equal(wire_admin(wire, &message), VAULT_OK);
+    return message.vault;
+}
+
+static void use(unsigned tenant)
+{
+    wire_use(wire, tenant);
+    assert_int_equal(SDF_OpenDevice(&device), SDR_OK);
+    assert_int_equal(SDF_OpenSession(device, &session), SDR_OK);
+}
+
+static int encrypt(void *key)
+{
+    uint8_t block[16] = {1, 2, 3};
+    unsigned len;
+    return SDF_Encrypt(session, key, SGD_SM4_ECB, NULL, block, 16, block, &len);
+}
+
+static void test_allowed_by_name(void **state)
+{
+    uint64_t before = wire_counters(wire, 0).rejects[CM_GATE_POLICY];
+    void *kept, *key;
+    (void)state;
+    assert_int_equal(SDF_GetSymmKeyHandle(session, 1, &kept), SDR_OK);
+    change(0, 0, CM_ASKED_KEK_HANDLE, NULL, NULL);
+    assert_int_equal(SDF_GetSymmKeyHandle(session, 1, &key), SDR_NOTSUPPORT);
+    assert_true(wire_counters(wire, 0).rejects[CM_GATE_POLICY] > before);
+    assert_int_equal(encrypt(kept), SDR_OK);               /* it was begun before */
+    change(0, CM_ASKED_KEK_HANDLE, 0, "key-export", NULL); /* session keys go neither way out then */
+    assert_int_equal(SDF_GetSymmKeyHandle(session, 1, &key), SDR_NOTSUPPORT);
+    change(0, 0, 0, NULL, "key-export");
+    assert_int_equal(SDF_GetSymmKeyHandle(session, 1, &key), SDR_OK);
+    assert_int_equal(SDF_DestroyKey(session, key), SDR_OK);
+    assert_int_equal(SDF_DestroyKey(session, kept), SDR_OK);
+}
+
+/* More handles than the card has room for: they do not push each other out, nor the neighbours' keys. */
+static void test_stays_in_the_card(void **state)
+{
+    void *keys[2][KEKS];
+    ECCrefPublicKey public;
+    (void)state;
+    uint64_t fetched = state_now().keys_fetched;
+    for (unsigned i = 0; i < KEKS; i++)
+        for (unsigned n = 0; n < 2; n++)
+            assert_int_equal(SDF_GetSymmKeyHandle(session, FIRST + i, &keys[n][i]), SDR_OK);
+    assert_int_equal(state_now().keys_fetched, fetched + KEKS);
+    for (unsigned turn = 0; turn < 3; turn++)
+        for (unsigned i = 0; i < ROOM; i++)
+            assert_int_equal(SDF_ExportSignPublicKey_ECC(session, FIRST + i, &public), SDR_OK);
+    assert_int_equal(state_now().keys_fetched, fetched + KEKS + ROOM); /* all of these have room */
+    for (unsigned i = 0; i < KEKS; i++)
+        assert_int_equal(encrypt(keys[0][i]), SDR_OK);
+    assert_int_equal(state_now().keys_fetched, fetched + KEKS + ROOM);
+    assert_true(state_now().keys_loaded <= ROOM);
+
+    for (unsigned i = 0; i < KEKS; i++)
+        assert_int_equal(SDF_DestroyKey(session, keys[0][i]), SDR_OK);
+    for (unsigned i = 0; i < KEKS; i++)
+        assert_int_equal(encrypt(keys[1][i]), SDR_OK);
+    for (unsigned i = 0; i < KEKS; i++)
+        assert_int_equal(SDF_DestroyKey(session, keys[1][i]), SDR_OK);
+    for (unsigned i = 0; i < ROOM; i++) /* now they make room, as any key */
+        assert_int_equal(SDF_ExportSignPublicKey_ECC(session, FIRST + KEKS + i, &public), SDR_OK);
+    assert_true(state_now().keys_loaded <= ROOM);
+    fetched = state_now().keys_fetched;
+    assert_int_equal(SDF_GetSymmKeyHandle(session, FIRST, &keys[0][0]), SDR_OK);
+    assert_int_equal(state_now().keys_fetched, fetched + 1);
+    assert_int_equal(SDF_DestroyKey(session, keys[0][0]), SDR_OK);
+}
+
+static void test_limit(void **state)
+{
+    struct admin_message message = {.type = ADMIN_TENANT_SET, .mask = ADMIN_SET_HANDLES, .tenant.max_handles = 2};
+    void *keys[3];
+    (void)state;
+    assert_int_equal(act_on(0, &message), VAULT_OK);
+    assert_int_equal(SDF_GetSymmKeyHandle(session, 1, &keys[0]), SDR_OK);
+    assert_int_equal(SDF_GetSymmKeyHandle(session, 1, &keys[1]), SDR_OK);
+    assert_int_equal(SDF_GetSymmKeyHandle(session, 1, &keys[2]), SDR_NOBUFFER);
+    assert_int_equal(wire_counters(wire, 0).handles, 2);
+    assert_int_equal(SDF_DestroyKey(session, keys[0]), SDR_OK);
+    assert_int_equal(SDF_GetSymmKeyHandle(session, 1, &keys[2]), SDR_OK);
+    assert_int_equal(encrypt(keys[1]), SDR_OK);
+    assert_int_equal(encrypt(keys[2]), SDR_OK);
+    assert_int_equal(SDF_DestroyKey(session, keys[1]), SDR_OK);
+    assert_int_equal(SDF_DestroyKey(session, keys[2]), SDR_OK);
+    assert_int_equal(wire_counters(wire, 0).handles, 0);
+    message = (struct admin_message){.type = ADMIN_TENANT_SET, .mask = ADMIN_SET_HANDLES, .tenant.max_handles = 1000};
+    assert_int_equal(act_on(0, &message), VAULT_OK);
+}
+
+/* Another KEK at the same index is another KEK. */
+static void test_dies_with_the_kek(void **state)
+{
+    void *old, *new, *neighbour;
+    (void)state;
+    assert_int_equal(key_act(ADMIN_KEY_GENERATE, 0, VAULT_KEY_KEK, 90), VAULT_OK);
+    assert_int_equal(SDF_GetSymmKeyHandle(session, 90, &old), SDR_OK);
+    assert_int_equal(SDF_GetSymmKeyHandle(session, 1, &neighbour), SDR_OK);
+    assert_int_equal(encrypt(old), SDR_OK);
+    assert_int_equal(key_act(ADMIN_KEY_DESTROY, 0, VAULT_KEY_KEK, 90), VAULT_OK);
+    assert_int_equal(encrypt(old), SDR_KEYNOTEXIST);
+    assert_int_equal(SDF_GetSymmKeyHandle(session, 90, &new), SDR_KEYNOTEXIST);
+    assert_int_equal(key_act(ADMIN_KEY_GENERATE, 0, VAULT_KEY_KEK, 90), VAULT_OK);
+    assert_int_equal(encrypt(old), SDR_KEYNOTEXIST);
+    assert_int_equal(SDF_GetSymmKeyHandle(session, 90, &new), SDR_OK);
+    assert_int_equal(encrypt(new), SDR_OK);
+    assert_int_equal(encrypt(neighbour), SDR_OK);
+    assert_int_equal(SDF_DestroyKey(session, old), SDR_OK);
+    assert_int_equal(encrypt(new), SDR_OK);
+    assert_int_equal(SDF_DestroyKey(session, new), SDR_OK);
+    assert_int_equal(SDF_DestroyKey(session, neighbour), SDR_OK);
+    assert_int_equal(key_act(ADMIN_KEY_DESTROY, 0, VAULT_KEY_KEK, 90), VAULT_OK);
+    assert_int_equal(wire_counters(wire, 0).handles, 0);
+}
+
+static void test_dies_with_the_code(void **state)
+{
+    struct admin_message message = {.type = ADMIN_KEY_CODE, .key = {.kind = VAULT_KEY_KEK, .index = 2}, .code_len = 8};
+    void *old, *new;
+    (void)state;
+    memcpy(message.code, "new code", 8);
+    assert_int_equal(SDF_GetKEKAccessRight(session, 2, (uint8_t *)WIRE_CODE, 8), SDR_OK);
+    assert_int_equal(SDF_GetSymmKeyHandle(session, 2, &old), SDR_OK);
+    assert_int_equal(encrypt(old), SDR_OK);
+    assert_int_equal(act_on(0, &message), VAULT_OK);
+    assert_int_equal(encrypt(old), SDR_KEYNOTEXIST);
+    assert_int_equal(SDF_GetSymmKeyHandle(session, 2, &new), SDR_PARDENY);
+    assert_int_equal(SDF_GetKEKAccessRight(session, 2, (uint8_t *)"new code", 8), SDR_OK);
+    assert_int_equal(SDF_GetSymmKeyHandle(session, 2, &new), SDR_OK);
+    assert_int_equal(encrypt(new), SDR_OK);
+    assert_int_equal(SDF_DestroyKey(session, old), SDR_OK);
+    assert_int_equal(SDF_DestroyKey(session, new), SDR_OK);
+}
+
+/* It is lost as a session key is, and said once. */
+static void test_restart(void **state)
+{
+    void *key;
+    (void)state;
+    assert_int_equal(SDF_GetSymmKeyHandle(session, 1, &key), SDR_OK);
+    wire_broker_stop(wire);
+    wire_broker_start(wire);
+    assert_int_equal(encrypt(key), SDR_COMMFAIL);
+    assert_int_equal(encrypt(key), SDR_KEYNOTEXIST);
+    assert_int_equal(SDF_GetSymmKeyHandle(session, 1, &key), SDR_OK);
+    assert_int_equal(encrypt(key), SDR_OK);
+    assert_int_equal(SDF_DestroyKey(session, key), SDR_OK);
+}
+
+/* What is done by a handle is a use of the KEK. A tenant whose first key is one. */
+static void test_uses(void **state)
+{
+    struct admin_message message = {.type = ADMIN_KEY_LIST};
+    void *key, *kept;
+    (void)state;
+    SDF_CloseDevice(device);
+    assert_int_equal(key_act(ADMIN_KEY_DESTROY, 1, VAULT_KEY_SM2, 1), VAULT_OK);
+    assert_int_equal(key_act(ADMIN_KEY_DESTROY, 1, VAULT_KEY_SM2, 2), VAULT_OK);
+    use(1);
+    assert_int_equal(SDF_GetSymmKeyHandle(session, 1, &key), SDR_NOTSUPPORT); /* nobody allowed it */
+    change(1, CM_ASKED_KEK_HANDLE, 0, NULL, NULL);
+    assert_int_equal(SDF_GetSymmKeyHandle(session, 1, &key), SDR_OK);
+    assert_int_equal(SDF_GetSymmKeyHandle(session, 1, &kept), SDR_OK);
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(encrypt(i % 2 ? key : kept), SDR_OK);
+    assert_int_equal(SDF_DestroyKey(session, key), SDR_OK);
+    assert_int_equal(act_on(1, &message), VAULT_OK);
+    assert_int_equal(message.key.kind, VAULT_KEY_KEK);
+    assert_int_equal(message.key.index, 1);
+    assert_int_equal(message.encrypt_uses, 5);
+    SDF_CloseDevice(device); /* with a handle that nobody destroyed */
+    use(0);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    wire = wire_start(&(struct wire_options){.tenants = 2, .keys_loaded = ROOM});
+    for (unsigned i = 0; i < KEKS + ROOM; i++)
+        if (key_act(ADMIN_KEY_GENERATE, 0, VAULT_KEY_SM2, FIRST + i) != VAULT_OK ||
+            (i < KEKS && key_act(ADMIN_KEY_GENERATE, 0, VAULT_KEY_KEK, FIRST + i) != VAULT_OK))
+            return -1;
+    wire_broker_stop(wire);
+    wire_broker_start(wire);
+    use(0);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    SDF_CloseDevice(device);
+    wire_stop(wire);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_allowed_by_name),
+        cmocka_unit_test(test_stays_in_the_card),
+        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_dies_with_the_kek),
+        cmocka_unit_test(test_dies_with_the_code),
+        cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_uses),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
