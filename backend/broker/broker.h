@@ -524,6 +524,9 @@ void rekey_heard(struct broker *broker, const struct handover *message);
  * bytes. */
 bool broker_init(struct broker *broker, const struct broker_start *start);
 bool broker_open_card(struct broker *broker, char *text);
+/* vault_open, which where the store is in use waits for a while. */
+enum vault_result broker_await_vault(const struct broker *broker, struct vault_config *config, struct vault **vault,
+                                     char *text);
 bool broker_open_vault(struct broker *broker, const char *state_dir, const uint8_t *master, char *text);
 void broker_open_doors(struct broker *broker, const char *text);
 void broker_end(struct broker *broker);

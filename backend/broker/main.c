@@ -25,11 +25,11 @@ static void wipe(const struct broker_start *start)
 }
 
 /* After a rekey that was interrupted: is the new master key the one by now? */
-static bool opens(const char *dir, const uint8_t *master)
+static bool opens(const struct broker *broker, const char *dir, const uint8_t *master)
 {
     struct vault_config config = {.state_dir = dir, .master = master};
     struct vault *vault = NULL;
-    bool ok = vault_open(&config, &vault, NULL) == VAULT_OK;
+    bool ok = broker_await_vault(broker, &config, &vault, NULL) == VAULT_OK;
     vault_close(vault);
     return ok;
 }
@@ -40,7 +40,7 @@ static bool enter(struct broker *broker, const struct broker_start *start, char 
         return false;
     const char *dir = start->uid ? "/" : broker->config->state_dir;
     broker->rekey_left = start->next != NULL;
-    broker->rekey_done = start->next && opens(dir, start->next);
+    broker->rekey_done = start->next && opens(broker, dir, start->next);
     bool open = broker_open_vault(broker, dir, broker->rekey_done ? start->next : start->master, text);
     wipe(start);
     return open && !sandbox_filter(SANDBOX_BROKER, text);

@@ -8,6 +8,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#define STATE_WAIT_MS 10000u
+
 bool broker_open_card(struct broker *broker, char *text)
 {
     const struct daemon_config *config = broker->config;
@@ -38,12 +40,31 @@ static bool watch(struct broker *broker, int fd, void *what)
     return fd < 0 || !epoll_ctl(broker->epoll_fd, EPOLL_CTL_ADD, fd, &event);
 }
 
+/* A daemon that was killed leaves a broker for a moment, which may be in the middle of a write: systemd, or whoever
+   starts the next one at once, shall not have to know. */
+enum vault_result broker_await_vault(const struct broker *broker, struct vault_config *config, struct vault **vault,
+                                     char *text)
+{
+    enum vault_result result = vault_open(config, vault, text);
+    if (result != VAULT_BUSY)
+        return result;
+    broker_log("%s is in use, maybe by what is left of a daemon that was killed: waiting for it, %u s at most",
+               broker->config->state_dir, STATE_WAIT_MS / 1000);
+    config->patience_ms = STATE_WAIT_MS;
+    result = vault_open(config, vault, text);
+    if (result == VAULT_BUSY && text) /* its own sentence knows only the directory as seen from inside */
+        snprintf(text, VAULT_ERROR_TEXT,
+                 "another cardmuxd uses the state directory %s: stop it, or give this one a directory of its own",
+                 broker->config->state_dir);
+    return result;
+}
+
 bool broker_open_vault(struct broker *broker, const char *state_dir, const uint8_t *master, char *text)
 {
     struct vault_rekey_state rekey = {0};
     struct vault_config vault = {
         .state_dir = state_dir, .master = master, .code_attempts = broker->config->code_attempts};
-    enum vault_result result = vault_open(&vault, &broker->vault, text);
+    enum vault_result result = broker_await_vault(broker, &vault, &broker->vault, text);
     broker->state_dir = state_dir;
     rekey_start(broker);
     broker->keys.most = broker->config->keys_loaded ? broker->config->keys_loaded : KEYCACHE_KEYS;

@@ -17,11 +17,14 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 #include "backend/transport/say.h"
 
 #define FDS_WANTED     65536u
 #define MEMLOCK_WANTED (64u << 20)
+#define LOCK_LOOKS     100u
+#define LOCK_LOOK_MS   20
 
 static int fail(char *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static int fail(char *text, const char *format, ...)
@@ -156,6 +159,18 @@ static int directory_make(const char *path, mode_t mode)
     return 0;
 }
 
+/* One that was killed a moment ago has the lock until the kernel has taken its memory apart. */
+static int lock_take(int fd)
+{
+    for (unsigned looks = 0; flock(fd, LOCK_EX | LOCK_NB); looks++) {
+        if (errno != EWOULDBLOCK || looks >= LOCK_LOOKS) {
+            return -1;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = LOCK_LOOK_MS * 1000000l}, NULL);
+    }
+    return 0;
+}
+
 static int run_make(struct ground *ground, const char *path, char *text)
 {
     if (directory_make(path, 0755)) {
@@ -178,7 +193,7 @@ static int run_make(struct ground *ground, const char *path, char *text)
         result = fail(text, "run directory %.200s: %s", path, strerror(errno));
     } else if ((ground->lock = openat(dir, "cardmuxd.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) < 0) {
         result = fail(text, "%.200s/cardmuxd.lock: %s", path, strerror(errno));
-    } else if (flock(ground->lock, LOCK_EX | LOCK_NB)) {
+    } else if (lock_take(ground->lock)) {
         result = fail(text,
                       "another cardmuxd runs with run directory %.200s; end it first, or give this one directories "
                       "of its own ([daemon] run and state)",

@@ -16,7 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "backend/vault/sqlite/sqlite_store.h"
+
+#define LOOK_MS 50u /* at a store that is in use */
 
 static const uint8_t check_value[32] = "the master key of this vault";
 
@@ -308,10 +311,24 @@ enum vault_result vault_create(const struct vault_config *config, char *error)
     return result == VAULT_OK ? vault_create_store(config, store, error) : result;
 }
 
+/* Whoever has the store may be on his way out: a broker whose keeper was killed lives until the disk has answered it.
+ */
+static enum vault_result store_open_patiently(const struct vault_config *config, struct vault_store **store,
+                                              char *error)
+{
+    for (uint32_t waited_ms = 0;; waited_ms += LOOK_MS) {
+        enum vault_result result = sqlite_store_open(config->state_dir, false, store, error);
+
+        if (result != VAULT_BUSY || waited_ms >= config->patience_ms)
+            return result;
+        nanosleep(&(struct timespec){.tv_nsec = LOOK_MS * 1000000l}, NULL);
+    }
+}
+
 enum vault_result vault_open(const struct vault_config *config, struct vault **vault, char *error)
 {
     struct vault_store *store;
-    enum vault_result result = sqlite_store_open(config->state_dir, false, &store, error);
+    enum vault_result result = store_open_patiently(config, &store, error);
 
     *vault = NULL;
     return result == VAULT_OK ? vault_open_store(config, store, vault, error) : result;

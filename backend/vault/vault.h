@@ -145,6 +145,7 @@ struct vault_config {
     const char *state_dir;  /* holds the store; locked against a second daemon */
     const uint8_t *master;  /* VAULT_MASTER_KEY bytes; copied, the caller wipes its own */
     uint32_t code_attempts; /* wrong codes in a row before an index is locked; 0: 10 */
+    uint32_t patience_ms;   /* vault_open waits about that long where another process has the store */
 };
 
 /* vault_create makes the store (VAULT_EXISTS where there is one already). vault_open of a store made with another

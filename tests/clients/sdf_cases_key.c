@@ -438,10 +438,10 @@ void case_arity(struct sdf_env *env)
         CALL(SDR_OK, SDF_InternalDecrypt_ECC, s, 1, kind, &cipher.c, out, &n);
         HOLDS(memcmp(data, out, 16) == 0);
     }
-    /* data at an address whose low half is an identifier */
-    uint8_t *page = mmap((void *)0x7e0000020000, 4096, PROT_READ | PROT_WRITE,
+    /* data at an address whose low half is an identifier, and where ThreadSanitizer allows memory */
+    uint8_t *page = mmap((void *)0x7e8000020000, 4096, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-    if (page == (uint8_t *)0x7e0000020000) {
+    if (page == (uint8_t *)0x7e8000020000) {
         memcpy(page + 0x100, data, 16);
         CALL(SDR_OK, encrypt.five, s, 1, page + 0x100, 16, &cipher.c);
         CALL(SDR_OK, decrypt.five, s, 1, &cipher.c, out, &n);

@@ -3,6 +3,7 @@
 #include "vault_env.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/wait.h>
 #include "backend/vault/master_key.h"
 
@@ -37,6 +38,40 @@ static void test_create_open(void **state)
     assert_vault(&env, VAULT_IO, vault_open(&env.config, &vault, env.error));
     assert_vault(&env, VAULT_IO, vault_create(&env.config, env.error));
     assert_int_equal(vault_open(&env.config, &vault, NULL), VAULT_IO); /* nobody must read the sentence */
+    env_end(&env);
+}
+
+struct holder {
+    struct vault *vault;
+    pthread_t thread;
+};
+
+static void *hold(void *arg)
+{
+    struct holder *holder = arg;
+    usleep(300000);
+    vault_close(holder->vault);
+    return NULL;
+}
+
+/* As of a daemon that was killed, and whose broker waits for the disk. */
+static void test_waits_for_the_last(void **state)
+{
+    struct vault *vault = NULL;
+    struct holder holder;
+    struct env env;
+
+    (void)state;
+    env_start(&env);
+    holder.vault = env_create(&env);
+    env.config.patience_ms = 60;
+    assert_vault(&env, VAULT_BUSY, vault_open(&env.config, &vault, env.error));
+    assert_null(vault);
+    env.config.patience_ms = 60000;
+    assert_int_equal(pthread_create(&holder.thread, NULL, hold, &holder), 0);
+    assert_vault(&env, VAULT_OK, vault_open(&env.config, &vault, env.error));
+    pthread_join(holder.thread, NULL);
+    vault_close(vault);
     env_end(&env);
 }
 
@@ -403,6 +438,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_create_open),
+        cmocka_unit_test(test_waits_for_the_last),
         cmocka_unit_test(test_owner_of_directory),
         cmocka_unit_test(test_foreign_files),
         cmocka_unit_test(test_result_names),

@@ -8,14 +8,16 @@
  *                              session held is gone: SDR_COMMFAIL once, then the caller may make it anew
  *
  * and a client of cardmux/client.h gets an answer to each of its requests. The children of the dead keeper end by
- * themselves: two brokers would serve one vault otherwise.
+ * themselves: two brokers would serve one vault otherwise; and the next daemon waits for what is left of the last one.
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -177,6 +179,32 @@ static void wait_orphan(pid_t pid)
     wrong++;
 }
 
+/* What is left of a killed daemon may have its locks for a moment longer: another process stands for it. */
+static pid_t hold_locks(const struct daemon *daemon)
+{
+    static const char *const names[] = {"run/cardmuxd.lock", "state/lock"};
+    int fds[2];
+    for (int i = 0; i < 2; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "%s/%s", daemon->dir, names[i]);
+        fds[i] = open(path, O_RDWR | O_CLOEXEC);
+        if (fds[i] < 0 || flock(fds[i], LOCK_EX)) {
+            perror(path);
+            wrong++;
+        }
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        usleep(400000);
+        close(fds[0]);
+        usleep(400000);
+        _exit(0);
+    }
+    close(fds[0]);
+    close(fds[1]);
+    return pid;
+}
+
 static void death(struct daemon *daemon, enum wait_mode wait, int number)
 {
     pid_t broker = 0;
@@ -197,7 +225,9 @@ static void death(struct daemon *daemon, enum wait_mode wait, int number)
         if (callers[i].good != good)
             complain(&callers[i], "calls go well, with nobody there", 0);
     }
+    pid_t holder = hold_locks(daemon);
     daemon_again(daemon);
+    waitpid(holder, NULL, 0);
     wait_rounds(2); /* each knows by now */
     now = SERVED;
     for (unsigned i = 0; i < CALLERS; i++)
