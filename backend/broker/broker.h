@@ -217,8 +217,9 @@ struct job {
     size_t big_len;
     struct task task;
     struct job *next;
-    uint8_t param[JOB_BYTES]; /* copied in */
-    uint8_t data[JOB_BYTES];  /* copied in, for T_COPY */
+    struct card_derive derive; /* where card.op is CARD_DERIVE_* */
+    uint8_t param[JOB_BYTES];  /* copied in */
+    uint8_t data[JOB_BYTES];   /* copied in, for T_COPY */
     uint8_t out[JOB_BYTES];
 };
 
@@ -440,7 +441,7 @@ op_handler op_rsa_export, op_rsa_keypair, op_key_generate_ipk_rsa, op_key_genera
     op_rsa_rewrap, op_rsa_public_external, op_rsa_public_internal, op_rsa_private_internal, op_rsa_private_external,
     op_pke_rewrap, op_agree_start, op_agree_conclude, op_agree_respond, op_sign_clear, op_pke_decrypt_clear,
     op_p256_export, op_p256_keypair, op_p256_sign, op_p256_verify, op_key_export_epk, op_key_export_epk_rsa,
-    op_key_export_kek, op_kek_handle;
+    op_key_export_kek, op_kek_handle, op_derive_tls, op_derive_tls_epk;
 
 /* Refuses: counts the reason, sets the status. */
 enum step refuse(struct job *job, enum cm_gate reason, uint32_t status);
@@ -453,6 +454,8 @@ void job_use_key2(struct job *job, struct key *key);
 bool job_use_handle(struct job *job);
 /* ops_aead.c. False: refused. */
 bool job_read_aead(struct job *job, enum cm_aead_use use);
+/* ops_derive.c: frees the keys that the card has made for the job. */
+void derive_forget(struct broker *broker, struct job *job);
 /* A T_COPY job whose result replaces its data, in the private copy. */
 void job_in_copy(struct job *job);
 

@@ -203,6 +203,8 @@ void card_void(struct broker *broker, struct job *job)
     if (card->new_key)
         broker->driver->key_free(broker->card, card->new_key);
     card->new_key = NULL;
+    if (card->op >= CARD_DERIVE_TLS)
+        derive_forget(broker, job);
     if (makes_state(card->op) && card->state) {
         broker->driver->state_free(broker->card, card->state);
         card->state = NULL;

@@ -60,6 +60,9 @@ bool kat_sm2_agree(struct card *card, const struct kat *kat, uint8_t flip);
 bool kat_p256_verify(struct card *card, const struct kat *kat, uint8_t flip);
 bool kat_p256_sign(struct card *card, const struct kat *kat, uint8_t flip);
 
+/* kat_derive.c. in: the randoms; out: MAC keys, cipher keys of 16 bytes, IVs */
+bool kat_tls(struct card *card, const struct kat *kat, uint8_t flip);
+
 /* kat_rsa_vectors.c */
 extern const char rsa_sign_key[], rsa_sign_block[], rsa_sign_signature[];
 extern const char rsa_unwrap_key[], rsa_unwrap_cipher[], rsa_unwrap_plain[];

@@ -14,7 +14,9 @@
  *     *-mac       the last block of the CBC example
  *     SM2         GB/T 32918.5, the recommended curve: annex A (signature, Z) and annex C (encryption)
  *     ECDSA       RFC 6979, appendix A.2.5: SHA-256, "sample"
- *     SM2 key agreement: kat_rsa.c; RSA: kat_rsa_vectors.c
+ *     TLS         tls12.xargs.org, a connection of TLS 1.2 byte by byte (SHA-256); for SM3 the secret and the randoms
+ * of a connection of TLCP whose master secret is published, for SHA-384 those of the first; the keys of these two
+ * computed by another library SM2 key agreement: kat_rsa.c; RSA: kat_rsa_vectors.c
  */
 #include "cards/soft/kat.h"
 #include "cards/soft/soft_internal.h"
@@ -287,6 +289,24 @@ const struct kat kats[] = {
     {"wrap-rsa", kat_wrap_rsa, SGD_RSA, NULL, NULL, NULL, NULL},
     {"p256-verify", kat_p256_verify, SGD_ECDSA_P256, P256_POINT, NULL, P256_DIGEST, P256_SIGNATURE},
     {"p256-sign", kat_p256_sign, SGD_ECDSA_P256, P256_PRIVATE P256_POINT, NULL, P256_DIGEST, NULL},
+    {"tls-sha256", kat_tls, SGD_SHA256, "df4a291baa1eb7cfa6934b29b474baad2697e29f1f920dcc77c8a0a088447624", NULL,
+     "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f707172737475767778797a7b7c7d7e7f80818283848586"
+     "8788898a8b8c8d8e8f",
+     "1b7d117c7d5f690bc263cae8ef60af0f1878acc22ad8bdd8c601a617126f63540eb20906f781fad2f656d037b173ef3e11169f27231a84"
+     "b6752a18e7a9fcb7cbcdd8f98dd8f769eba0d2550c9238eebfef5c32251abb67d6434528db4937d540d393135e06a11bb8"},
+    {"tls-sm3", kat_tls, SGD_SM3,
+     "0101e582aac5064cf164dcac7a14bfec7bf30af646558dc7dc63cbc77265ede6e7721d2161fa098ef3ec41fecbfef107", NULL,
+     "b20653c9b35996333d8079cf401fe28791704502700584c4c6a0f04894597de1d76e6bc156b1ba2a5cea6c251b6c2038e00cbd8194132b"
+     "c33452e22e0f324f2d",
+     "b18d1b2b677ea3ab5c081b6bf281059ec325e9ed2afa64a9c9be87f0925fa60ee450f3dc2868b963dab20103c4059345f8f8a9e7b0118f"
+     "ee48a933bc883664ebe5f8542f7b2301c6a3bf39dad815e9c80f318420ad795bbe66da750395c81c48a30c3a50f2651dc59bb7aa29cf5a"
+     "3c620afb86a81b2b61d3f0688cfd6debf8e7"},
+    {"tls-sha384", kat_tls, SGD_SHA384, "df4a291baa1eb7cfa6934b29b474baad2697e29f1f920dcc77c8a0a088447624", NULL,
+     "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f707172737475767778797a7b7c7d7e7f80818283848586"
+     "8788898a8b8c8d8e8f",
+     "58c9161e22cf734188aedb5d561980dd8a588b9167ad8dd2bdfdeb2b9e77f377fb50104265b68756a7f41acbf16f7228293ac0d478caa1"
+     "0da862c1330d28b5ca9b7b64f6d237031fc7f197d8b3addd2dd41870787964808db7554aff6d4267f23f1be5ddc82bf9efe3488866cb9d"
+     "963498d3220ccd4954ac20fa7fed160b4439a41edee6c38e328cd78b099ed8424e87fa2b1ce05ebf40a03050150bc821e3ad"},
 };
 
 const size_t kats_count = sizeof(kats) / sizeof(kats[0]);

@@ -102,6 +102,8 @@ static uint32_t slow_job(struct card *card, struct card_job *job)
         return key_export_rsa(job);
     case CARD_KEY_EXPORT_KEK:
         return key_export_kek(job);
+    case CARD_DERIVE_TLS:
+        return derive_tls(card, job);
     default:
         return SDR_NOTSUPPORT; /* CARD_ECHO too: this card computes */
     }
@@ -250,6 +252,7 @@ static void soft_close(struct card *card)
     if (card->workers)
         workers_stop(card->workers);
     ciphers_free(card);
+    derive_free(card);
     secret_arena_destroy(card->secrets);
     free(card);
 }
@@ -289,6 +292,8 @@ uint32_t soft_open_in(const struct card_options *options, void *memory, size_t s
         goto failed;
     }
     status = ciphers_fetch(card, error);
+    if (status == SDR_OK)
+        status = derive_fetch(card, error);
     if (status == SDR_OK)
         status = kat_run(card, error);
     if (status != SDR_OK)

@@ -12,6 +12,7 @@
  *     secret.c   key bytes                                           library.c  the same, without a card (bench)
  *     rsa.c      RSA: operations, pairs     rsa_key.c  its key bytes    unpad.c    PKCS #1 v1.5 in constant time
  *     agree.c    SM2 key agreement          clear.c    keys from outside, envelopes
+ *     derive.c   keys of secure channels
  *
  * Functions that do an operation have one form: they get the job, validate what card.h leaves to the card, fill out and
  * out_len, and return the status. soft_execute() clears results first and clears out_len again on failure.
@@ -22,6 +23,7 @@
 #include <gcrypt.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
+#include <openssl/kdf.h>
 #include <stdatomic.h>
 
 #include "cardmux/card.h"
@@ -119,6 +121,7 @@ struct workers;
 struct card {
     struct secret_arena *secrets;
     EVP_CIPHER *ciphers[CIPHERS][MODES][3]; /* fetched once; the last index is the key's length: 128, 192, 256 bits */
+    EVP_KDF *tls_prf;
     struct fault fault;
     struct workers *workers; /* NULL: inline */
     struct done_list done;   /* inline */
@@ -260,6 +263,11 @@ size_t rsa_unpad(const uint8_t *block, size_t len, uint8_t out[CARD_SYM_KEY_MAX]
 /* agree.c */
 uint32_t agree_start(struct card *card, struct card_job *job);
 uint32_t agree_finish(struct card *card, struct card_job *job);
+
+/* derive.c */
+uint32_t derive_fetch(struct card *card, char *error);
+void derive_free(struct card *card);
+uint32_t derive_tls(struct card *card, struct card_job *job);
 
 /* clear.c */
 uint32_t sign_clear(struct card *card, struct card_job *job);

@@ -41,10 +41,11 @@ uint32_t key_generate_pke(struct card *card, struct card_job *job)
 
 uint32_t key_import_pke(struct card *card, struct card_job *job)
 {
-    uint8_t bytes[CARD_SYM_KEY_MAX];
+    uint8_t bytes[CARD_TLS_SECRET];
     uint32_t status;
 
-    if (job->in_len < CARD_PKE_HEAD || !length_ok(job->in_len - CARD_PKE_HEAD))
+    if (job->in_len < CARD_PKE_HEAD ||
+        (!length_ok(job->in_len - CARD_PKE_HEAD) && job->in_len != CARD_PKE_HEAD + CARD_TLS_SECRET))
         return SDR_INARGERR;
     status = sm2_decrypt(job->key, job->in, job->in_len, bytes);
     if (status == SDR_OK)

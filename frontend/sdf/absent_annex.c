@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* absent_annex.c: what absent.c is, for annexes B and C of 2023: SM9; keys for IKE, IPSEC and SSL. */
+/* absent_annex.c: what absent.c is, for annexes B and C of 2023: SM9; keys for IKE and IPSEC. */
 #include "frontend/sdf/absent.h"
 #include "cardmux/sdf.h"
 
@@ -162,31 +162,6 @@ int SDF_GenerateKeywithEPK_IPSEC(void *hSessionHandle, unsigned char *pucProtoco
                                  unsigned int uiEccAlgID, ECCrefPublicKey *pucPublicKey, ECCCipher *pucKeyEnc,
                                  unsigned int uiKeyBitsEnc, ECCCipher *pucKeyMac, unsigned int uiKeyBitsMac,
                                  unsigned char *pucSalt, unsigned int uiSaltLength)
-{
-    return absent(hSessionHandle);
-}
-
-int SDF_GenerateKeywithSSL(void *hSessionHandle, void *hKeyHandlePreMaster, unsigned char *pucClientRandom,
-                           unsigned int uiClientRandomLength, unsigned char *pucServerRandom,
-                           unsigned int uiServerRandomLength, unsigned int uiPrfAlgID, void **phKeyHandleClientMac,
-                           unsigned int uiKeyBitsClientMac, void **phKeyHandleServerMac,
-                           unsigned int uiKeyBitsServerMac, void **phKeyHandleClientEnc,
-                           unsigned int uiKeyBitsClientEnc, void **phKeyHandleServerEnc,
-                           unsigned int uiKeyBitsServerEnc, unsigned char *pucClientIV, unsigned int uiClientIVLength,
-                           unsigned char *pucServerIV, unsigned int uiServerIVLength)
-{
-    return absent(hSessionHandle);
-}
-
-int SDF_GenerateKeywithEPK_SSL(void *hSessionHandle, void *hKeyHandlePreMaster, unsigned char *pucClientRandom,
-                               unsigned int uiClientRandomLength, unsigned char *pucServerRandom,
-                               unsigned int uiServerRandomLength, unsigned int uiPrfAlgID, unsigned int uiEccAlgID,
-                               ECCrefPublicKey *pucPublicKey, ECCCipher *pucKeyClientMac,
-                               unsigned int uiKeyBitsClientMac, ECCCipher *pucKeyServerMac,
-                               unsigned int uiKeyBitsServerMac, ECCCipher *pucKeyClientEnc,
-                               unsigned int uiKeyBitsClientEnc, ECCCipher *pucKeyServerEnc,
-                               unsigned int uiKeyBitsServerEnc, unsigned char *pucClientIV,
-                               unsigned int uiClientIVLength, unsigned char *pucServerIV, unsigned int uiServerIVLength)
 {
     return absent(hSessionHandle);
 }

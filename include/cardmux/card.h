@@ -36,6 +36,7 @@
 #define CARD_PKE_HEAD    96u  /* x || y || M (SM3), before C: C1 C3 C2, as SDF's ECCCipher has it; L is out_len - 96 */
 #define CARD_PKE_MAX     255u /* longest plaintext of one SM2 encryption that every caller's ECCCipher can take */
 #define CARD_SYM_KEY_MAX 32u
+#define CARD_TLS_SECRET  48u /* bytes of a pre-master secret that was sent encrypted */
 #define CARD_TAG_MAX     16u /* of authenticated encryption */
 #define CARD_NONCE_MAX   64u
 #define CARD_XTS_BLOCKS  (1u << 20) /* longest data unit of XTS, blocks (IEEE 1619) */
@@ -90,7 +91,7 @@ enum card_key_type {
  * aux point[64]; in (1..CARD_PKE_MAX) -> out (CARD_PKE_HEAD + in_len) CARD_PKE_DECRYPT      key (private); in (head +
  * C) -> out (plaintext only once M held, else SDR_ENCDATAERR). copied CARD_KEYPAIR_GENERATE alg (SGD_SM2*) -> out
  * private[32] || point[64] CARD_KEY_GENERATE_PKE in_key_bits; key or aux point[64]; makes new_key, out: the key's bytes
- * encrypted as CARD_PKE_ENCRYPT CARD_KEY_IMPORT_PKE   key (private), in (head + C); makes new_key. copied
+ * encrypted as CARD_PKE_ENCRYPT CARD_KEY_IMPORT_PKE   key (private), in (head + C); makes new_key, of 16, 24, 32 or CARD_TLS_SECRET bytes. copied
  * CARD_KEY_GENERATE_KEK in_key_bits; key (KEK), alg (ECB or CBC mode), iv; makes new_key, out: wrapped bytes
  * CARD_KEY_IMPORT_KEK   key (KEK), alg, iv, in (wrapped bytes); makes new_key. copied
  */
@@ -184,7 +185,24 @@ enum card_op {
     CARD_KEY_EXPORT_RSA,
     /* key (KEK), key2: the session key; alg (ECB or CBC mode), iv -> out: wrapped bytes */
     CARD_KEY_EXPORT_KEK,
+
+    /* Keys of secure channels: key (symmetric, the secret), alg (the PRF's hash), derive; in: its texts; copied. With
+       aux (point[64]) the keys are not made but encrypted to that point: out is for each of them what CARD_PKE_ENCRYPT
+       gives, then the bytes in clear. Without, out is the bytes in clear.
+       RFC 5246, GB/T 38636: master = PRF(key, "master secret", texts 0, 1)[48], then PRF(master, "key expansion",
+       texts 1, 0) cut into keys 0 to 3 and bytes in clear. alg: SGD_SM3, SGD_SHA256, SGD_SHA384 */
+    CARD_DERIVE_TLS = 150,
     CARD_OP_END
+};
+
+#define CARD_DERIVE_KEY_MIN 16u /* bytes of a derived key */
+#define CARD_DERIVE_KEY_MAX 64u
+
+struct card_derive {
+    uint16_t text_len[4];     /* how `in` is cut; 32 and 32 for TLS */
+    uint8_t key_len[4];       /* 0: none wanted */
+    uint8_t clear_len[2];     /* in clear, behind the keys */
+    struct card_key *keys[4]; /* made; the caller sets NULL, and owns them where status is SDR_OK */
 };
 
 #define CARD_AGREE_ID(len)   (len)      /* of arg: bytes of the own id, 1..CARD_ID_MAX */
@@ -222,6 +240,7 @@ struct card_job {
     uint8_t tag[CARD_TAG_MAX]; /* in or out */
     struct card_key *key2;     /* CARD_AGREE_FINISH, CARD_KEY_EXPORT_KEK */
     uint32_t arg;
+    struct card_derive *derive; /* CARD_DERIVE_* */
 };
 
 enum {

@@ -30,10 +30,6 @@ void case_absent(struct sdf_env *env)
         CALL(want, SDF_GenerateKeywithIPSEC, s, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0);
         CALL(want, SDF_GenerateKeywithEPK_IPSEC, s, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, 0, NULL, NULL, 0, NULL,
              0, NULL, 0);
-        CALL(want, SDF_GenerateKeywithSSL, s, NULL, NULL, 0, NULL, 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0,
-             NULL, 0);
-        CALL(want, SDF_GenerateKeywithEPK_SSL, s, NULL, NULL, 0, NULL, 0, 0, 0, NULL, NULL, 0, NULL, 0, NULL, 0, NULL,
-             0, NULL, 0, NULL, 0);
         CALL(want, SDF_ImportKeyPair_ECC, s, 0, 0, 0, NULL);
     }
 }

@@ -15,8 +15,8 @@
  *     h...Handle, others    null dead foreign   (foreign: of another session)
  *     pointers              null; code (a wrong access code) of pucPassword
  *     ui...Index            absent              (nothing is there); right (the session has no right) of uiISKIndex
- *     uiAlgID               unknown
- *     uiKeyBits             unknown
+ *     ui(Prf|Ecc)AlgID      unknown
+ *     uiKeyBits...          unknown
  *     ui...Length, NameLen  zero                (of what goes in); long of uiPwdLength; unaligned of uiDataLength of
  *                                               Encrypt, Decrypt and CalculateMAC
  *

@@ -6,6 +6,7 @@
 #include "cardmux/sdf.h"
 #include "tests/clients/sm2_raw.h"
 #include "tests/unit/fake_cipher.h"
+#include "tests/unit/fake_derive.h"
 #include "tests/unit/fake_export.h"
 #include "tests/unit/fake_file.h"
 #include "tests/unit/fake_link.h"
@@ -188,7 +189,8 @@ static struct fake_key *key_find(struct session *session, uint32_t number)
 
 static uint32_t key_add(struct session *session, struct call *call, const uint8_t *bytes, size_t len)
 {
-    bool any = call->op == CM_OP_KEY_IMPORT || call->op == CM_OP_KEY_IMPORT_DEBUG;
+    bool any = call->op == CM_OP_KEY_IMPORT || call->op == CM_OP_KEY_IMPORT_DEBUG || fake_derive_has(call->op) ||
+               (call->op == CM_OP_KEY_IMPORT_ISK && len == 48);
     if (!any && len != 16 && len != 24 && len != 32)
         return SDR_KEYERR;
     for (int i = 0; i < KEYS; i++)
@@ -407,6 +409,25 @@ static uint32_t run_info(struct call *call)
     return SDR_OK;
 }
 
+static uint32_t run_derive(struct session *session, struct call *call, const struct fake_key *secret)
+{
+    struct fake_made made;
+    uint32_t status = fake_derive(call, secret->bytes, secret->len, &made);
+    for (unsigned i = 0; i < CM_DERIVE_KEYS && status == SDR_OK && made.stay; i++)
+        if (made.len[i]) {
+            status = key_add(session, call, made.bytes[i], made.len[i]);
+            memcpy(call->param_out + 4 * i, &call->value, 4);
+        }
+    for (uint32_t i = 0, number; i < CM_DERIVE_KEYS && status == SDR_NOBUFFER; i++) {
+        memcpy(&number, call->param_out + 4 * i, 4);
+        struct call drop = {.op = CM_OP_KEY_DESTROY, .key = number};
+        if (number && key_find(session, number))
+            run_destroy(session, &drop);
+    }
+    call->value = 0;
+    return status;
+}
+
 static uint32_t run_sym(struct session *session, struct call *call)
 {
     struct fake_key *key = NULL;
@@ -414,6 +435,8 @@ static uint32_t run_sym(struct session *session, struct call *call)
         return SDR_KEYNOTEXIST;
     if (fake_export_has(call->op))
         return fake_export(call, key->bytes, key->len);
+    if (fake_derive_has(call->op))
+        return run_derive(session, call, key);
     return fake_sym_run(&session->sym, call, key ? key->bytes : NULL, key ? key->len : 0);
 }
 
@@ -434,7 +457,7 @@ static uint32_t run_tenant_info(struct call *call)
 
 static uint32_t run(struct session *session, struct call *call)
 {
-    if (fake_sym_has(call->op) || fake_export_has(call->op))
+    if (fake_sym_has(call->op) || fake_export_has(call->op) || fake_derive_has(call->op))
         return run_sym(session, call);
     if (cm_op_info(call->op)->traits & T_ASKED && !debug)
         return SDR_NOTSUPPORT;
