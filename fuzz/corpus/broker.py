@@ -21,6 +21,7 @@ AGREE_START, AGREE_CONCLUDE, AGREE_RESPOND = range(91, 94)
 FILE_CREATE, FILE_READ, FILE_WRITE, FILE_DELETE = range(120, 124)
 KEK_RIGHT = 124
 KEK_HANDLE = 140
+DERIVE_TLS, DERIVE_TLS_EPK = 150, 151
 MAX_PARAM, MAX_DATA, HANDLE, BITS_128, SMALL = 8, 16, 32, 64, 128
 
 
@@ -93,6 +94,21 @@ for get, release in ((RIGHT, RIGHT + 1), (KEK_RIGHT, KEK_RIGHT + 1)):
               b''.join(right_of(get, index, code) for index, code in ((1, b''), (2, right)))]
 seeds += [call(AGREE_START, BITS_128) + workers + call(AGREE_CONCLUDE, HANDLE) + workers + call(AGREE_RESPOND, BITS_128) + workers,
           few + (call(AGREE_START, BITS_128) + workers) * 4]
+POINT = bytes.fromhex('32c4ae2c1f1981195f9904466a39c9948fe30bbff2660be1715a4589334c74c7'
+                      'bc3736a2f4f6779c59bdcee36b692153d0a9877cc62a474002df32e52139f0a0')  # the curve's own
+point = bytes([WORDS, 3]) + (40).to_bytes(3, 'big') + bytes([15]) + b''.join(POINT[at:at + 4][::-1] for at in range(0, 64, 4))
+
+
+def derive(op, texts, bits, clear, alg=SM3):
+    """Lengths that can be, and a point, and so keys: as many as there is room for."""
+    words = [*texts, *[0] * (4 - len(texts)), *bits, *[0] * (4 - len(bits)), *clear, *[0] * (2 - len(clear))]
+    return param(0, *words) + (point if op & 1 else b'') + call(op, HANDLE | alg) + workers
+
+
+for bits, clear in (((256, 256, 128, 128), (16, 16)), ((0, 0, 128, 128), (4, 4)), ((160, 0, 0, 0), ()), ((8, 0, 0, 0), ()), ((), (16, 16))):
+    seeds += [change + derive(op, (32, 32), bits, clear, alg) * times for op in (DERIVE_TLS, DERIVE_TLS_EPK) for alg in (SM3, SHA256, NONE)
+              for change, times in ((b'', 1), (few, 3), (failed, 1), (deny(1 << 14, 0), 1), (deny(1 << 11, 0), 1), (deny(0, 1 << 3), 1))]
+seeds.append(call(DERIVE_TLS_EPK, HANDLE | SM3, quiet=True) + derive(DERIVE_TLS_EPK, (32, 32), (512,) * 2, ()) + passes + failed + workers)
 for name in (0, MAX_PARAM):
     create, read, write, drop = (call(op, name) + workers for op in range(FILE_CREATE, FILE_DELETE + 1))
     seeds += [create * 2 + write + read + drop * 2, call(FILE_READ, name | SMALL) + workers + call(FILE_WRITE, name | MAX_DATA) + workers, read + write + create + call(FILE_WRITE, name | MAX_DATA | BITS_128 | SMALL) + workers + drop,

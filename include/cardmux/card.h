@@ -91,7 +91,8 @@ enum card_key_type {
  * aux point[64]; in (1..CARD_PKE_MAX) -> out (CARD_PKE_HEAD + in_len) CARD_PKE_DECRYPT      key (private); in (head +
  * C) -> out (plaintext only once M held, else SDR_ENCDATAERR). copied CARD_KEYPAIR_GENERATE alg (SGD_SM2*) -> out
  * private[32] || point[64] CARD_KEY_GENERATE_PKE in_key_bits; key or aux point[64]; makes new_key, out: the key's bytes
- * encrypted as CARD_PKE_ENCRYPT CARD_KEY_IMPORT_PKE   key (private), in (head + C); makes new_key, of 16, 24, 32 or CARD_TLS_SECRET bytes. copied
+ * encrypted as CARD_PKE_ENCRYPT CARD_KEY_IMPORT_PKE   key (private), in (head + C); makes new_key, of 16, 24, 32 or
+ * CARD_TLS_SECRET bytes. copied
  * CARD_KEY_GENERATE_KEK in_key_bits; key (KEK), alg (ECB or CBC mode), iv; makes new_key, out: wrapped bytes
  * CARD_KEY_IMPORT_KEK   key (KEK), alg, iv, in (wrapped bytes); makes new_key. copied
  */

@@ -129,7 +129,25 @@ SDF_API int SDF_ExternalDecrypt_SM9(void *hSessionHandle, SM9EncUserPrivateKey *
                                     unsigned char *pucIV, SM9Cipher *pEncData, unsigned char *pucData,
                                     unsigned int *puiDataLength);
 
-/* Annex C */
+/*
+ * Annex C: the keys of a secure channel, derived inside the card from what a handshake agreed on, made all or none. A
+ * key of 0 bits is not wanted: its handle becomes NULL where there is a place for one, its cipher is left as it is. On
+ * any failure nothing is written. The functions with EPK in their name make no handles: each key leaves as an ECCCipher
+ * (164 + its bytes) under pucPublicKey; uiEccAlgID is a number of SM2, else SDR_ALGNOTSUPPORT.
+ *
+ * SSL: as RFC 5246 sections 5, 6.3 and 8.1 have it, and GM/T 0024 and GB/T 38636 (TLCP) with them:
+ *
+ *     master_secret = PRF(pre_master_secret, "master secret", client_random || server_random)[0..47]
+ *     key_block     = PRF(master_secret, "key expansion", server_random || client_random)
+ *
+ * and key_block is cut into client MAC key, server MAC key, client key, server key, client IV, server IV. uiPrfAlgID is
+ * the hash of the PRF: SGD_SM3, SGD_SHA256, SGD_SHA384, else SDR_ALGNOTSUPPORT. (What TLS 1.0 and 1.1 had, with MD5 and
+ * SHA-1 together, TLS 1.3's derivation and the extended master secret of RFC 7627 are not there.) The pre-master secret
+ * is a session key of 8 to 2048 bits: one of 384 bits, as TLCP sends it, comes in by SDF_ImportKeyWithISK_ECC or
+ * SDF_ImportKey. Randoms have 32 bytes. MAC keys have 128 to 512 bits, in full bytes, or 0 (AEAD); keys 128, 192 or 256
+ * bits, or 0; IVs 0 to 16 bytes; at least one key is wanted. Any other length is SDR_INARGERR. A card may refuse IVs
+ * with SDR_NOTSUPPORT to who may not take keys out of it: asked for with other lengths, those bytes are a key's.
+ */
 SDF_API int SDF_GenerateKeywithIKE(void *hSessionHandle, unsigned char *pucSponsorNonce,
                                    unsigned int uiSponsorNonceLength, unsigned char *pucResponseNonce,
                                    unsigned int uiResponseNonceLength, unsigned char *pucSponsorCookie,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sdf_random: every symmetric mode, hash and MAC with random keys, lengths and contents, in one call and in several
- * that are cut at random places, against a second implementation: libcrypto's, or for GCM, CCM and XTS that of
- * mode_judge.c (tests/unit holds the card against Botan's).
+ * sdf_random: every symmetric mode, hash, MAC and derivation of channel keys with random keys, lengths and contents, in
+ * one call and in several that are cut at random places, against a second implementation: libcrypto's, or for GCM, CCM
+ * and XTS that of mode_judge.c (tests/unit holds the card against Botan's).
  *
  *     sdf_random [SEED [ROUNDS]]
  *
@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include "cardmux/sdf.h"
+#include "tests/clients/derive_judge.h"
 #include "tests/clients/mode_judge.h"
 
 #define MOST    70000u
@@ -257,6 +258,42 @@ static void sealed(void)
     NEED(SDF_DestroyKey(session, key) == SDR_OK);
 }
 
+/* What a key does says which it is. */
+static void key_is(void *key, const uint8_t *bytes, uint32_t len)
+{
+    uint8_t mac[64], right[64];
+    size_t right_len;
+    uint32_t n;
+    NEED(SDF_CalculateMAC(session, key, SGD_SM3, NULL, text, 100, mac, &n) == SDR_OK && n == 32);
+    NEED(judge_hmac("SM3", bytes, len, text, 100, right, &right_len) && memcmp(mac, right, 32) == 0);
+    NEED(SDF_DestroyKey(session, key) == SDR_OK);
+}
+
+static void channels(void)
+{
+    static const struct {
+        const char *name;
+        uint32_t alg;
+    } prfs[] = {{"SM3", SGD_SM3}, {"SHA256", SGD_SHA256}, {"SHA384", SGD_SHA384}};
+    uint32_t p = draw(3), len = draw(2) ? 48 : 1 + draw(256), bits[4], iv[2] = {draw(17), draw(17)};
+    uint8_t secret[256], client[32], server[32], ivs[2][16], right[2 * (64 + 32 + 16)], *at = right;
+    void *keys[4];
+    draw_bytes(secret, len);
+    draw_bytes(client, 32);
+    draw_bytes(server, 32);
+    for (unsigned i = 0; i < 4; i++)
+        bits[i] = i < 2 ? draw(4) ? 128 + 8 * draw(49) : 0 : 128 + 64 * draw(3);
+    void *pre = import(secret, len);
+    NEED(SDF_GenerateKeywithSSL(session, pre, client, 32, server, 32, prfs[p].alg, &keys[0], bits[0], &keys[1], bits[1],
+                                &keys[2], bits[2], &keys[3], bits[3], ivs[0], iv[0], ivs[1], iv[1]) == SDR_OK);
+    NEED(judge_tls(prfs[p].name, secret, len, client, server, right, sizeof right));
+    for (unsigned i = 0; i < 4; at += bits[i++] / 8)
+        if (NEED((keys[i] != NULL) == (bits[i] != 0)) && keys[i])
+            key_is(keys[i], at, bits[i] / 8);
+    NEED(memcmp(ivs[0], at, iv[0]) == 0 && memcmp(ivs[1], at + iv[0], iv[1]) == 0);
+    NEED(SDF_DestroyKey(session, pre) == SDR_OK);
+}
+
 int main(int argc, char **argv)
 {
     void *device;
@@ -276,6 +313,7 @@ int main(int argc, char **argv)
         sectors();
         digests();
         sealed();
+        channels();
     }
     NEED(SDF_CloseDevice(device) == SDR_OK);
     return wrong != 0;

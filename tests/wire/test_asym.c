@@ -108,6 +108,56 @@ static void test_restart(void **state)
     assert_int_equal(SDF_GetPrivateKeyAccessRight(session, 1, NULL, 0), SDR_OK);
 }
 
+static int derive(void *secret, void *keys[4])
+{
+    static uint8_t randoms[2][32], ivs[2][16];
+    return SDF_GenerateKeywithSSL(session, secret, randoms[0], 32, randoms[1], 32, SGD_SM3, &keys[0], 256, &keys[1],
+                                  256, &keys[2], 128, &keys[3], 128, ivs[0], 16, ivs[1], 16);
+}
+
+static void handles_limit(uint32_t most)
+{
+    struct admin_message message = {.type = ADMIN_TENANT_SET, .mask = ADMIN_SET_HANDLES};
+    snprintf(message.tenant.name, sizeof message.tenant.name, "t0");
+    message.tenant.max_handles = most;
+    assert_int_equal(wire_admin(wire, &message), VAULT_OK);
+}
+
+/* Four keys come of one operation. Where there is room for fewer there is none of them, and room for as many as before;
+   and after a restart they are lost like any other. */
+static void test_four_or_none(void **state)
+{
+    uint8_t bytes[48] = {1, 1};
+    void *secret, *keys[4], *one;
+    (void)state;
+    assert_int_equal(SDF_ImportKey(session, bytes, sizeof bytes, &secret), SDR_OK);
+    for (uint32_t room = 0; room <= 4; room++) {
+        handles_limit(1 + room);
+        for (unsigned again = 0; again < 3; again++) {
+            memset(keys, 0, sizeof keys);
+            assert_int_equal(derive(secret, keys), room < 4 ? SDR_NOBUFFER : SDR_OK);
+            assert_int_equal(wire_counters(wire, 0).handles, room < 4 ? 1 : 5);
+            for (unsigned i = 0; i < 4; i++) {
+                assert_int_equal(keys[i] != NULL, room == 4);
+                if (keys[i])
+                    assert_int_equal(SDF_DestroyKey(session, keys[i]), SDR_OK);
+            }
+        }
+        if (room) {
+            assert_int_equal(SDF_ImportKey(session, bytes, 16, &one), SDR_OK);
+            assert_int_equal(SDF_DestroyKey(session, one), SDR_OK);
+        }
+    }
+    handles_limit(1024);
+    wire_broker_stop(wire);
+    wire_broker_start(wire);
+    assert_int_equal(derive(secret, keys), SDR_COMMFAIL);
+    assert_int_equal(derive(secret, keys), SDR_KEYNOTEXIST);
+    assert_int_equal(SDF_DestroyKey(session, secret), SDR_KEYNOTEXIST); /* the handle goes all the same */
+    assert_int_equal(wire_counters(wire, 0).handles, 0);
+    assert_int_equal(SDF_GetPrivateKeyAccessRight(session, 1, NULL, 0), SDR_OK);
+}
+
 static void test_made_by_operator(void **state)
 {
     RSArefPublicKey key;
@@ -193,8 +243,13 @@ static void test_p256(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_unwrap_limit),     cmocka_unit_test(test_index_goes),      cmocka_unit_test(test_restart),
-        cmocka_unit_test(test_made_by_operator), cmocka_unit_test(test_debug_by_tenant), cmocka_unit_test(test_p256),
+        cmocka_unit_test(test_unwrap_limit),
+        cmocka_unit_test(test_index_goes),
+        cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_four_or_none),
+        cmocka_unit_test(test_made_by_operator),
+        cmocka_unit_test(test_debug_by_tenant),
+        cmocka_unit_test(test_p256),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -128,6 +128,46 @@ static int call_sha256(void)
     return hash(SGD_SHA256);
 }
 
+static void *secret; /* of a channel */
+static uint8_t randoms[2][32], ivs[2][16];
+static ECCrefPublicKey epk;
+
+static int derive(unsigned alg, unsigned iv)
+{
+    void *keys[4];
+    int status = SDF_GenerateKeywithSSL(session, secret, randoms[0], 32, randoms[1], 32, alg, &keys[0], 256, &keys[1],
+                                        256, &keys[2], 128, &keys[3], 128, ivs[0], iv, ivs[1], iv);
+    for (unsigned i = 0; status == SDR_OK && i < 4; i++)
+        SDF_DestroyKey(session, keys[i]);
+    return status;
+}
+
+static int call_derive(void)
+{
+    return derive(SGD_SM3, 0);
+}
+
+static int call_derive_ivs(void)
+{
+    return derive(SGD_SM3, 16);
+}
+
+static int call_derive_sha256(void)
+{
+    return derive(SGD_SHA256, 16);
+}
+
+static int call_derive_epk(void)
+{
+    static union {
+        ECCCipher cipher;
+        uint8_t bytes[164 + 64];
+    } out[4];
+    return SDF_GenerateKeywithEPK_SSL(session, secret, randoms[0], 32, randoms[1], 32, SGD_SM3, SGD_SM2_3, &epk,
+                                      &out[0].cipher, 256, &out[1].cipher, 256, &out[2].cipher, 128, &out[3].cipher,
+                                      128, NULL, 0, NULL, 0);
+}
+
 static int call_sign(void)
 {
     uint8_t digest[32] = {1};
@@ -151,6 +191,15 @@ static const struct {
     {"key-generation", call_generate, SDR_NOTSUPPORT, call_import},
     {"key-import", call_import, SDR_NOTSUPPORT, call_generate},
     {"key-export", call_export_key, SDR_NOTSUPPORT, call_encrypt},
+    {"agreement", call_derive, SDR_NOTSUPPORT, call_encrypt},
+    {"agreement", call_derive_epk, SDR_NOTSUPPORT, call_export_key},
+    /* what comes out in clear can be made to be a part of a key */
+    {"key-export", call_derive_ivs, SDR_NOTSUPPORT, call_derive},
+    {"key-export", call_derive_epk, SDR_NOTSUPPORT, call_derive},
+    {"sm3", call_derive, SDR_ALGNOTSUPPORT, call_derive_sha256},
+    {"sha2", call_derive_sha256, SDR_ALGNOTSUPPORT, call_derive_ivs},
+    {"sm3", call_derive_epk, SDR_ALGNOTSUPPORT, call_derive_sha256},
+    {"sm2", call_derive_epk, SDR_ALGNOTSUPPORT, call_derive},
     {"sm4", call_encrypt, SDR_ALGNOTSUPPORT, call_sm3},
     {"sm4", call_generate, SDR_ALGNOTSUPPORT, call_sign},
     {"sm2", call_sign, SDR_ALGNOTSUPPORT, call_encrypt},
@@ -382,7 +431,9 @@ static int start(void **state)
     wire = wire_start(&(struct wire_options){.tenants = 1});
     wire_use(wire, 0);
     if (SDF_OpenDevice(&device) != SDR_OK || SDF_OpenSession(device, &session) != SDR_OK ||
-        SDF_GetPrivateKeyAccessRight(session, 1, NULL, 0) != SDR_OK)
+        SDF_GetPrivateKeyAccessRight(session, 1, NULL, 0) != SDR_OK ||
+        SDF_ImportKey(session, randoms[0], 32, &secret) != SDR_OK ||
+        SDF_ExportEncPublicKey_ECC(session, 1, &epk) != SDR_OK)
         return -1;
     return SDF_GenerateKeyWithKEK(session, 128, SGD_SM4_ECB, 1, wrapped_key, &wrapped_len, &key) == SDR_OK ? 0 : -1;
 }
