@@ -13,7 +13,8 @@
 
 #include "cardmux/sdf.h"
 
-#define KEY_BYTES 4096u /* no key in clear is longer */
+#define KEY_BYTES       4096u /* no key in clear is longer */
+#define OVERSLEPT_LOOKS 20u   /* a millisecond apart */
 
 static void slot_give(struct link *link, unsigned slot)
 {
@@ -108,15 +109,21 @@ static void sleep_on_reach(struct link *link, uint64_t mine)
     pthread_mutex_unlock(&link->poll);
 }
 
-/* After a whole sleep: was something there all the same? */
-static bool overslept(struct link *link, uint64_t mine)
+/* After a whole sleep, with nothing said meanwhile: was something there all the same? Whoever marks flights holds the
+   lock until he has said so; whoever leaves the reach says so next, but may lose his CPU before. */
+static bool overslept(struct link *link, uint64_t mine, uint32_t seen)
 {
-    bool there = any_landed(link, mine);
-    if (!there && !atomic_load(&link->sleeper) && pthread_mutex_trylock(&link->poll) == 0) {
-        there = queue_ready(&link->queue);
+    for (unsigned looks = 0; looks < OVERSLEPT_LOOKS; looks++) {
+        if (looks)
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        if (pthread_mutex_trylock(&link->poll))
+            return false;
+        bool there = any_landed(link, mine) || (!atomic_load(&link->sleeper) && queue_ready(&link->queue));
         pthread_mutex_unlock(&link->poll);
+        if (!there || atomic_load(&link->events) != seen)
+            return false;
     }
-    return there;
+    return true;
 }
 
 static void sleep_on_events(struct link *link, uint64_t mine)
@@ -126,7 +133,7 @@ static void sleep_on_events(struct link *link, uint64_t mine)
     uint32_t seen = atomic_load(&link->events);
     if (!any_landed(link, mine) && atomic_load(&link->sleeper) &&
         syscall(SYS_futex, &link->events, FUTEX_WAIT_PRIVATE, seen, &timeout, NULL, 0) && errno == ETIMEDOUT &&
-        overslept(link, mine))
+        overslept(link, mine, seen))
         atomic_fetch_add_explicit(&link->overslept, 1, memory_order_relaxed);
     atomic_fetch_sub(&link->followers, 1);
 }

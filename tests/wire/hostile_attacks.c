@@ -79,10 +79,13 @@ void attack_each_reason(struct raw *raw, unsigned max_sessions)
     stale.generation = raw->generation + 1;
     stale.epoch = raw->epoch;
     stale.pos = raw->sq_pos;
+    size_t sleeps = offsetof(struct cm_control, broker_sleeps);
+    shm_store32(raw->qp, sleeps, 77); /* until the broker has looked, and found nothing to do */
     cm_entry_publish(raw->qp, CM_QP_SQ, raw->sq_pos, &stale);
     raw_ring(raw);
-    if (raw_take(raw, &cqe, 50))
-        fprintf(stderr, "a submission of another generation was answered\n");
+    for (unsigned looks = 0; looks < 1000 && shm_load32(raw->qp, sleeps) != 1; looks++)
+        if (raw_take(raw, &cqe, 10))
+            fprintf(stderr, "a submission of another generation was answered\n");
     raw_attach(raw, 10000);
 }
 

@@ -6,11 +6,11 @@
  *
  * What the neighbour may expect is measured in the same run: in every other slice the same number of t0's processes
  * load the card honestly, with as many requests as the card takes. The neighbour's rate beside the attack must be at
- * least 80 % of its rate beside that load: the median of paired slices, up to three times, since the machine may be
- * busy with something else. Under a sanitizer the ratio is printed only. t0's
- * processes have a CPU of their own in both kinds of slice (where there are two): how much of a CPU a tenant may burn
- * is for the host's scheduler to limit, and a process that only spins would otherwise take it from the daemon without
- * asking the daemon for anything.
+ * least 80 % of its rate beside that load: the median of paired slices, up to TRIES times, since the machine may be
+ * busy with something else; it is 1.0 to 1.3, and where the attack tells, it does so each time. Under a sanitizer the
+ * ratio is printed only. t0's processes have a CPU of their own in both kinds of slice (where there are two): how much
+ * of a CPU a tenant may burn is for the host's scheduler to limit, and a process that only spins would otherwise take
+ * it from the daemon without asking the daemon for anything.
  *
  * Then: nothing of the neighbour's was wrong or failed, keeper, broker and admin are the processes that they were, they
  * have the descriptors that they had, no memory was kept, and each reason of the gate was counted.
@@ -33,6 +33,8 @@
 #define SLICE_MS     250
 #define SETTLE_MS    60
 #define LEAST        0.8
+#define TRIES        5
+#define PATIENCE_MS  60000 /* for what must come */
 #define GROWTH_KIB   32768 /* a check of an access code takes 16 MiB, and its thread's heap keeps them */
 #define MAX_SESSIONS 64
 
@@ -74,6 +76,13 @@ static void sleep_ms(unsigned ms)
     struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000l};
     while (nanosleep(&left, &left))
         ;
+}
+
+static bool grows_over(const _Atomic uint64_t *count, uint64_t limit)
+{
+    for (unsigned waited = 0; atomic_load(count) <= limit && waited < PATIENCE_MS; waited += 10)
+        sleep_ms(10);
+    return atomic_load(count) > limit;
 }
 
 static double now_s(void)
@@ -253,11 +262,12 @@ static void flood(void *arg)
     (void)arg;
     if (!raw_connect(&raw, daemon_socket(&host, 0, "unix"), &status) || !raw_attach(&raw, 10000))
         _exit(3);
-    for (;;) {
-        raw_submit(&raw, (struct cm_sqe){.op = CM_OP_SESSION_OPEN});
+    for (unsigned flying = 0;;) {
+        for (; flying < CM_SLOTS; flying++)
+            raw_submit(&raw, (struct cm_sqe){.op = CM_OP_SESSION_OPEN});
         raw_ring(&raw);
-        while (raw_take(&raw, &cqe, 0))
-            ;
+        while (raw_take(&raw, &cqe, 10))
+            flying--;
     }
 }
 
@@ -268,16 +278,19 @@ static void disable(void)
     uint32_t status;
     bool back = false;
     pid_t pid = child(flood, NULL);
-    sleep_ms(500);
-    uint64_t served = 0; /* the attackers' regions first go with the last of their slow operations */
-    for (unsigned looks = 0; looks < 100 && served != 1; looks++) {
-        served = number_in(manage(&host, "GET", "/v1/tenants/t0", ""), "regions");
+    /* the attackers' regions first go with the last of their slow operations; one session too many is the flood's */
+    uint64_t served = 0, sessions = UINT64_MAX;
+    for (unsigned waited = 0; waited < PATIENCE_MS && served != 1; waited += 100) {
+        const char *body = manage(&host, "GET", "/v1/tenants/t0", "");
+        uint64_t before = sessions;
+        sessions = number_in(body, cm_gate_name(CM_GATE_LIMIT));
+        served = sessions > before ? number_in(body, "regions") : 0;
         sleep_ms(100);
     }
     manage(&host, "PATCH", "/v1/tenants/t0", "{\"disabled\": true}");
     uint64_t left = number_in(manage(&host, "GET", "/v1/tenants/t0", ""), "regions");
     manage(&host, "PATCH", "/v1/tenants/t0", "{\"disabled\": false}");
-    for (unsigned tries = 0; tries < 500 && !back; tries++) {
+    for (unsigned waited = 0; waited < PATIENCE_MS && !back; waited += 10) {
         back = raw_connect(&raw, daemon_socket(&host, 0, "unix"), &status);
         if (!back)
             sleep_ms(10);
@@ -324,10 +337,10 @@ static void eventfds_block(void)
 {
     pid_t pid = child(eventfds_run, NULL);
     bool goes_on = true;
-    for (unsigned i = 0; i < 10; i++) {
+    for (unsigned i = 0; i < 10 && goes_on; i++) {
         uint64_t before = atomic_load(&shared->neighbour.done);
         sleep_ms(300);
-        goes_on = goes_on && atomic_load(&shared->neighbour.done) > before;
+        goes_on = grows_over(&shared->neighbour.done, before);
     }
     expect(goes_on, "the neighbour goes on while eventfds are made to block");
     end(pid);
@@ -355,7 +368,8 @@ static void held_compare(const struct held *before)
 {
     struct held after = held_now();
     for (unsigned looks = 0;
-         looks < 500 && (after.keeper_fds != before->keeper_fds || after.broker_fds != before->broker_fds); looks++) {
+         looks < PATIENCE_MS / 10 && (after.keeper_fds != before->keeper_fds || after.broker_fds != before->broker_fds);
+         looks++) {
         sleep_ms(10);
         after = held_now();
     }
@@ -391,12 +405,13 @@ int main(void)
     daemon_start(&host, &(struct daemon_options){.tenants = 3, .extra = getenv("HOSTILE_CARD")});
     tenants_limit();
     neighbour = child(neighbour_run, NULL);
+    grows_over(&shared->neighbour.done, 0); /* its connection stands, and is not counted as kept */
     sleep_ms(500);
     struct held before = held_now();
     attackers_start(attackers);
     sleep_ms(500);
     double ratio = 0;
-    for (unsigned tries = 0; tries < 3 && ratio < LEAST; tries++)
+    for (unsigned tries = 0; tries < TRIES && ratio < LEAST; tries++)
         ratio = ratio_measure();
     /* what the workers keep for the next check of an access code is there now, but for one that had none yet */
     before.keeper_kib = process_anon_kib(before.keeper);
@@ -405,14 +420,14 @@ int main(void)
     sleep_ms(2000);
     if (MEASURED)
         expect(ratio >= LEAST, "the neighbour has at least 80 % of the rate that it has beside honest load");
-    for (unsigned i = 0; i < ATTACKERS; i++) {
+    for (unsigned i = 0; i < ATTACKERS; i++)
+        expect(grows_over(&shared->attacks[i], 5), "an attacker attacked");
+    for (unsigned i = 0; i < ATTACKERS; i++)
         end(attackers[i]);
-        expect(atomic_load(&shared->attacks[i]) > 5, "an attacker attacked");
-    }
     rejects_print();
     disable();
     eventfds_block();
-    expect(atomic_load(&shared->neighbour.done) > 1000, "the neighbour did something");
+    expect(grows_over(&shared->neighbour.done, 1000), "the neighbour did something");
     expect(!atomic_load(&shared->neighbour.wrong) && !atomic_load(&shared->neighbour.failed),
            "all of the neighbour's results are right");
     expect(!atomic_load(&shared->honest.wrong), "none of t0's own honest results was wrong");

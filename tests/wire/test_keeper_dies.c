@@ -145,14 +145,16 @@ static void client_death(struct daemon *daemon, enum wait_mode wait)
         wrong++;
         return;
     }
-    for (int round = 0; round < 200 && clock_s() - since < LATE_S; round++) {
-        if (round == 50)
+    for (int round = 0; round < 200 || (answered < sent && clock_s() - since < LATE_S); round++) {
+        if (round == 50) {
             daemon_kill(daemon);
-        int slot = cardmux_slot_take(client);
+            since = clock_s();
+        }
+        int slot = round < 200 ? cardmux_slot_take(client) : -1;
         struct cardmux_request request = {.op = CARDMUX_RANDOM, .slot = (uint16_t)slot, .arg = 16};
         if (slot >= 0 && cardmux_submit(client, &request, 1) == 1)
             sent++;
-        else
+        else if (slot >= 0)
             cardmux_slot_free(client, slot);
         size_t n = cardmux_poll(client, done, 16, 2, round < 50 ? 1 : 20);
         for (size_t i = 0; i < n; i++, answered++) {

@@ -457,8 +457,7 @@ static void stop_all(const char *name, unsigned restarts)
         "%u, bell late %u, behind %u, lost %u\n",
         name, calls, commfails, answered, (unsigned long long)sleeps, (unsigned long long)doorbells,
         (unsigned long long)longest / 1000000, full_sleeps, late_bells, overslept, lost_wakeups);
-    /* a flight may be marked in the very moment in which its sleeper gives up, of thousands of sleeps: not often */
-    if (lost_wakeups || overslept > 1)
+    if (lost_wakeups || overslept)
         complain(99, "wake-ups were lost", overslept);
     full_sleeps = late_bells = lost_wakeups = 0;
     stopping = false;

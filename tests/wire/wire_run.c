@@ -59,7 +59,7 @@ int main(int argc, char **argv)
     setenv("CARDMUX_SOCKET", wire_socket(wire, 0, !strncmp(reach, "ivshmem", 7) ? "ivshmem" : reach), 1);
     int status = run(argv + optind);
     struct admin_counters counters = wire_counters(wire, 0);
-    for (int tries = 0; tries < 300 && (counters.regions || counters.sessions || counters.handles); tries++) {
+    for (int tries = 0; tries < 6000 && (counters.regions || counters.sessions || counters.handles); tries++) {
         usleep(10000);
         counters = wire_counters(wire, 0);
     }
