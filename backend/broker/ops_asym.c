@@ -160,10 +160,12 @@ enum step op_rsa_public_external(struct broker *broker, struct job *job)
 enum step op_rsa_public_internal(struct broker *broker, struct job *job)
 {
     (void)broker;
+    if (job->sqe.arg != WHICH_SIGN && job->sqe.arg != WHICH_ENCRYPT)
+        return refuse(job, CM_GATE_ARG, SDR_INARGERR);
     struct keypair *pair = find_pair(job, VAULT_KEY_RSA);
     if (!pair)
         return STEP_DONE;
-    job_use_key(job, pair->sign);
+    job_use_key(job, job->sqe.arg == WHICH_ENCRYPT ? pair->encrypt : pair->sign);
     job->card.op = CARD_RSA_PUBLIC;
     result_in_data(job);
     return on_worker(job);
@@ -172,10 +174,12 @@ enum step op_rsa_public_internal(struct broker *broker, struct job *job)
 enum step op_rsa_private_internal(struct broker *broker, struct job *job)
 {
     (void)broker;
+    if (job->sqe.arg != WHICH_SIGN && job->sqe.arg != WHICH_ENCRYPT)
+        return refuse(job, CM_GATE_ARG, SDR_INARGERR);
     struct keypair *pair = find_own_pair(job, VAULT_KEY_RSA);
     if (!pair)
         return STEP_DONE;
-    job_use_key(job, pair->sign);
+    job_use_key(job, job->sqe.arg == WHICH_ENCRYPT ? pair->encrypt : pair->sign);
     job->secret = true;
     job->card.op = CARD_RSA_PRIVATE;
     result_in_data(job);

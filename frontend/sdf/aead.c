@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "frontend/sdf/alg.h"
+#include "frontend/sdf/dialect.h"
 #include "frontend/sdf/transform.h"
 #include "proto/aead.h"
 
@@ -211,7 +212,7 @@ int SDF_AuthEnc(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, un
     struct sdf_session *session = session_enter(hSessionHandle);
     if (!session)
         return SDR_INARGERR;
-    struct aead_args a = {.alg = uiAlgID,
+    struct aead_args a = {.alg = dialect_alg(uiAlgID),
                           .nonce = pucStartVar,
                           .nonce_len = uiStartVarLength,
                           .aad = pucAad,

@@ -18,6 +18,7 @@
 #include <string.h>
 #include "frontend/sdf/aead.h"
 #include "frontend/sdf/alg.h"
+#include "frontend/sdf/dialect.h"
 
 void aead_run_drop(struct sdf_session *session, struct aead_run *run)
 {
@@ -222,7 +223,7 @@ int SDF_AuthEncInit(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID
     struct sdf_session *session = session_enter(hSessionHandle);
     if (!session)
         return SDR_INARGERR;
-    struct aead_args a = {.alg = uiAlgID,
+    struct aead_args a = {.alg = dialect_alg(uiAlgID),
                           .nonce = pucStartVar,
                           .nonce_len = uiStartVarLength,
                           .aad = pucAad,
@@ -258,7 +259,7 @@ int SDF_AuthDecInit(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID
     if (!session)
         return SDR_INARGERR;
     struct aead_args a = {.decrypt = true,
-                          .alg = uiAlgID,
+                          .alg = dialect_alg(uiAlgID),
                           .nonce = pucStartVar,
                           .nonce_len = uiStartVarLength,
                           .aad = pucAad,

@@ -84,7 +84,7 @@ static uint32_t pke_encrypt(struct sdf_session *session, struct call *call, cons
                             ECCCipher *cipher)
 {
     uint8_t out[FORM_CIPHER_MAX];
-    if (!data || len == 0 || len > FORM_PKE_MAX)
+    if (!data || len == 0 || len > form_pke_max())
         return SDR_INARGERR;
     if (!cipher)
         return SDR_OUTARGERR;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* device.c: device information, random numbers, rights to private keys and KEKs. */
+#include <stddef.h>
 #include <string.h>
+#include "frontend/sdf/dialect.h"
 #include "frontend/sdf/session.h"
 
 #define BATCH       32u
@@ -17,8 +19,14 @@ int SDF_GetDeviceInfo(void *hSessionHandle, DEVICEINFO *pstDeviceInfo)
         return session_leave(session, SDR_OUTARGERR);
     struct call call = {.op = CM_OP_DEVICE_INFO};
     uint32_t status = session_call_expect(session, &call, DEVICE_INFO, 0);
-    if (status == SDR_OK)
+    if (status == SDR_OK) {
+        uint32_t ciphers;
+        unsigned char *to = (unsigned char *)pstDeviceInfo + offsetof(DEVICEINFO, SymAlgAbility);
         memcpy(pstDeviceInfo, call.param_out, DEVICE_INFO);
+        memcpy(&ciphers, to, sizeof ciphers);
+        ciphers = dialect_ability(ciphers);
+        memcpy(to, &ciphers, sizeof ciphers);
+    }
     return session_leave(session, status);
 }
 

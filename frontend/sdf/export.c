@@ -4,6 +4,7 @@
  * in many vendors' headers. The key stays where it is. On any failure nothing is written to the caller's memory.
  */
 #include <string.h>
+#include "frontend/sdf/dialect.h"
 #include "frontend/sdf/form.h"
 #include "frontend/sdf/key.h"
 #include "frontend/sdf/rsa_form.h"
@@ -103,5 +104,6 @@ int SDF_ExportKeyWithKEK(void *hSessionHandle, void *hKeyHandle, unsigned int ui
     struct sdf_session *session = session_enter(hSessionHandle);
     if (!session)
         return SDR_INARGERR;
-    return session_leave(session, export_kek(session, hKeyHandle, uiAlgID, uiKEKIndex, pucKey, puiKeyLength));
+    return session_leave(session,
+                         export_kek(session, hKeyHandle, dialect_alg(uiAlgID), uiKEKIndex, pucKey, puiKeyLength));
 }

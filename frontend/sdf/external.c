@@ -6,6 +6,7 @@
  */
 #include <string.h>
 #include "frontend/sdf/alg.h"
+#include "frontend/sdf/dialect.h"
 #include "frontend/sdf/form.h"
 #include "frontend/sdf/key.h"
 #include "frontend/sdf/transform.h"
@@ -93,8 +94,8 @@ int SDF_ExternalKeyEncrypt(void *hSessionHandle, unsigned int uiAlgID, unsigned 
     struct sdf_session *session = session_enter(hSessionHandle);
     if (!session)
         return SDR_INARGERR;
-    struct outside o = {false,       uiAlgID,    pucKey,       pucIV,      pucData,
-                        uiKeyLength, uiIVLength, uiDataLength, pucEncData, puiEncDataLength};
+    struct outside o = {false,       dialect_alg(uiAlgID), pucKey,       pucIV,      pucData,
+                        uiKeyLength, uiIVLength,           uiDataLength, pucEncData, puiEncDataLength};
     return session_leave(session, outside_run(session, &o));
 }
 
@@ -105,8 +106,8 @@ int SDF_ExternalKeyDecrypt(void *hSessionHandle, unsigned int uiAlgID, unsigned 
     struct sdf_session *session = session_enter(hSessionHandle);
     if (!session)
         return SDR_INARGERR;
-    struct outside o = {true,        uiAlgID,    pucKey,          pucIV,   pucEncData,
-                        uiKeyLength, uiIVLength, uiEncDataLength, pucData, puiDataLength};
+    struct outside o = {true,        dialect_alg(uiAlgID), pucKey,          pucIV,   pucEncData,
+                        uiKeyLength, uiIVLength,           uiEncDataLength, pucData, puiDataLength};
     return session_leave(session, outside_run(session, &o));
 }
 
@@ -135,7 +136,8 @@ int SDF_ExternalKeyEncryptInit(void *hSessionHandle, unsigned int uiAlgID, unsig
     struct sdf_session *session = session_enter(hSessionHandle);
     if (!session)
         return SDR_INARGERR;
-    return session_leave(session, outside_init(session, false, uiAlgID, pucKey, uiKeyLength, pucIV, uiIVLength));
+    return session_leave(session,
+                         outside_init(session, false, dialect_alg(uiAlgID), pucKey, uiKeyLength, pucIV, uiIVLength));
 }
 
 int SDF_ExternalKeyDecryptInit(void *hSessionHandle, unsigned int uiAlgID, unsigned char *pucKey,
@@ -144,7 +146,8 @@ int SDF_ExternalKeyDecryptInit(void *hSessionHandle, unsigned int uiAlgID, unsig
     struct sdf_session *session = session_enter(hSessionHandle);
     if (!session)
         return SDR_INARGERR;
-    return session_leave(session, outside_init(session, true, uiAlgID, pucKey, uiKeyLength, pucIV, uiIVLength));
+    return session_leave(session,
+                         outside_init(session, true, dialect_alg(uiAlgID), pucKey, uiKeyLength, pucIV, uiIVLength));
 }
 
 static uint32_t outside_hmac(struct sdf_session *session, uint32_t alg, const uint8_t *bytes, uint32_t len)

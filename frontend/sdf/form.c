@@ -1,27 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
 #include "frontend/sdf/form.h"
+
+#include <string.h>
+#include "frontend/sdf/dialect.h"
 
 #define NUMBER 32u
 #define BITS   4u /* bytes of the word in front of keys */
 #define LENGTH 4u /* bytes of an ECCCipher's L */
 
+#define SM2_FAMILY 0x00020000u /* SGD_SM2 in some headers */
+
 /* Numbers have fields of 64 bytes in the standard's structs, of 32 in those of some older headers. */
-static size_t field_wanted;
-
-static void field_ask(void)
-{
-    const char *bits = secure_getenv("CARDMUX_ECC_BITS");
-    field_wanted = bits && strcmp(bits, "256") == 0 ? NUMBER : ECCref_MAX_LEN;
-}
-
 static size_t field(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, field_ask);
-    return field_wanted;
+    return dialect()->ecc_field;
 }
 
 static uint32_t word_read(const void *from)
@@ -40,7 +32,7 @@ static bool number_read(const unsigned char *fields, unsigned index, uint8_t *ou
     for (size_t i = 0; i < pad; i++)
         above |= fields[i];
     memcpy(out, fields + pad, NUMBER);
-    return above == 0;
+    return above == 0 || dialect()->ecc_upper_ignored;
 }
 
 static void number_write(unsigned char *fields, unsigned index, const uint8_t *in)
@@ -96,30 +88,42 @@ void form_signature_write(ECCSignature *signature, const uint8_t in[FORM_SIGNATU
     number_write((unsigned char *)signature, 1, in + NUMBER);
 }
 
-/* Where M is; behind it L and C. */
-static size_t cipher_hash(void)
+/* Where the parts of an ECCCipher are. */
+struct parts {
+    size_t x, M, L, C;
+};
+
+static struct parts parts(void)
 {
-    return 2 * field();
+    size_t points = 2 * field();
+    if (dialect()->length_first)
+        return (struct parts){.L = 0, .x = LENGTH, .C = LENGTH + points, .M = LENGTH + points + DIALECT_C};
+    return (struct parts){.x = 0, .M = points, .L = points + NUMBER, .C = points + NUMBER + LENGTH};
+}
+
+size_t form_pke_max(void)
+{
+    return dialect()->length_first ? DIALECT_C : FORM_PKE_MAX;
 }
 
 uint32_t form_cipher_length(const ECCCipher *cipher)
 {
-    return word_read((const unsigned char *)cipher + cipher_hash() + NUMBER);
+    return word_read((const unsigned char *)cipher + parts().L);
 }
 
 uint32_t form_cipher_read(const ECCCipher *cipher, uint8_t *out, size_t *len)
 {
     const unsigned char *bytes = (const unsigned char *)cipher;
-    uint32_t c_len = form_cipher_length(cipher);
-    if (c_len == 0 || c_len > FORM_PKE_MAX)
+    struct parts at = parts();
+    uint32_t c_len = word_read(bytes + at.L);
+    if (c_len == 0 || c_len > form_pke_max())
         return SDR_INARGERR;
-    bool x = number_read(bytes, 0, out);
-    bool y = number_read(bytes, 1, out + NUMBER);
+    bool x = number_read(bytes + at.x, 0, out);
+    bool y = number_read(bytes + at.x, 1, out + NUMBER);
     if (!x || !y)
         return SDR_ENCDATAERR;
-    bytes += cipher_hash();
-    memcpy(out + 2 * NUMBER, bytes, NUMBER);
-    memcpy(out + FORM_PKE_HEAD, bytes + NUMBER + LENGTH, c_len);
+    memcpy(out + 2 * NUMBER, bytes + at.M, NUMBER);
+    memcpy(out + FORM_PKE_HEAD, bytes + at.C, c_len);
     *len = FORM_PKE_HEAD + c_len;
     return SDR_OK;
 }
@@ -127,18 +131,21 @@ uint32_t form_cipher_read(const ECCCipher *cipher, uint8_t *out, size_t *len)
 void form_cipher_write(ECCCipher *cipher, const uint8_t *in, size_t len)
 {
     unsigned char *bytes = (unsigned char *)cipher;
+    struct parts at = parts();
     uint32_t c_len = (uint32_t)(len - FORM_PKE_HEAD);
-    number_write(bytes, 0, in);
-    number_write(bytes, 1, in + NUMBER);
-    bytes += cipher_hash();
-    memcpy(bytes, in + 2 * NUMBER, NUMBER);
-    memcpy(bytes + NUMBER, &c_len, sizeof c_len);
-    memcpy(bytes + NUMBER + LENGTH, in + FORM_PKE_HEAD, c_len);
+    number_write(bytes + at.x, 0, in);
+    number_write(bytes + at.x, 1, in + NUMBER);
+    memcpy(bytes + at.M, in + 2 * NUMBER, NUMBER);
+    if (dialect()->length_first)
+        memset(bytes + at.M + NUMBER, 0, field() - NUMBER);
+    memcpy(bytes + at.L, &c_len, sizeof c_len);
+    memcpy(bytes + at.C, in + FORM_PKE_HEAD, c_len);
 }
 
 bool alg_is_sm2(uint32_t alg)
 {
-    return alg == SGD_SM2 || alg == SGD_SM2_1 || alg == SGD_SM2_2 || alg == SGD_SM2_3;
+    return alg == SGD_SM2 || alg == SGD_SM2_1 || alg == SGD_SM2_2 || alg == SGD_SM2_3 || alg == SGD_SM3_SM2 ||
+           alg == SM2_FAMILY;
 }
 
 uint32_t alg_check(uint32_t alg, enum alg_use use)

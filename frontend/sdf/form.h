@@ -3,9 +3,9 @@
  * form.h: between the standard's fixed structures and the bytes on the wire, and what algorithm identifiers mean.
  *
  * Numbers of the curve are 32 bytes, right-aligned in 64-byte fields. A caller may own packed structures at odd
- * addresses and, of an ECCCipher, 164 + L bytes only: nothing here touches more, and words are read bytewise. With
- * CARDMUX_ECC_BITS=256 in the environment the fields have 32 bytes (a public key 68, a cipher 100 + L), and the types
- * below are but names of where such a struct begins.
+ * addresses and, of an ECCCipher, 164 + L bytes only: nothing here touches more, and words are read bytewise. Where the
+ * environment says so (dialect.h) fields have 32 bytes (a public key 68, a cipher 100 + L) and ciphers another order;
+ * the types below are but names of where such a struct begins then.
  */
 #ifndef CARDMUX_SDF_FORM_H
 #define CARDMUX_SDF_FORM_H
@@ -29,14 +29,18 @@ void form_private_write(ECCrefPrivateKey *key, const uint8_t k[32]);
 /* False: a number is longer than 32 bytes; such a signature never holds. */
 bool form_signature_read(const ECCSignature *signature, uint8_t out[FORM_SIGNATURE]);
 void form_signature_write(ECCSignature *signature, const uint8_t in[FORM_SIGNATURE]);
-/* x || y || M || C into out[FORM_CIPHER_MAX]: SDR_OK, SDR_INARGERR (L is 0 or more than FORM_PKE_MAX), SDR_ENCDATAERR
+/* How long C can be in a struct of the caller's. */
+size_t form_pke_max(void);
+/* x || y || M || C into out[FORM_CIPHER_MAX]: SDR_OK, SDR_INARGERR (L is 0 or more than form_pke_max), SDR_ENCDATAERR
    (a coordinate longer than 32 bytes). */
 uint32_t form_cipher_read(const ECCCipher *cipher, uint8_t *out, size_t *len);
-/* len > FORM_PKE_HEAD. Writes 164 + (len - 96) bytes. */
+/* FORM_PKE_HEAD < len <= FORM_PKE_HEAD + form_pke_max(). Writes 164 + (len - 96) bytes, or, where dialect.h says that
+   the length is first, the whole struct but what C does not need. */
 void form_cipher_write(ECCCipher *cipher, const uint8_t *in, size_t len);
 uint32_t form_cipher_length(const ECCCipher *cipher); /* L */
 
-/* Any SM2 identifier of either numbering: which of them is decided by the function that got it. */
+/* Any SM2 identifier of either numbering, the signature scheme and the bare family among them: what it is for is
+   decided by the function that got it. */
 bool alg_is_sm2(uint32_t alg);
 
 enum alg_use {

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 #include "frontend/sdf/alg.h"
+#include "frontend/sdf/dialect.h"
 #include "frontend/sdf/form.h"
 #include "frontend/sdf/session.h"
 
@@ -124,7 +125,7 @@ int SDF_CalculateMACInit(void *hSessionHandle, void *hKeyHandle, unsigned int ui
     struct sdf_session *session = session_enter(hSessionHandle);
     if (!session)
         return SDR_INARGERR;
-    return session_leave(session, mac_begin(session, hKeyHandle, uiAlgID, pucIV, uiIVLength));
+    return session_leave(session, mac_begin(session, hKeyHandle, dialect_alg(uiAlgID), pucIV, uiIVLength));
 }
 
 int SDF_CalculateMACUpdate(void *hSessionHandle, unsigned char *pucData, unsigned int uiDataLength)

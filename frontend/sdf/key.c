@@ -7,6 +7,7 @@
  * caller's memory.
  */
 #include <string.h>
+#include "frontend/sdf/dialect.h"
 #include "frontend/sdf/form.h"
 #include "frontend/sdf/key.h"
 
@@ -241,7 +242,7 @@ int SDF_GenerateKeyWithKEK(void *hSessionHandle, unsigned int uiKeyBits, unsigne
     struct sdf_session *session = session_enter(hSessionHandle);
     if (!session)
         return SDR_INARGERR;
-    struct call call = {.op = CM_OP_KEY_GENERATE_KEK, .key = uiKEKIndex, .alg = uiAlgID, .arg = uiKeyBits};
+    struct call call = {.op = CM_OP_KEY_GENERATE_KEK, .key = uiKEKIndex, .alg = dialect_alg(uiAlgID), .arg = uiKeyBits};
     return session_leave(session, key_generate_kek(session, &call, pucKey, puiKeyLength, phKeyHandle));
 }
 
@@ -261,8 +262,11 @@ int SDF_ImportKeyWithKEK(void *hSessionHandle, unsigned int uiAlgID, unsigned in
     struct sdf_session *session = session_enter(hSessionHandle);
     if (!session)
         return SDR_INARGERR;
-    struct call call = {
-        .op = CM_OP_KEY_IMPORT_KEK, .key = uiKEKIndex, .alg = uiAlgID, .data = pucKey, .data_len = uiKeyLength};
+    struct call call = {.op = CM_OP_KEY_IMPORT_KEK,
+                        .key = uiKEKIndex,
+                        .alg = dialect_alg(uiAlgID),
+                        .data = pucKey,
+                        .data_len = uiKeyLength};
     return session_leave(session, key_import_kek(session, &call, phKeyHandle));
 }
 

@@ -5,6 +5,7 @@
  * (an IV is not used, and may be NULL); more than a slot of it goes through a running state of its own in the back end.
  */
 #include <string.h>
+#include "frontend/sdf/dialect.h"
 #include "frontend/sdf/form.h"
 #include "frontend/sdf/session.h"
 
@@ -88,8 +89,8 @@ static uint32_t mac_run(struct sdf_session *session, struct mac *mac, void *key,
         status = hmac ? mac_hmac(session, mac) : mac_block(session, mac);
         if (status != SDR_OK)
             return status;
-        if (!hmac && memcmp(iv, mac->iv, BLOCK) != 0)
-            memcpy(iv, mac->iv, BLOCK);
+        if (!hmac)
+            dialect_iv(iv, mac->iv);
         memcpy(out, mac->out, hmac ? HMAC : BLOCK);
     }
     *out_len = hmac ? HMAC : BLOCK;
@@ -103,6 +104,6 @@ int SDF_CalculateMAC(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgI
     struct sdf_session *session = session_enter(hSessionHandle);
     if (!session)
         return SDR_INARGERR;
-    struct mac mac = {.alg = uiAlgID, .in = pucData, .len = uiDataLength};
+    struct mac mac = {.alg = dialect_alg(uiAlgID), .in = pucData, .len = uiDataLength};
     return session_leave(session, mac_run(session, &mac, hKeyHandle, pucIV, pucMAC, puiMACLength));
 }

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "frontend/sdf/alg.h"
+#include "frontend/sdf/dialect.h"
 #include "frontend/sdf/form.h"
 #include "frontend/sdf/transform.h"
 
@@ -200,7 +201,7 @@ int SDF_EncryptInit(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID
     struct sdf_session *session = session_enter(hSessionHandle);
     if (!session)
         return SDR_INARGERR;
-    return session_leave(session, init(session, false, hKeyHandle, uiAlgID, pucIV, uiIVLength));
+    return session_leave(session, init(session, false, hKeyHandle, dialect_alg(uiAlgID), pucIV, uiIVLength));
 }
 
 int SDF_EncryptUpdate(void *hSessionHandle, unsigned char *pucData, unsigned int uiDataLength,
@@ -226,7 +227,7 @@ int SDF_DecryptInit(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID
     struct sdf_session *session = session_enter(hSessionHandle);
     if (!session)
         return SDR_INARGERR;
-    return session_leave(session, init(session, true, hKeyHandle, uiAlgID, pucIV, uiIVLength));
+    return session_leave(session, init(session, true, hKeyHandle, dialect_alg(uiAlgID), pucIV, uiIVLength));
 }
 
 int SDF_DecryptUpdate(void *hSessionHandle, unsigned char *pucEncData, unsigned int uiEncDataLength,

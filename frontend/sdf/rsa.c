@@ -6,6 +6,7 @@
 #include "frontend/sdf/rsa_form.h"
 
 #include <string.h>
+#include "frontend/sdf/asym.h"
 #include "frontend/sdf/key.h"
 
 /* The key of an index; its length is known only with the answer. */
@@ -226,30 +227,18 @@ int SDF_ExternalPrivateKeyOperation_RSA(void *hSessionHandle, RSArefPrivateKey *
     return session_leave(session, status);
 }
 
-static int operate_inside(void *handle, uint16_t op, uint32_t index, const uint8_t *in, uint32_t in_len, uint8_t *out,
-                          uint32_t *out_len)
+int rsa_operate_inside(void *handle, bool private_key, uint32_t index, uint32_t pair, const uint8_t *in,
+                       uint32_t in_len, uint8_t *out, uint32_t *out_len)
 {
     struct sdf_session *session = session_enter(handle);
     if (!session)
         return SDR_INARGERR;
     if (!in || in_len > RSA_MAX || !rsa_bits_ok(in_len * 8))
         return session_leave(session, SDR_INARGERR);
-    struct call call = {.op = op, .key = index, .data = in, .data_len = in_len};
+    struct call call = {.op = private_key ? CM_OP_RSA_PRIVATE_INTERNAL : CM_OP_RSA_PUBLIC_INTERNAL,
+                        .key = index,
+                        .arg = pair,
+                        .data = in,
+                        .data_len = in_len};
     return session_leave(session, operate(session, &call, in_len, out, out_len));
-}
-
-int SDF_InternalPublicKeyOperation_RSA(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucDataInput,
-                                       unsigned int uiInputLength, unsigned char *pucDataOutput,
-                                       unsigned int *puiOutputLength)
-{
-    return operate_inside(hSessionHandle, CM_OP_RSA_PUBLIC_INTERNAL, uiKeyIndex, pucDataInput, uiInputLength,
-                          pucDataOutput, puiOutputLength);
-}
-
-int SDF_InternalPrivateKeyOperation_RSA(void *hSessionHandle, unsigned int uiKeyIndex, unsigned char *pucDataInput,
-                                        unsigned int uiInputLength, unsigned char *pucDataOutput,
-                                        unsigned int *puiOutputLength)
-{
-    return operate_inside(hSessionHandle, CM_OP_RSA_PRIVATE_INTERNAL, uiKeyIndex, pucDataInput, uiInputLength,
-                          pucDataOutput, puiOutputLength);
 }

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "frontend/sdf/alg.h"
+#include "frontend/sdf/dialect.h"
 #include "frontend/sdf/form.h"
 #include "frontend/sdf/transform.h"
 
@@ -151,8 +152,8 @@ static uint32_t cipher(struct sdf_session *session, struct transform *t, void *k
         if (status != SDR_OK)
             return status;
         /* some callers' IV is read-only memory that a card would not write either */
-        if (mode != SGD_ECB && memcmp(iv, t->iv, BLOCK) != 0)
-            memcpy(iv, t->iv, BLOCK);
+        if (mode != SGD_ECB)
+            dialect_iv(iv, t->iv);
     }
     *out_len = len;
     return SDR_OK;
@@ -165,7 +166,7 @@ int SDF_Encrypt(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, un
     struct sdf_session *session = session_enter(hSessionHandle);
     if (!session)
         return SDR_INARGERR;
-    struct transform t = {.alg = uiAlgID, .in = pucData, .out = pucEncData, .len = uiDataLength};
+    struct transform t = {.alg = dialect_alg(uiAlgID), .in = pucData, .out = pucEncData, .len = uiDataLength};
     return session_leave(session, cipher(session, &t, hKeyHandle, pucIV, puiEncDataLength));
 }
 
@@ -176,6 +177,7 @@ int SDF_Decrypt(void *hSessionHandle, void *hKeyHandle, unsigned int uiAlgID, un
     struct sdf_session *session = session_enter(hSessionHandle);
     if (!session)
         return SDR_INARGERR;
-    struct transform t = {.decrypt = true, .alg = uiAlgID, .in = pucEncData, .out = pucData, .len = uiEncDataLength};
+    struct transform t = {
+        .decrypt = true, .alg = dialect_alg(uiAlgID), .in = pucEncData, .out = pucData, .len = uiEncDataLength};
     return session_leave(session, cipher(session, &t, hKeyHandle, pucIV, puiDataLength));
 }

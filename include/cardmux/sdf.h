@@ -39,8 +39,9 @@
  * HMACInit takes a hash's number; there 8 and 0x10 are HMAC-SM3 and HMAC-SHA256 (GM/T 0006-2023), so HMAC with SHA-512
  * and SHA-384 are SGD_SHA512_B and SGD_SHA384_B.
  *
- * SM2 identifiers are taken in either numbering of the field: the function says what they are for. InternalEncrypt_ECC
- * and InternalDecrypt_ECC also serve callers that were built without uiAlgID.
+ * SM2 identifiers are taken in either numbering of the field, SGD_SM3_SM2 among them: the function says what they are
+ * for. InternalEncrypt_ECC and InternalDecrypt_ECC also serve callers that were built without uiAlgID. libsdf(3) tells what
+ * the environment must say for programs whose headers differ from this one in what no call shows.
  *
  * Handles are checked: one that is foreign, closed, destroyed, of another session or of the wrong kind is SDR_INARGERR.
  * A restart of the host's daemon: what needs a lost session gets SDR_COMMFAIL once, then a lost key is SDR_KEYNOTEXIST,
@@ -196,7 +197,8 @@ extern "C" {
  * RSA keys have 2048, 3072 or 4096 bits, else SDR_INARGERR, and public exponents up to 64. A key that is too long for
  * the struct it should be written to is SDR_OUTARGERR, and nothing is written. Internal operations use the signing pair
  * of an index, session keys the encrypting one. Operations are bare: as many bytes in and out as the modulus has, and a
- * value below it; padding is the caller's. Session keys are padded by PKCS #1 v1.5.
+ * value below it; padding is the caller's. Session keys are padded by PKCS #1 v1.5. The two internal operations also
+ * serve callers whose header has uiKeyUsage behind the index, for signing or (0x00010200, ...400, ...800) encrypting.
  */
 #ifdef SGD_RSA_MAX_BITS
 #define RSAref_MAX_BITS SGD_RSA_MAX_BITS
