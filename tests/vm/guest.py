@@ -88,7 +88,7 @@ class CardDaemon(Daemon):
     def counters(self, name):
         return json.loads(self.cardmux("tenant", "show", name, "--json"))["counters"]
 
-    def settled(self, name, seconds=15):
+    def settled(self, name, seconds=120):
         """Waits until the tenant holds nothing in the broker."""
         def nothing():
             counters = self.counters(name)

@@ -32,7 +32,7 @@ class Sdf:
         load = self.guest.spawn(f"CARDMUX_REACH={reach} CARDMUX_WAIT=sleep sdf_load")
         load.expect("LOAD running")
         before, wakeups = self.guest.interrupts(word), self.daemon.counters("vm1")["wakeups"]
-        wait_until(lambda: self.daemon.counters("vm1")["wakeups"] >= wakeups + 20, 30, f"{reach}: nobody was woken")
+        wait_until(lambda: self.daemon.counters("vm1")["wakeups"] >= wakeups + 20, 120, f"{reach}: nobody was woken")
         grown = self.guest.interrupts(word) - before
         load.end()
         need(grown >= 10, f"{reach}: interrupts +{grown} while the host rang 20 times")
