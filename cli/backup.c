@@ -6,6 +6,7 @@
 #include "cli/api.h"
 #include "cli/code_input.h"
 #include "cli/command.h"
+#include "cli/master_make.h"
 #include "cli/transfer.h"
 #include "backend/main/config.h"
 #include "backend/vault/master_key.h"
@@ -24,6 +25,7 @@ static const char help[] =
     "       cardmux backup create --to KEY --out FILE [--config FILE|--state DIR]\n"
     "       cardmux backup verify FILE (--key-file FILE | --share FILE...) [--from KEY]\n"
     "       cardmux backup restore FILE (--key-file FILE | --share FILE...) [--from KEY] [--config FILE|--state DIR]\n"
+    "                              [--passphrase|--passphrase-file FILE|--card-held]\n"
     "\n"
     "key makes a backup key, once: into FILE, or split into N files FILE.1 to FILE.N of which any M open a backup; it\n"
     "prints the public half, which create needs. create writes all of the vault, as it is at one moment, while the "
@@ -40,11 +42,13 @@ static const char help[] =
     "  --share FILE     a share of it; as often as shares are needed\n"
     "  --from KEY       only a backup that the host of that key made (`cardmux vault status` there)\n"
     "  --config FILE    the daemon's configuration (" CONFIG_DEFAULT_FILE ")\n"
-    "  --state DIR      the state directory, in place of the configuration's\n";
+    "  --state DIR      the state directory, in place of the configuration's\n"
+    "  --passphrase, --passphrase-file FILE, --card-held  the form of the new master key, as for `cardmux init`\n";
 
 struct options {
     const char *config, *state, *to, *out, *split, *key_file, *from, *shares[SHARES_MOST];
     unsigned share_count;
+    struct master_wish wish; /* of the vault that is made */
 };
 
 /* ---- the key ---- */
@@ -214,7 +218,7 @@ static enum cli_status verify(const struct cli *cli, const struct options *optio
 }
 
 static bool restore_to(const struct cli *cli, const struct options *options, int fd, const char *state,
-                       const char *master_path)
+                       const char *master_path, const struct master_wish *wish)
 {
     struct vault_secret *key = vault_secret_new(), *master = vault_secret_new();
     struct vault_config config = {.state_dir = state};
@@ -228,9 +232,9 @@ static bool restore_to(const struct cli *cli, const struct options *options, int
         return false;
     }
     if (ok) {
-        enum vault_result result = master_key_create(master_path, error);
+        enum vault_result result = master_make(cli, master_path, wish, master->bytes, error);
         made = result == VAULT_OK;
-        ok = (made || result == VAULT_EXISTS) && master_key_read(master_path, master->bytes, error) == VAULT_OK;
+        ok = made || result == VAULT_EXISTS;
     }
     config.master = ok ? master->bytes : NULL;
     ok = ok && vault_restore(&config, fd, key->bytes, from_key(options, from), &info, error) == VAULT_OK;
@@ -242,7 +246,8 @@ static bool restore_to(const struct cli *cli, const struct options *options, int
     vault_secret_free(master);
     if (ok) {
         info_print(&info);
-        printf("made a vault in %s; its master key is %s%s\n", state, master_path, made ? "" : ", which was there");
+        printf("made a vault in %s; its master key is %s%s%s\n", state, master_path, master_words(wish->form),
+               made ? "" : ", which was there");
     }
     return ok;
 }
@@ -258,11 +263,13 @@ static enum cli_status restore(const struct cli *cli, const struct options *opti
         cli_say(cli, "%s", text);
     } else {
         const char *state = options->state ? options->state : config.daemon.state_dir;
+        struct master_wish wish = options->wish;
+        wish.daemon = &config.daemon;
         snprintf(master, sizeof master, "%s/master.key", state);
         if (mkdir(state, 0700) < 0 && errno != EEXIST)
             cli_say(cli, "cannot make the directory %s: %s", state, strerror(errno));
         else
-            ok = restore_to(cli, options, fd, state, options->state ? master : config.daemon.master_key);
+            ok = restore_to(cli, options, fd, state, options->state ? master : config.daemon.master_key, &wish);
     }
     config_free(&config);
     return ok ? CLI_DONE : CLI_FAILED;
@@ -274,7 +281,8 @@ static enum cli_status open_and(struct cli *cli, const struct options *options, 
         return cli_usage(cli, "give the backup key: --key-file FILE, or --share FILE as often as shares are needed");
     unsigned char key[KEY_BYTES];
     if (options->from && !key_parse(options->from, key))
-        return cli_usage(cli, "--from takes the key of the host that made it, 64 digits (`cardmux vault status` there)");
+        return cli_usage(cli,
+                         "--from takes the key of the host that made it, 64 digits (`cardmux vault status` there)");
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         cli_say(cli, "cannot open %s: %s", path, strerror(errno));
@@ -313,10 +321,15 @@ static enum cli_status act(struct cli *cli, int argc, char **argv, const struct 
 static enum cli_status run(struct cli *cli, int argc, char **argv)
 {
     static const struct option table[] = {
-        {"config", required_argument, NULL, 'c'},   {"state", required_argument, NULL, 's'},
-        {"to", required_argument, NULL, 't'},       {"out", required_argument, NULL, 'o'},
-        {"shares", required_argument, NULL, 'n'},   {"share", required_argument, NULL, 'h'},
-        {"key-file", required_argument, NULL, 'k'}, {"from", required_argument, NULL, 'f'},
+        {"config", required_argument, NULL, 'c'},
+        {"state", required_argument, NULL, 's'},
+        {"to", required_argument, NULL, 't'},
+        {"out", required_argument, NULL, 'o'},
+        {"shares", required_argument, NULL, 'n'},
+        {"share", required_argument, NULL, 'h'},
+        {"key-file", required_argument, NULL, 'k'},
+        {"from", required_argument, NULL, 'f'},
+        MASTER_WISH_OPTIONS,
         {0},
     };
     struct options options = {0};
@@ -340,7 +353,7 @@ static enum cli_status run(struct cli *cli, int argc, char **argv)
             options.shares[options.share_count++] = optarg;
         else if (opt == 'h')
             return cli_usage(cli, "at most %u shares", SHARES_MOST);
-        else
+        else if (!master_wish_option(&options.wish, opt, optarg))
             return cli_bad_option(cli, argc, argv, opt);
     }
     return act(cli, argc, argv, &options);

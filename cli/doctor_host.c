@@ -4,7 +4,7 @@
 #include "cli/doctor.h"
 #include "backend/main/config.h"
 #include "backend/main/role.h"
-#include "backend/vault/vault.h"
+#include "backend/vault/master_card.h"
 #include "proto/layout.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -83,8 +83,44 @@ static void check_state(struct doctor *doctor, const char *path)
         doctor_note(doctor, "state", FINDING_OK, NULL, "state directory %s is there, closed to others", path);
 }
 
-static void check_master_key(struct doctor *doctor, const char *path)
+/* What its file says of itself, and whether the configuration has what the next start needs for it. */
+static void check_master_form(struct doctor *doctor, const struct daemon_config *daemon)
 {
+    const char *path = daemon->master_key, *library = daemon->master_card;
+    struct master_head head = {0};
+    char error[VAULT_ERROR_TEXT] = "";
+    enum vault_result result = master_key_head(path, &head, error);
+    unsigned index = head.card.index;
+    const char *kind = head.card.kind == CARD_SEAL_KEK ? "KEK" : "key pair";
+    if (result == VAULT_IO || (result != VAULT_OK && geteuid() != 0))
+        doctor_note(doctor, "master-key", FINDING_WARN, "run this as the user who starts the daemon", "%s", error);
+    else if (result != VAULT_OK)
+        doctor_note(doctor, "master-key", FINDING_FAIL, "put it back from your backup", "%s", error);
+    else if (head.form != MASTER_CARD)
+        doctor_note(doctor, "master-key", FINDING_OK, NULL, "%s is there, closed to others; its form is: %s", path,
+                    master_form_name(head.form));
+    else if (!library)
+        doctor_note(doctor, "master-key", FINDING_FAIL,
+                    "set [daemon] master-key-card to the SDF library of the card's vendor",
+                    "%s is sealed by a card (%s %u), and none is named", path, kind, index);
+    else if (access(library, R_OK) != 0)
+        doctor_note(doctor, "master-key", FINDING_FAIL,
+                    "install the vendor's package, or mend [daemon] master-key-card",
+                    "%s is sealed by a card (%s %u), and its library %s cannot be read: %s", path, kind, index, library,
+                    strerror(errno));
+    else if (daemon->master_code_file && access(daemon->master_code_file, R_OK) != 0)
+        doctor_note(doctor, "master-key", FINDING_FAIL, "mend [daemon] master-key-code-file",
+                    "the access code of the card's index cannot be read from %s: %s", daemon->master_code_file,
+                    strerror(errno));
+    else
+        doctor_note(doctor, "master-key", FINDING_OK, NULL,
+                    "%s is there, closed to others; its form is: card (%s %u, by %s); the card itself was not asked",
+                    path, kind, index, library);
+}
+
+static void check_master_key(struct doctor *doctor, const struct daemon_config *daemon)
+{
+    const char *path = daemon->master_key;
     struct stat st;
     if (lstat(path, &st) < 0 && errno == EACCES)
         doctor_note(doctor, "master-key", FINDING_WARN, "run this as root to look further", "%s: %s", path,
@@ -99,14 +135,11 @@ static void check_master_key(struct doctor *doctor, const char *path)
     else if ((st.st_mode & 07777) != 0600)
         doctor_note(doctor, "master-key", FINDING_FAIL, "chmod 600 it; if others could read it, make a new vault",
                     "%s has mode %04o", path, (unsigned)(st.st_mode & 07777));
-    else if (st.st_size != VAULT_MASTER_KEY)
-        doctor_note(doctor, "master-key", FINDING_FAIL, "put it back from your backup", "%s has %lld bytes, not %u",
-                    path, (long long)st.st_size, VAULT_MASTER_KEY);
     else if (st.st_uid != 0 && st.st_uid != geteuid())
         doctor_note(doctor, "master-key", FINDING_FAIL, "chown it to root, or to who starts the daemon",
                     "%s belongs to user %u", path, (unsigned)st.st_uid);
     else
-        doctor_note(doctor, "master-key", FINDING_OK, NULL, "%s is there, closed to others", path);
+        check_master_form(doctor, daemon);
 }
 
 /* A limit out of /proc/PID/limits: "Max open files  1024  4096  files". */
@@ -337,7 +370,7 @@ void doctor_host(struct doctor *doctor)
         doctor_note(doctor, "config", FINDING_OK, NULL, "the configuration is valid");
         check_user(doctor, &config);
         check_state(doctor, config.daemon.state_dir);
-        check_master_key(doctor, config.daemon.master_key);
+        check_master_key(doctor, &config.daemon);
         check_limits(doctor, check_daemon(doctor, &config.daemon));
     }
     config_free(&config);

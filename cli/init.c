@@ -3,11 +3,10 @@
  * cardmux init: the state directory, the master key and an empty vault, once, before the daemon's first start. Made as
  * whoever runs this; a daemon that starts as root gives the directory and the vault to its own user, never the key.
  */
-#include "cli/code_input.h"
 #include "cli/command.h"
+#include "cli/master_make.h"
 #include "backend/main/config.h"
 #include "backend/main/role.h"
-#include "backend/vault/master_key.h"
 #include "backend/vault/vault.h"
 #include <errno.h>
 #include <grp.h>
@@ -20,8 +19,8 @@
 #include <unistd.h>
 
 static const char help[] =
-    "usage: cardmux init [--config FILE] [--state DIR] [--create-user] [--passphrase|--passphrase-file "
-    "FILE|--card-held]\n"
+    "usage: cardmux init [--config FILE] [--state DIR] [--create-user]\n"
+    "                    [--passphrase|--passphrase-file FILE|--card-held]\n"
     "\n"
     "Makes the state directory, a new master key and an empty vault. Keep a copy of the master key in a safe place:\n"
     "without it, nobody opens the vault any more. Where there is a vault already, nothing is changed.\n"
@@ -31,7 +30,8 @@ static const char help[] =
     "  --state DIR    the state directory, in place of the configuration's\n"
     "  --passphrase   the master key's file is sealed with a passphrase, which is asked for\n"
     "  --passphrase-file FILE  which stands in FILE (- is standard input)\n"
-    "  --card-held    the card holds the master key; no card driver here can\n"
+    "  --card-held    sealed so that only the card opens it that the configuration names: [daemon] master-key-card,\n"
+    "                 master-key-index, master-key-kind, master-key-code-file\n"
     "  --create-user  make the daemon's system user and the groups of operators, security officers and auditors if\n"
     "                 they are missing (root, by useradd and groupadd)\n";
 
@@ -127,40 +127,8 @@ static bool check_user(const struct cli *cli, const struct daemon_config *config
     return check_groups(cli, config, create);
 }
 
-/* A new master key, sealed with a passphrase if one is wanted. */
-static enum vault_result make_key(const struct cli *cli, const char *path, const char *passphrase_file, uint8_t *key,
-                                  char *error)
-{
-    char text[CODE_INPUT_MAX + 1];
-    struct master_wrap wrap;
-    enum vault_result result;
-    if (!passphrase_file) {
-        result = master_key_create(path, error);
-        return result == VAULT_OK || result == VAULT_EXISTS
-                   ? master_key_read(path, key, error) == VAULT_OK ? result : VAULT_INVALID
-                   : result;
-    }
-    if (!secret_read(cli, "Passphrase of the master key", passphrase_file, true, text)) {
-        snprintf(error, VAULT_ERROR_TEXT, "there is no passphrase: nothing was made");
-        return VAULT_INVALID;
-    }
-    result = secret_random(key, VAULT_MASTER_KEY) ? master_wrap_new((const uint8_t *)text, strlen(text), &wrap, error)
-                                                  : VAULT_IO;
-    if (result == VAULT_OK)
-        result = master_key_write(path, key, &wrap, false, error);
-    if (result == VAULT_EXISTS) { /* of an attempt before: its passphrase must be this one */
-        result = master_wrap_of(path, (const uint8_t *)text, strlen(text), &wrap, error);
-        if (result == VAULT_OK)
-            result = master_key_unwrap(path, &wrap, key, error);
-        result = result == VAULT_OK ? VAULT_EXISTS : result;
-    }
-    explicit_bzero(text, sizeof text);
-    explicit_bzero(&wrap, sizeof wrap);
-    return result;
-}
-
 static enum cli_status make_vault(const struct cli *cli, const char *state, const char *key_path,
-                                  const char *passphrase_file)
+                                  const struct master_wish *wish)
 {
     char error[VAULT_ERROR_TEXT] = "";
     struct vault_secret *secret = vault_secret_new();
@@ -168,15 +136,15 @@ static enum cli_status make_vault(const struct cli *cli, const char *state, cons
         cli_say(cli, "no locked memory for the master key: raise the limit (ulimit -l)");
         return CLI_FAILED;
     }
-    enum vault_result made = make_key(cli, key_path, passphrase_file, secret->bytes, error), result = made;
+    enum vault_result made = master_make(cli, key_path, wish, secret->bytes, error), result = made;
     if (made == VAULT_OK || made == VAULT_EXISTS) {
         struct vault_config config = {.state_dir = state, .master = secret->bytes};
         result = vault_create(&config, error);
     }
     vault_secret_free(secret);
     if (result == VAULT_OK) {
-        printf("made a vault in %s; its master key is %s%s%s\n", state, key_path,
-               passphrase_file ? ", sealed with the passphrase" : "", made == VAULT_EXISTS ? ", which was there" : "");
+        printf("made a vault in %s; its master key is %s%s%s\n", state, key_path, master_words(wish->form),
+               made == VAULT_EXISTS ? ", which was there" : "");
         return CLI_DONE;
     }
     if (made == VAULT_OK)
@@ -189,13 +157,13 @@ static enum cli_status make_vault(const struct cli *cli, const char *state, cons
 }
 
 static enum cli_status make_all(const struct cli *cli, const struct daemon_config *config, const char *state,
-                                bool create_user, const char *passphrase_file)
+                                bool create_user, const struct master_wish *wish)
 {
     char key_path[4200];
     snprintf(key_path, sizeof key_path, "%s/master.key", state ? state : "");
     if (!check_user(cli, config, create_user) || !make_directories(cli, state ? state : config->state_dir))
         return CLI_FAILED;
-    return make_vault(cli, state ? state : config->state_dir, state ? key_path : config->master_key, passphrase_file);
+    return make_vault(cli, state ? state : config->state_dir, state ? key_path : config->master_key, wish);
 }
 
 static enum cli_status run(struct cli *cli, int argc, char **argv)
@@ -204,12 +172,11 @@ static enum cli_status run(struct cli *cli, int argc, char **argv)
         {"config", required_argument, NULL, 'c'},
         {"state", required_argument, NULL, 's'},
         {"create-user", no_argument, NULL, 'u'},
-        {"passphrase", no_argument, NULL, 'p'},
-        {"passphrase-file", required_argument, NULL, 'P'},
-        {"card-held", no_argument, NULL, 'C'},
+        MASTER_WISH_OPTIONS,
         {0},
     };
-    const char *file = NULL, *state = NULL, *passphrase_file = NULL;
+    const char *file = NULL, *state = NULL;
+    struct master_wish wish = {.form = MASTER_FILE};
     bool create_user = false;
     int opt;
     while ((opt = getopt_long(argc, argv, ":", table, NULL)) != -1) {
@@ -219,15 +186,7 @@ static enum cli_status run(struct cli *cli, int argc, char **argv)
             state = optarg;
         else if (opt == 'u')
             create_user = true;
-        else if (opt == 'p')
-            passphrase_file = passphrase_file ? passphrase_file : "-";
-        else if (opt == 'P')
-            passphrase_file = optarg;
-        else if (opt == 'C') {
-            cli_say(cli, "no card driver here can hold the master key (the software card keeps nothing of its own): "
-                         "leave it in a file, or seal it with --passphrase");
-            return CLI_FAILED;
-        } else
+        else if (!master_wish_option(&wish, opt, optarg))
             return cli_bad_option(cli, argc, argv, opt);
     }
     if (optind < argc)
@@ -239,8 +198,10 @@ static enum cli_status run(struct cli *cli, int argc, char **argv)
     enum cli_status status = CLI_FAILED;
     if (config_load(&config, file, text) < 0)
         cli_say(cli, "%s", text);
-    else
-        status = make_all(cli, &config.daemon, state, create_user, passphrase_file);
+    else {
+        wish.daemon = &config.daemon;
+        status = make_all(cli, &config.daemon, state, create_user, &wish);
+    }
     config_free(&config);
     return status;
 }

@@ -15,7 +15,7 @@
 
 static const char help[] =
     "usage: cardmux vault status [--json]\n"
-    "       cardmux vault rekey [--no-wait]\n"
+    "       cardmux vault rekey [--to file|passphrase|card] [--no-wait]\n"
     "       cardmux vault passphrase [--config FILE] [--passphrase-file FILE] [--new-passphrase-file FILE|--none]\n"
     "\n"
     "status tells the version and digest of the store, the public key of this host, to which tenants can be exported, "
@@ -24,12 +24,17 @@ static const char help[] =
     "all\n"
     "tenants' keys; interrupted at any point, it goes on by itself. The old master key is useless afterwards: make a "
     "new\n"
-    "copy for the safe. passphrase changes the passphrase of the master key's file, gives it one, or takes it away; "
+    "copy for the safe. Its file is in the form that the old one had, or in that of --to, with what the daemon's\n"
+    "configuration says of passphrase and card, so that the next start finds it. passphrase changes the passphrase of "
+    "the master key's file, gives it one, or takes it away; "
     "the\n"
     "key stays the same, and a daemon that runs notices nothing.\n"
     "\n"
     "options:\n"
     "  --json                      print JSON\n"
+    "  --to FORM                   the new master key's file: the key itself (file), sealed with the passphrase of\n"
+    "                              [daemon] passphrase-file or systemd's credential (passphrase), or so that only the\n"
+    "                              card of [daemon] master-key-card opens it (card)\n"
     "  --no-wait                   do not wait for tenants' keys\n"
     "  --config FILE               the daemon's configuration (" CONFIG_DEFAULT_FILE ")\n"
     "  --passphrase-file FILE      the passphrase so far: from FILE, or - for standard input (the default; typed "
@@ -44,6 +49,7 @@ static enum cli_status status(const struct cli *cli, bool json)
         {"version", "version"},
         {"digest", "digest"},
         {"host key", "host_key"},
+        {"master key is in the form", "master_key"},
         {"master key is being changed", "rekey.pending"},
         {"records done", "rekey.done"},
         {"of", "rekey.total"},
@@ -76,9 +82,10 @@ static void bar(json_int_t done, json_int_t total, bool last)
             last ? "\n" : "");
 }
 
-static enum cli_status rekey(const struct cli *cli, bool wait)
+static enum cli_status rekey(const struct cli *cli, bool wait, const char *form)
 {
-    if (api_call(cli, "POST", "/v1/vault/rekey", NULL, NULL) != CLI_DONE)
+    json_t *body = form ? json_pack("{s:s}", "form", form) : NULL;
+    if (api_call(cli, "POST", "/v1/vault/rekey", body, NULL) != CLI_DONE)
         return CLI_FAILED;
     printf("the vault has a new master key; make a copy of its file for the safe, the old one is of no use any more\n");
     fflush(stdout);
@@ -113,7 +120,10 @@ static bool wrap_old(const struct cli *cli, const char *path, const struct chang
     enum vault_result result = master_key_form(path, &form, error);
     if (result == VAULT_OK && form == MASTER_FILE)
         result = master_key_read(path, key, error);
-    else if (result == VAULT_OK) {
+    else if (result == VAULT_OK && form == MASTER_CARD) {
+        cli_say(cli, "a card holds the master key %s: `cardmux vault rekey --to passphrase` changes that", path);
+        return false;
+    } else if (result == VAULT_OK) {
         if (!secret_read(cli, "Passphrase so far", change->old_file ? change->old_file : "-", false, text))
             return false;
         result = master_wrap_of(path, (const uint8_t *)text, strlen(text), &wrap, error);
@@ -175,9 +185,11 @@ static enum cli_status run(struct cli *cli, int argc, char **argv)
         {"passphrase-file", required_argument, NULL, 'p'},
         {"new-passphrase-file", required_argument, NULL, 'n'},
         {"none", no_argument, NULL, '0'},
+        {"to", required_argument, NULL, 't'},
         {0},
     };
     struct change change = {0};
+    const char *form = NULL;
     bool json = false, wait = true;
     int opt;
     while ((opt = getopt_long(argc, argv, ":", table, NULL)) != -1) {
@@ -193,6 +205,8 @@ static enum cli_status run(struct cli *cli, int argc, char **argv)
             change.new_file = optarg;
         else if (opt == '0')
             change.none = true;
+        else if (opt == 't')
+            form = optarg;
         else
             return cli_bad_option(cli, argc, argv, opt);
     }
@@ -201,10 +215,12 @@ static enum cli_status run(struct cli *cli, int argc, char **argv)
         return cli_usage(cli, "\"%.40s\" is one word too many", argv[optind + 1]);
     if (change.none && change.new_file)
         return cli_usage(cli, "--none and --new-passphrase-file exclude each other");
+    if (form && (strcmp(verb, "rekey") != 0 || master_form_of(form) == MASTER_FORMS))
+        return cli_usage(cli, "--to goes with rekey and takes file, passphrase or card");
     if (strcmp(verb, "status") == 0)
         return status(cli, json);
     if (strcmp(verb, "rekey") == 0)
-        return rekey(cli, wait);
+        return rekey(cli, wait, form);
     if (strcmp(verb, "passphrase") == 0)
         return passphrase(cli, &change);
     return cli_usage(cli, "say what to do: status, rekey or passphrase");

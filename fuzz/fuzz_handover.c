@@ -42,10 +42,11 @@ static void on_ready(struct broker_link *link, const struct handover *message)
     doors_broker_ready(link->doors);
 }
 
-static void on_rekey(struct broker_link *link, const struct handover *message, struct handover *answer)
+static bool on_rekey(struct broker_link *link, const struct handover *message, struct handover *answer)
 {
     must(message->type == HANDOVER_REKEY || message->type == HANDOVER_REKEYED);
     answer->status = link->rejected & 1;
+    return !(message->slot & 1);
 }
 
 static void on_end(struct broker_link *link)

@@ -6,6 +6,7 @@
  * check_whole().
  */
 #include "backend/admin/body.h"
+#include "backend/vault/master_key.h"
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@ enum field_type {
     FIELD_FILE,
     FIELD_CODES,
     FIELD_ENVELOPE, /* hexadecimal digits */
+    FIELD_FORM,     /* of a master key's file */
 };
 
 struct field {
@@ -85,6 +87,10 @@ static const struct field import[] = {
     {"name", FIELD_NAME, 0, 0, 0, 0, false},
 };
 
+static const struct field rekey[] = {
+    {"form", FIELD_FORM, 0, 0, 0, 0, false},
+};
+
 static const struct field key_code[] = {
     {"code", FIELD_CODE, 0, 0, 0, 0, false},
 };
@@ -101,6 +107,7 @@ static const struct {
     [BODY_KEY_GENERATE] = {key_generate, sizeof key_generate / sizeof *key_generate},
     [BODY_BACKUP] = {backup, sizeof backup / sizeof *backup},
     [BODY_IMPORT] = {import, sizeof import / sizeof *import},
+    [BODY_REKEY] = {rekey, sizeof rekey / sizeof *rekey},
 };
 _Static_assert(sizeof tenant_add / sizeof *tenant_add <= SEEN_MAX, "seen[]");
 
@@ -260,6 +267,16 @@ static bool take_file(const struct field *field, json_t *value, struct admin_mes
     return true;
 }
 
+static bool take_form(const struct field *field, json_t *value, struct admin_message *message, struct body_error *error)
+{
+    enum master_form form = json_is_string(value) ? master_form_of(json_string_value(value)) : MASTER_FORMS;
+    if (form == MASTER_FORMS)
+        return refuse(error, json_is_string(value) ? "out-of-range" : "wrong-type",
+                      "field \"%s\" must be \"file\", \"passphrase\" or \"card\"", field->name);
+    message->vault.form = form + 1u;
+    return true;
+}
+
 static bool take(const struct field *field, json_t *value, struct admin_message *message, struct body_error *error)
 {
     message->mask |= field->mask;
@@ -278,6 +295,8 @@ static bool take(const struct field *field, json_t *value, struct admin_message 
         return take_code(field, value, message, error);
     case FIELD_NAMES:
         return take_names(field, value, message, error);
+    case FIELD_FORM:
+        return take_form(field, value, message, error);
     case FIELD_CODES:
         return take_codes(field, value, message, error);
     case FIELD_DISABLED:
@@ -412,7 +431,7 @@ bool body_parse(enum body_kind kind, const char *bytes, size_t len, struct admin
     if (len > BODY_MAX)
         return refuse(error, "too-large", "the body is longer than %u bytes", BODY_MAX);
     if (len == 0) {
-        if (kind == BODY_EMPTY)
+        if (kind == BODY_EMPTY || kind == BODY_REKEY)
             return true;
         return refuse(error, "bad-json", "a JSON object is expected as the body");
     }

@@ -22,6 +22,7 @@ enum body_kind {
     BODY_KEY_IMPORT,
     BODY_BACKUP, /* and export: to whom, into which file */
     BODY_IMPORT,
+    BODY_REKEY, /* nothing, or the form of the new key's file */
     BODY_KINDS
 };
 

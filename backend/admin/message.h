@@ -26,7 +26,7 @@ enum admin_type {
     ADMIN_STATUS,           /* -> one row: status */
     ADMIN_CARD_TEST,        /* runs the known-answer tests again -> done */
     ADMIN_VAULT_STATE = 20, /* -> one row: vault */
-    ADMIN_VAULT_REKEY = 21, /* to a new master key; what follows goes on after the answer */
+    ADMIN_VAULT_REKEY = 21, /* vault.form: to a new master key; what follows goes on after the answer */
     ADMIN_BACKUP = 22,      /* vault.key (recipient), vault.file */
     ADMIN_TENANT_EXPORT = 23, /* tenant.name, vault.key (recipient), vault.file */
     ADMIN_TENANT_IMPORT = 24, /* vault.file, tenant.name (empty: as in the file), with ADMIN_FROM vault.key (whose it
@@ -38,7 +38,7 @@ enum admin_type {
     ADMIN_FILE_LIST = 60,        /* tenant.name -> rows: file */
     ADMIN_FILE_REMOVE = 61,      /* tenant.name, file.name */
     ADMIN_KEY_CODE = 62,         /* tenant.name, key.kind, key.index, code; none: taken away */
-    ADMIN_KEY_IMPORT = 63,       /* tenant.name, key.kind, key.index, key.bits, code, envelopes -> row: key (+ publics) */
+    ADMIN_KEY_IMPORT = 63, /* tenant.name, key.kind, key.index, key.bits, code, envelopes -> row: key (+ publics) */
     ADMIN_ROW = 100,
     ADMIN_DONE, /* result, text */
 };
@@ -110,6 +110,7 @@ struct admin_vault {
     uint64_t rekey_done, rekey_total;
     uint32_t keys_loaded, keys_most;     /* in the card now, at most */
     uint64_t keys_fetched, keys_evicted; /* since the broker started */
+    uint32_t form;                       /* of the master key's file: enum master_form + 1; asked for: 0: as it is */
     char file[33];
 };
 

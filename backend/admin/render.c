@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* see render.h */
 #include "backend/admin/render.h"
+#include "backend/vault/master_key.h"
 #include "backend/admin/body.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -130,8 +131,9 @@ json_t *render_status(const struct admin_message *row)
 json_t *render_vault(const struct admin_message *row)
 {
     const struct admin_vault *v = &row->vault;
-    return json_pack("{s:o s:o s:o s:{s:b s:o s:o} s:{s:I s:I s:o s:o}}", "version", number(v->version), "digest",
-                     hex(v->digest, sizeof v->digest), "host_key", hex(v->key, sizeof v->key), "rekey", "pending",
+    return json_pack("{s:o s:o s:o s:s s:{s:b s:o s:o} s:{s:I s:I s:o s:o}}", "version", number(v->version), "digest",
+                     hex(v->digest, sizeof v->digest), "host_key", hex(v->key, sizeof v->key), "master_key",
+                     v->form ? master_form_name((enum master_form)(v->form - 1)) : "", "rekey", "pending",
                      v->rekey_pending != 0, "done", number(v->rekey_done), "total", number(v->rekey_total), "keys",
                      "loaded", (json_int_t)v->keys_loaded, "most", (json_int_t)v->keys_most, "fetched",
                      number(v->keys_fetched), "evicted", number(v->keys_evicted));

@@ -30,7 +30,7 @@ static const struct route routes[] = {
     {RUN, "DELETE", "/v1/tenants/{name}/files/{file}", BODY_EMPTY, ADMIN_FILE_REMOVE, ANSWER_NONE, 204, true},
     {RUN, "POST", "/v1/card/test", BODY_EMPTY, ADMIN_CARD_TEST, ANSWER_NONE, 204, false},
     {EVERY, "GET", "/v1/vault", BODY_EMPTY, ADMIN_VAULT_STATE, ANSWER_VAULT, 200, false},
-    {KEYS, "POST", "/v1/vault/rekey", BODY_EMPTY, ADMIN_VAULT_REKEY, ANSWER_NONE, 204, true},
+    {KEYS, "POST", "/v1/vault/rekey", BODY_REKEY, ADMIN_VAULT_REKEY, ANSWER_NONE, 204, true},
     {KEYS, "POST", "/v1/vault/backup", BODY_BACKUP, ADMIN_BACKUP, ANSWER_NONE, 204, true},
     {KEYS, "POST", "/v1/tenants/{name}/export", BODY_BACKUP, ADMIN_TENANT_EXPORT, ANSWER_NONE, 204, true},
     {KEYS, "POST", "/v1/imports", BODY_IMPORT, ADMIN_TENANT_IMPORT, ANSWER_TENANT, 201, true},

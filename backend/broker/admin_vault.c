@@ -18,8 +18,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "backend/vault/master_key.h"
+
 #define STEP_ROWS      64u
 #define KEEPER_SECONDS 10
+#define MAKER_SECONDS  20 /* where it has a card or a passphrase asked for: more than the deadline of that */
 
 /* ---- files ---- */
 
@@ -116,6 +119,9 @@ void work_vault_state(struct broker *broker, struct task *task)
         act->result = vault_rekey_pending(broker->vault, &rekey, act->error);
     if (act->result != VAULT_OK)
         return;
+    pthread_mutex_lock(&broker->rekey.lock);
+    vault->form = broker->rekey.form;
+    pthread_mutex_unlock(&broker->rekey.lock);
     vault->rekey_pending = rekey.pending;
     vault->rekey_done = rekey.done;
     vault->rekey_total = rekey.total;
@@ -179,7 +185,7 @@ static void rekey_wait(struct rekey *rekey, enum rekey_state state)
 {
     struct timespec end;
     clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += KEEPER_SECONDS;
+    end.tv_sec += state == REKEY_ASKED ? MAKER_SECONDS : KEEPER_SECONDS;
     while (rekey->state == state && !rekey->stopping)
         if (pthread_cond_timedwait(&rekey->changed, &rekey->lock, &end))
             break;
@@ -202,6 +208,7 @@ void work_rekey(struct broker *broker, struct task *task)
     }
     rekey->state = REKEY_ASKED;
     ask.region = ++rekey->round;
+    ask.form = act->message.vault.form;
     keeper_send(broker, &ask);
     rekey_wait(rekey, REKEY_ASKED);
     bool got = rekey->state == REKEY_GIVEN;
@@ -229,12 +236,14 @@ void work_rekey(struct broker *broker, struct task *task)
         broker_log("keeper: it did not say that the new master key's file has its place");
     if (rekey->text[0] && (act->result == VAULT_OK || !got)) {
         act->result = VAULT_IO;
-        snprintf(act->error, sizeof act->error, "%s%.180s",
-                 got ? "the vault has the new master key, but not its file: " : "", rekey->text);
+        snprintf(act->error, sizeof act->error, "%s%.*s",
+                 got ? "the vault has the new master key, but not its file: " : "", got ? 200 : 254, rekey->text);
     } else if (!got && act->result == VAULT_OK) {
         act->result = VAULT_BUSY;
         snprintf(act->error, sizeof act->error, "the keeper did not answer: nothing was changed");
     }
+    if (rekey->form && rekey->form <= MASTER_FORMS)
+        snprintf(act->detail, sizeof act->detail, "form=%s", master_form_name((enum master_form)(rekey->form - 1)));
     rekey->text[0] = 0;
     rekey->state = REKEY_IDLE;
     pthread_mutex_unlock(&rekey->lock);
@@ -270,6 +279,8 @@ void rekey_heard(struct broker *broker, const struct handover *message)
     struct rekey *rekey = &broker->rekey;
     pthread_mutex_lock(&rekey->lock);
     bool ours = message->region == rekey->round && rekey->state != REKEY_IDLE;
+    if (message->type == HANDOVER_REKEY_END && message->form && message->form <= MASTER_FORMS)
+        rekey->form = message->form;
     if (ours && message->status)
         snprintf(rekey->text, sizeof rekey->text, "%s", message->text);
     if (ours && rekey->state == REKEY_ASKED && message->type == HANDOVER_MASTER) {

@@ -5,6 +5,7 @@
  * audit_tick looks at the counts.
  */
 #include "backend/broker/broker.h"
+#include "backend/vault/master_key.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -118,8 +119,10 @@ bool broker_open_audit(struct broker *broker, const char *state_dir, char *text)
                    found.how);
         tell(broker, AUDIT_LOG_ALTERED, AUDIT_FAILED, "%s", found.how);
     }
-    tell(broker, AUDIT_DAEMON_START, AUDIT_OK, "version=%s generation=%016" PRIx64 " broker=%s card=%s config=%s",
-         CARDMUX_VERSION, broker->generation, broker->again ? "again" : "first", broker->driver->name,
+    tell(broker, AUDIT_DAEMON_START, AUDIT_OK,
+         "version=%s generation=%016" PRIx64 " broker=%s card=%s master=%s config=%s", CARDMUX_VERSION,
+         broker->generation, broker->again ? "again" : "first", broker->driver->name,
+         broker->rekey.form ? master_form_name((enum master_form)(broker->rekey.form - 1)) : "file",
          config->digest ? config->digest : "defaults");
     vault_compare(broker, found.vault);
     audit_look(broker->audit, &now);

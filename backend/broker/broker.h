@@ -289,6 +289,7 @@ struct rekey {
         REKEY_FAILED
     } state;
     bool stopping;
+    uint32_t form;  /* of the master key's file, enum master_form + 1 */
     uint64_t round; /* of the last asking: no other's answer counts */
     uint8_t key[VAULT_MASTER_KEY];
     char text[VAULT_ERROR_TEXT]; /* the keeper's, where something failed */

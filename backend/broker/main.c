@@ -41,6 +41,7 @@ static bool enter(struct broker *broker, const struct broker_start *start, char 
     const char *dir = start->uid ? "/" : broker->config->state_dir;
     broker->rekey_left = start->next != NULL;
     broker->rekey_done = start->next && opens(broker, dir, start->next);
+    broker->rekey.form = broker->rekey_done ? start->next_form : start->form;
     bool open = broker_open_vault(broker, dir, broker->rekey_done ? start->next : start->master, text);
     wipe(start);
     return open && !sandbox_filter(SANDBOX_BROKER, text);

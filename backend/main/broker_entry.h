@@ -14,15 +14,19 @@ struct daemon_config {
     const char *run_dir;   /* [daemon] run = /run/cardmux */
     const char
         *user; /* [daemon] user = cardmux; broker and admin run as it. Not root or not found: see cardmuxd.conf(5) */
-    const char *group;           /* [daemon] group = cardmux: operators; admin.sock is theirs */
-    const char *security_group;  /* [daemon] security-group = cardmux-so */
-    const char *audit_group;     /* [daemon] audit-group = cardmux-audit */
-    uint32_t root_roles;         /* [daemon] root-roles = all: enum role_set */
-    const char *master_key;      /* [daemon] master-key = STATE/master.key */
-    const char *passphrase_file; /* [daemon] passphrase-file: of the master key; NULL: none */
-    int passphrase_fd;           /* --passphrase-fd; 0: none */
-    bool vsock;                  /* [daemon] vsock = off: listen for guests whose CID a tenant has */
-    const char *card;            /* [card NAME] driver = soft; the first section is the card */
+    const char *group;            /* [daemon] group = cardmux: operators; admin.sock is theirs */
+    const char *security_group;   /* [daemon] security-group = cardmux-so */
+    const char *audit_group;      /* [daemon] audit-group = cardmux-audit */
+    uint32_t root_roles;          /* [daemon] root-roles = all: enum role_set */
+    const char *master_key;       /* [daemon] master-key = STATE/master.key */
+    const char *passphrase_file;  /* [daemon] passphrase-file: of the master key; NULL: none */
+    int passphrase_fd;            /* --passphrase-fd; 0: none */
+    const char *master_card;      /* [daemon] master-key-card: SDF library of the card that seals it; NULL: none */
+    const char *master_code_file; /* [daemon] master-key-code-file: access code of its index; NULL: none */
+    uint32_t master_index;        /* [daemon] master-key-index = 1 */
+    bool master_kek;              /* [daemon] master-key-kind = key-pair; kek: true */
+    bool vsock;                   /* [daemon] vsock = off: listen for guests whose CID a tenant has */
+    const char *card;             /* [card NAME] driver = soft; the first section is the card */
     const char *card_library;
     const char *card_fault;      /* [card NAME] fault = ...; test knob */
     uint32_t card_threads;       /* [card NAME] threads = 0 */
@@ -47,12 +51,13 @@ struct ground_key {
 
 struct broker_start {
     const struct daemon_config *config;
-    int keeper_fd;   /* SEQPACKET, handover.h */
-    int admin_fd;    /* SEQPACKET, backend/admin/message.h; -1: none */
-    uint8_t *master; /* VAULT_MASTER_KEY bytes; broker_main wipes it */
-    uint8_t *next;   /* NULL, or another master key that may be the one: a rekey was begun. Wiped too */
-    bool again;      /* not the first of this keeper */
-    uid_t uid;       /* to become; 0: stay (not root) */
+    int keeper_fd;            /* SEQPACKET, handover.h */
+    int admin_fd;             /* SEQPACKET, backend/admin/message.h; -1: none */
+    uint8_t *master;          /* VAULT_MASTER_KEY bytes; broker_main wipes it */
+    uint8_t *next;            /* NULL, or another master key that may be the one: a rekey was begun. Wiped too */
+    uint32_t form, next_form; /* of their files: enum master_form + 1 */
+    bool again;               /* not the first of this keeper */
+    uid_t uid;                /* to become; 0: stay (not root) */
     gid_t gid;
 };
 

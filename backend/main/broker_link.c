@@ -53,14 +53,20 @@ static void broker_link_answer(struct broker_link *link, const struct handover *
 
 static int packet_send(int fd, const struct handover *message, const int *fds, unsigned fd_count);
 
-/* The answer may hold a key: it never waits in a queue. A broker that leaves no room for it gets none. */
+/* A broker that leaves no room for it gets none. */
+void broker_link_rekeyed(struct broker_link *link, struct handover *answer)
+{
+    link->rejected += link->watch.fd < 0 || packet_send(link->watch.fd, answer, NULL, 0) != 0;
+    explicit_bzero(answer, sizeof(*answer));
+}
+
 static void broker_link_rekey(struct broker_link *link, const struct handover *message)
 {
     struct handover answer = {.type = message->type == HANDOVER_REKEY ? HANDOVER_MASTER : HANDOVER_REKEY_END,
                               .region = message->region};
-    link->on_rekey(link, message, &answer);
-    link->rejected += packet_send(link->watch.fd, &answer, NULL, 0) != 0;
-    explicit_bzero(&answer, sizeof(answer));
+    if (link->on_rekey(link, message, &answer)) {
+        broker_link_rekeyed(link, &answer);
+    }
 }
 
 /* *fd, -1 where none came along: taken (and -1 then), or the caller's. */

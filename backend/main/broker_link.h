@@ -3,9 +3,9 @@
  * broker_link.h: the keeper's end of the hand-over socket (handover.h).
  *
  * Bytes that come here are a broker's, and a broker may be a tenant's by then: each packet is copied once, checked for
- * length, type, names and numbers, and ignored and counted when wrong; a descriptor that rides along is closed, unless it
- * is a KEEP's. Nothing blocks, and reading never stops, because a broker may send all its doors before it reads: answers
- * wait in a queue with room for one for each door and are dropped beyond; regions wait in doors' own list.
+ * length, type, names and numbers, and ignored and counted when wrong; a descriptor that rides along is closed, unless
+ * it is a KEEP's. Nothing blocks, and reading never stops, because a broker may send all its doors before it reads:
+ * answers wait in a queue with room for one for each door and are dropped beyond; regions wait in doors' own list.
  */
 #ifndef CARDMUX_BROKER_LINK_H
 #define CARDMUX_BROKER_LINK_H
@@ -24,8 +24,9 @@ struct broker_link {
     struct doors *doors;
     /* The broker said READY; message->text is printable and ends. */
     void (*on_ready)(struct broker_link *link, const struct handover *message);
-    /* REKEY and REKEYED; fills the answer, which is sent at once and wiped. */
-    void (*on_rekey)(struct broker_link *link, const struct handover *message, struct handover *answer);
+    /* REKEY and REKEYED; true: it filled the answer, which is sent at once and wiped; false: broker_link_rekeyed will.
+     */
+    bool (*on_rekey)(struct broker_link *link, const struct handover *message, struct handover *answer);
     /* The broker has closed its end; the link is closed already. */
     void (*on_end)(struct broker_link *link);
     void *owner;
@@ -39,6 +40,8 @@ struct broker_link {
 /* Takes fd over. 0 or -1 with errno; broker_link_close frees all either way. */
 int broker_link_open(struct broker_link *link, int fd);
 void broker_link_close(struct broker_link *link);
+/* The answer to a REKEY that took longer. It may hold a key: it never waits in a queue, and is wiped. */
+void broker_link_rekeyed(struct broker_link *link, struct handover *answer);
 /* Sends what is owed as far as it goes. Milliseconds until it should be called again although nothing happened; -1:
    no need. */
 int broker_link_flush(struct broker_link *link);

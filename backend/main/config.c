@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "backend/main/role.h"
+#include "backend/vault/master_key.h"
 
 enum key_type {
     KEY_TEXT,   /* 1..CONFIG_VALUE_MAX characters */
@@ -25,6 +26,7 @@ enum key_type {
     KEY_WAIT,
     KEY_ROLES,
     KEY_SWITCH, /* on, off */
+    KEY_KIND,   /* key-pair, kek */
 };
 
 struct key {
@@ -47,6 +49,10 @@ static const struct key keys[] = {
     {"daemon", "root-roles", KEY_ROLES, PLACE(root_roles), 0, 0},
     {"daemon", "master-key", KEY_PATH, PLACE(master_key), 0, 0},
     {"daemon", "passphrase-file", KEY_PATH, PLACE(passphrase_file), 0, 0},
+    {"daemon", "master-key-card", KEY_PATH, PLACE(master_card), 0, 0},
+    {"daemon", "master-key-index", KEY_NUMBER, PLACE(master_index), 1, MASTER_CARD_INDEX},
+    {"daemon", "master-key-kind", KEY_KIND, PLACE(master_kek), 0, 0},
+    {"daemon", "master-key-code-file", KEY_PATH, PLACE(master_code_file), 0, 0},
     {"daemon", "vsock", KEY_SWITCH, PLACE(vsock), 0, 0},
     {"card", "driver", KEY_TEXT, PLACE(card), 0, 0},
     {"card", "library", KEY_PATH, PLACE(card_library), 0, 0},
@@ -232,6 +238,14 @@ static int switch_set(struct parse *parse, const struct key *key, bool *place, c
     return *place || strcmp(value, "off") == 0 ? 1 : parse_fail(parse, "%s = %.40s; write on or off", key->name, value);
 }
 
+static int kind_set(struct parse *parse, bool *place, const char *value)
+{
+    *place = strcmp(value, "kek") == 0;
+    return *place || strcmp(value, "key-pair") == 0
+               ? 1
+               : parse_fail(parse, "master-key-kind = %.40s; write key-pair or kek", value);
+}
+
 static int key_set(struct parse *parse, const struct key *key, const char *value)
 {
     void *place = (char *)&parse->config->daemon + key->offset;
@@ -251,6 +265,8 @@ static int key_set(struct parse *parse, const struct key *key, const char *value
         return roles_set(parse, place, value);
     case KEY_SWITCH:
         return switch_set(parse, key, place, value);
+    case KEY_KIND:
+        return kind_set(parse, place, value);
     }
     return 0;
 }
@@ -279,7 +295,7 @@ static int key_read(void *user, const char *section, const char *name, const cha
         parse->seen[i] = true;
         return key_set(parse, &keys[i], value);
     }
-    char known[240] = "";
+    char known[320] = "";
     for (size_t i = 0, used = 0; i < KEY_COUNT; i++) {
         if (strcmp(keys[i].section, section) == 0 && used < sizeof(known)) {
             used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s", used ? ", " : "", keys[i].name);
@@ -309,6 +325,7 @@ static int defaults_set(struct config *config)
     daemon->deadline_ms = 30000;
     daemon->workers = 2;
     daemon->code_attempts = 10;
+    daemon->master_index = 1;
     daemon->keys_loaded = 4096;
     daemon->self_test_s = 3600;
     daemon->audit_segment_kib = 4096;
@@ -423,11 +440,11 @@ int config_load(struct config *config, const char *path, char *text)
 void config_free(struct config *config)
 {
     struct daemon_config *daemon = &config->daemon;
-    const char **const texts[] = {&daemon->state_dir,      &daemon->run_dir,     &daemon->user,
-                                  &daemon->group,          &daemon->master_key,  &daemon->card,
-                                  &daemon->card_library,   &daemon->card_fault,  &daemon->sandbox_probe,
-                                  &daemon->security_group, &daemon->audit_group, &daemon->digest,
-                                  &daemon->passphrase_file};
+    const char **const texts[] = {&daemon->state_dir,       &daemon->run_dir,     &daemon->user,
+                                  &daemon->group,           &daemon->master_key,  &daemon->card,
+                                  &daemon->card_library,    &daemon->card_fault,  &daemon->sandbox_probe,
+                                  &daemon->security_group,  &daemon->audit_group, &daemon->digest,
+                                  &daemon->passphrase_file, &daemon->master_card, &daemon->master_code_file};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         free((char *)*texts[i]);
         *texts[i] = NULL;

@@ -3,10 +3,13 @@
  * ground_master.c: the master key in the keeper. See ground.h.
  *
  * Two locked pages that no dump shows. The first (struct ground_key) holds the key, and during a rekey the next one; it
- * is inherited by a broker, which is how each new broker gets it, and by nobody else. The second is never inherited: it
- * holds what was derived from the passphrase, so that a rekey can seal the new key without asking anybody.
+ * is inherited by a broker, which is how each new broker gets it, and by nobody else. The second (struct ground_seals)
+ * is never inherited: it holds what was derived from the passphrase, or what the card made, so that a rekey knows its
+ * own file again, and can seal the new key under the same passphrase without asking anybody.
  *
  * A rekey, with a crash anywhere:
+ *   0. where the new file needs a passphrase that must be stretched, or a card, a child makes what seals it
+ *      (master_change.c); nothing has changed yet
  *   1. the keeper makes the new key, writes it beside the old one (PATH.next) and gives it to the broker;
  *   2. the broker's vault takes it, in one transaction, and says so;
  *   3. the keeper puts PATH.next in place of PATH.
@@ -16,16 +19,15 @@
 #include "backend/main/ground.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
+#include "backend/main/secret_file.h"
 #include "backend/transport/say.h"
 #include "backend/vault/master_key.h"
 #include "backend/vault/seal.h"
@@ -63,49 +65,6 @@ static int next_path(const struct daemon_config *daemon, char path[PATH_MAX])
 
 /* ---- the passphrase: from where it is found first ---- */
 
-/* To the end, or of a terminal to the end of the line; one newline at the end does not count. -1: too long, or not
-   readable. */
-static ssize_t passphrase_read(int fd, bool line, uint8_t *out)
-{
-    size_t len = 0;
-    ssize_t n;
-    while ((n = read(fd, out + len, MASTER_PASSPHRASE_MAX + 1 - len)) > 0 || (n < 0 && errno == EINTR)) {
-        len += n > 0 ? (size_t)n : 0;
-        if (len > MASTER_PASSPHRASE_MAX) {
-            errno = EFBIG;
-            return -1;
-        }
-        if (line && len && out[len - 1] == '\n') {
-            break;
-        }
-    }
-    if (len && out[len - 1] == '\n') {
-        len--;
-    }
-    return n < 0 ? -1 : (ssize_t)len;
-}
-
-static ssize_t passphrase_file(const char *path, uint8_t *out, char *text)
-{
-    struct stat is;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0 || fstat(fd, &is)) {
-        int saved = errno;
-        if (fd >= 0) {
-            close(fd);
-        }
-        return fail(text, "the passphrase cannot be read from %.200s: %s", path, strerror(saved));
-    }
-    ssize_t len = -1;
-    if (is.st_mode & 077) {
-        fail(text, "the passphrase's file %.200s can be read by others: chmod 600 it", path);
-    } else if ((len = passphrase_read(fd, false, out)) < 0) {
-        fail(text, "the passphrase cannot be read from %.200s: %s", path, strerror(errno));
-    }
-    close(fd);
-    return len;
-}
-
 static ssize_t passphrase_ask(uint8_t *out, char *text)
 {
     struct termios old, quiet;
@@ -116,30 +75,35 @@ static ssize_t passphrase_ask(uint8_t *out, char *text)
     quiet.c_lflag &= ~(tcflag_t)ECHO;
     fputs("Passphrase of the master key: ", stderr);
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-    ssize_t len = passphrase_read(STDIN_FILENO, true, out);
+    ssize_t len = secret_fd_read(STDIN_FILENO, true, out, MASTER_PASSPHRASE_MAX);
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
     fputc('\n', stderr);
     return len < 0 ? fail(text, "the passphrase cannot be read: %s", strerror(errno)) : len;
 }
 
 /* The environment names only systemd's directory of credentials; a secret never stands in it. */
-static ssize_t passphrase_find(const struct daemon_config *daemon, uint8_t *out, char *text)
+ssize_t ground_passphrase(const struct daemon_config *daemon, bool at_start, uint8_t *out, char *text)
 {
     char path[PATH_MAX];
     const char *credentials = getenv("CREDENTIALS_DIRECTORY");
-    if (daemon->passphrase_fd > 0) {
-        ssize_t len = passphrase_read(daemon->passphrase_fd, false, out);
+    if (at_start && daemon->passphrase_fd > 0) {
+        ssize_t len = secret_fd_read(daemon->passphrase_fd, false, out, MASTER_PASSPHRASE_MAX);
         close(daemon->passphrase_fd);
         return len < 0 ? fail(text, "the passphrase cannot be read from descriptor %d: %s", daemon->passphrase_fd,
                               strerror(errno))
                        : len;
     }
     if (daemon->passphrase_file) {
-        return passphrase_file(daemon->passphrase_file, out, text);
+        return secret_file_read(daemon->passphrase_file, "passphrase", out, MASTER_PASSPHRASE_MAX, text);
     }
     if (credentials && snprintf(path, sizeof(path), "%s/" CREDENTIAL, credentials) < (int)sizeof(path) &&
         access(path, R_OK) == 0) {
-        return passphrase_file(path, out, text);
+        return secret_file_read(path, "passphrase", out, MASTER_PASSPHRASE_MAX, text);
+    }
+    if (!at_start) {
+        return fail(text,
+                    "there is no passphrase: give it by [daemon] passphrase-file, or systemd's credential " CREDENTIAL
+                    ", from where the next start can take it");
     }
     if (isatty(STDIN_FILENO)) {
         return passphrase_ask(out, text);
@@ -153,17 +117,17 @@ static ssize_t passphrase_find(const struct daemon_config *daemon, uint8_t *out,
 
 /* ---- at start ---- */
 
-static int wrap_make(struct ground *ground, const struct daemon_config *daemon, char *text)
+static int wrap_by_passphrase(const struct daemon_config *daemon, const char *path, struct master_wrap *wrap,
+                              char *text)
 {
     struct vault_secret *passphrase = vault_secret_new();
     char error[VAULT_ERROR_TEXT] = "";
     int result = -1;
-    ground->wrap = page_make();
-    if (!passphrase || !ground->wrap) {
+    if (!passphrase) {
         fail(text, "no locked memory for the master key: %s; raise LimitMEMLOCK", strerror(errno));
     } else {
-        ssize_t len = passphrase_find(daemon, passphrase->bytes, text);
-        if (len >= 0 && master_wrap_of(daemon->master_key, passphrase->bytes, (size_t)len, ground->wrap, error)) {
+        ssize_t len = ground_passphrase(daemon, true, passphrase->bytes, text);
+        if (len >= 0 && master_wrap_of(path, passphrase->bytes, (size_t)len, wrap, error)) {
             fail(text, "%s", error);
         } else if (len >= 0) {
             result = 0;
@@ -173,36 +137,91 @@ static int wrap_make(struct ground *ground, const struct daemon_config *daemon, 
     return result;
 }
 
-/* One file's key, by passphrase where it has one. */
-static enum vault_result key_read(struct ground *ground, const char *path, uint8_t *key, char *error)
+static int wrap_by_card(struct ground *ground, const struct daemon_config *daemon, const char *path,
+                        struct master_wrap *wrap, char *text)
 {
-    return ground->wrap ? master_key_unwrap(path, ground->wrap, key, error) : master_key_read(path, key, error);
+    struct vault_secret *room = vault_secret_new();
+    struct master_place *place = room ? (struct master_place *)(void *)room->bytes : NULL;
+    char error[VAULT_ERROR_TEXT] = "";
+    enum vault_result result = VAULT_IO;
+    _Static_assert(sizeof(*place) <= VAULT_SECRET_MAX, "a place fits a secret");
+    if (!place) {
+        fail(text, "no locked memory for the master key: %s; raise LimitMEMLOCK", strerror(errno));
+    } else if (master_place_find(daemon, place, text) == 0) {
+        result = master_card_open(path, place, wrap, error);
+        if (result != VAULT_OK) {
+            fail(text, "%s", error);
+        }
+    }
+    ground->code_refused |= result == VAULT_LOCKED;
+    vault_secret_free(room);
+    return result == VAULT_OK ? 0 : -1;
+}
+
+/* One file's key; what seals it is left in *wrap. */
+static int file_open(struct ground *ground, const struct daemon_config *daemon, const char *path,
+                     enum master_form *form, struct master_wrap *wrap, uint8_t *key, char *text)
+{
+    char error[VAULT_ERROR_TEXT] = "";
+    enum vault_result result = master_key_form(path, form, error);
+    if (result == VAULT_OK && *form == MASTER_FILE) {
+        result = master_key_read(path, key, error);
+    } else if (result == VAULT_OK) {
+        if (*form == MASTER_CARD ? wrap_by_card(ground, daemon, path, wrap, text)
+                                 : wrap_by_passphrase(daemon, path, wrap, text)) {
+            return -1;
+        }
+        result = master_key_unwrap(path, wrap, key, error);
+    }
+    return result == VAULT_OK ? 0 : fail(text, "%s", error);
+}
+
+/* PATH.next, of a rekey that was interrupted: sealed as the other one is, or in another form. Where it cannot be opened
+   the other key is tried alone: it may be a file of which only a part was written. */
+static void next_open(struct ground *ground, const struct daemon_config *daemon, const char *path)
+{
+    char error[VAULT_ERROR_TEXT] = "", text[GROUND_TEXT] = "";
+    struct ground_seals *seals = ground->seals;
+    ground->next_form = ground->form;
+    seals->next = seals->now;
+    ground->key->has_next =
+        (ground->form != MASTER_FILE && master_key_unwrap(path, &seals->next, ground->key->next, error) == VAULT_OK) ||
+        file_open(ground, daemon, path, &ground->next_form, &seals->next, ground->key->next, text) == 0;
+    ground->next_left = !ground->key->has_next;
+    if (ground->key->has_next) {
+        say("a change of the master key was interrupted: the broker will say how far it came");
+    } else {
+        say("a change of the master key was interrupted before the vault had the new one, or %s cannot be opened (%s): "
+            "the key before it is tried",
+            path, text);
+    }
 }
 
 int ground_master(struct ground *ground, const struct daemon_config *daemon, char *text)
 {
-    char error[VAULT_ERROR_TEXT] = "", path[PATH_MAX];
-    enum master_form form;
+    char path[PATH_MAX];
     ground->key = page_make();
-    if (!ground->key) {
+    ground->seals = page_make();
+    _Static_assert(sizeof(*ground->key) <= PAGE && sizeof(*ground->seals) <= PAGE, "each fits its page");
+    if (!ground->key || !ground->seals) {
         return fail(text, "no locked memory for the master key: %s; raise LimitMEMLOCK", strerror(errno));
     }
-    if (master_key_form(daemon->master_key, &form, error) != VAULT_OK) {
-        return fail(text, "%s", error);
-    }
-    if (form == MASTER_PASSPHRASE && wrap_make(ground, daemon, text)) {
+    if (file_open(ground, daemon, daemon->master_key, &ground->form, &ground->seals->now, ground->key->now, text)) {
         return -1;
     }
-    if (key_read(ground, daemon->master_key, ground->key->now, error) != VAULT_OK) {
-        return fail(text, "%s", error);
-    }
     if (next_path(daemon, path) == 0 && access(path, F_OK) == 0) {
-        ground->key->has_next = key_read(ground, path, ground->key->next, error) == VAULT_OK;
-        say("%s", ground->key->has_next
-                      ? "a change of the master key was interrupted: the broker will say how far it came"
-                      : error);
+        next_open(ground, daemon, path);
     }
     return 0;
+}
+
+void ground_next_drop(struct ground *ground, const struct daemon_config *daemon)
+{
+    char error[VAULT_ERROR_TEXT] = "", path[PATH_MAX];
+    if (ground->next_left && next_path(daemon, path) == 0 && master_key_move(path, NULL, error) != VAULT_OK) {
+        say("%s", error);
+    }
+    ground->next_left = false;
 }
 
 void ground_master_inherit(struct ground *ground, bool inherit)
@@ -228,40 +247,60 @@ static void page_free(void *page)
 void ground_master_end(struct ground *ground)
 {
     page_free(ground->key);
-    page_free(ground->wrap);
+    page_free(ground->seals);
     ground->key = NULL;
-    ground->wrap = NULL;
+    ground->seals = NULL;
 }
 
 /* ---- rekey ---- */
 
-int ground_rekey_begin(struct ground *ground, const struct daemon_config *daemon, uint64_t round, char *text)
+int ground_rekey_look(struct ground *ground, const struct daemon_config *daemon, char *text)
 {
-    struct ground_key *key = ground->key;
     struct vault_secret *now = vault_secret_new();
-    char error[VAULT_ERROR_TEXT] = "", path[PATH_MAX];
+    char error[VAULT_ERROR_TEXT] = "";
+    enum vault_result read = VAULT_IO;
     int result = 0;
-    if (key->has_next) {
+    if (now) {
+        read = ground->form == MASTER_FILE
+                   ? master_key_read(daemon->master_key, now->bytes, error)
+                   : master_key_unwrap(daemon->master_key, &ground->seals->now, now->bytes, error);
+    }
+    if (ground->key->has_next) {
         result = fail(text, "a change of the master key is under way");
-    } else if (!now || next_path(daemon, path)) {
+    } else if (!now) {
         result = fail(text, "no locked memory for a master key");
-    } else if (key_read(ground, daemon->master_key, now->bytes, error) != VAULT_OK ||
-               !seal_equal(now->bytes, key->now, VAULT_MASTER_KEY)) {
+    } else if (read != VAULT_OK || !seal_equal(now->bytes, ground->key->now, VAULT_MASTER_KEY)) {
         /* its passphrase, or the file itself, is another one than at our start */
         result = fail(text, "the master key's file was changed since cardmuxd started: restart it, then try again%s%s",
                       *error ? ": " : "", error);
-    } else if (!seal_random(key->next, VAULT_MASTER_KEY)) {
-        result = fail(text, "no random bytes for a master key");
-    } else if (master_key_move(path, NULL, error) != VAULT_OK || /* a file that nobody could read */
-               master_key_write(path, key->next, ground->wrap, false, error) != VAULT_OK) {
-        result = fail(text, "%s", error);
-    }
-    if (result == 0) {
-        key->has_next = true;
-        ground->rekey_round = round;
     }
     vault_secret_free(now);
     return result;
+}
+
+int ground_rekey_begin(struct ground *ground, const struct daemon_config *daemon, uint64_t round, enum master_form form,
+                       char *text)
+{
+    struct ground_key *key = ground->key;
+    char error[VAULT_ERROR_TEXT] = "", path[PATH_MAX];
+    if (ground_rekey_look(ground, daemon, text)) {
+        return -1;
+    }
+    if (next_path(daemon, path)) {
+        return fail(text, "the master key's path is too long");
+    }
+    if (!seal_random(key->next, VAULT_MASTER_KEY)) {
+        return fail(text, "no random bytes for a master key");
+    }
+    if (master_key_move(path, NULL, error) != VAULT_OK || /* a file that nobody could read */
+        master_key_write(path, key->next, form == MASTER_FILE ? NULL : &ground->seals->next, false, error) !=
+            VAULT_OK) {
+        return fail(text, "%s", error);
+    }
+    key->has_next = true;
+    ground->next_form = form;
+    ground->rekey_round = round;
+    return 0;
 }
 
 int ground_rekey_end(struct ground *ground, const struct daemon_config *daemon, uint64_t round, bool done, char *text)
@@ -271,12 +310,14 @@ int ground_rekey_end(struct ground *ground, const struct daemon_config *daemon, 
     if (!key->has_next || round != ground->rekey_round || next_path(daemon, path)) {
         return fail(text, "no change of the master key is under way");
     }
-    if (done) {
-        memcpy(key->now, key->next,
-               VAULT_MASTER_KEY); /* that one opens the vault from here on, whatever the disk says */
+    if (done) { /* that one opens the vault from here on, whatever the disk says */
+        memcpy(key->now, key->next, VAULT_MASTER_KEY);
+        ground->seals->now = ground->seals->next;
+        ground->form = ground->next_form;
     }
     key->has_next = false;
     explicit_bzero(key->next, VAULT_MASTER_KEY);
+    explicit_bzero(&ground->seals->next, sizeof(ground->seals->next));
     if (master_key_move(path, done ? daemon->master_key : NULL, error) != VAULT_OK) {
         return fail(text, "%s", error);
     }

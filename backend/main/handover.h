@@ -19,8 +19,8 @@
  * gone: forget it when the last job has left the card
  *
  *
- *   KEEP        broker -> keeper: region (TRANSPORT_VHOST) has a descriptor for its slot, or, without one, none any more.
- *               The keeper holds it, and gives it to the next broker
+ *   KEEP        broker -> keeper: region (TRANSPORT_VHOST) has a descriptor for its slot, or, without one, none
+ *               any more. The keeper holds it, and gives it to the next broker
  *
  * The region of TRANSPORT_VHOST is QEMU's connection, a memfd of HANDOVER_NOTE_SIZE bytes for the broker's notes, and
  * the descriptors of the slots whose bits are set in `kept`, in order. The keeper reads nothing of all that.
@@ -43,7 +43,8 @@ enum handover_type {
     HANDOVER_REGION,
     HANDOVER_REGION_GONE,
     /* `region` of these four is the round: the number that the broker gave its REKEY, from 1, never twice; 0 in the
-       REKEYED of a broker that starts while a change of an earlier broker is not finished. Another round's is refused. */
+       REKEYED of a broker that starts while a change of an earlier broker is not finished. Another round's is
+       refused. */
     HANDOVER_REKEY = 20, /* broker -> keeper: make the next master key */
     HANDOVER_MASTER,     /* keeper -> broker: here it is, the first 32 bytes of `text`; or status, text: it cannot */
     HANDOVER_REKEYED,    /* broker -> keeper: the vault has taken it (status 0), or has not */
@@ -74,10 +75,11 @@ struct handover {
     int32_t status;
     uint32_t peer_pid; /* REGION: SO_PEERCRED, for messages only */
     uint32_t cid;      /* DOOR: of the tenant's vsock; 0: none */
-    uint32_t slot, unused; /* KEEP */
-    uint64_t kept;         /* REGION */
+    uint32_t slot;     /* KEEP */
+    uint32_t form; /* of the master key's file, enum master_form + 1. REKEY: the new one, 0: as it is; REKEY_END: now */
+    uint64_t kept; /* REGION */
     char name[VAULT_NAME_MAX + 1];
-    char text[191];
+    char text[255];
 };
 
 #endif

@@ -30,6 +30,7 @@
 #include "backend/main/broker_link.h"
 #include "backend/main/child.h"
 #include "backend/main/ground.h"
+#include "backend/main/master_change.h"
 #include "backend/main/notify.h"
 #include "backend/main/restart.h"
 #include "backend/transport/say.h"
@@ -50,6 +51,7 @@ struct keeper {
     struct watch signals; /* first: a watch is its keeper */
     const struct config *config;
     struct ground ground;
+    struct master_change change; /* of the master key's file, while a child is asked for what seals it */
     int epoll_fd;
     int ready_fd;
     struct doors *doors;
@@ -88,6 +90,8 @@ static int broker_child(struct keeper *keeper, int link, int channel)
                                  .again = keeper->served,
                                  .master = keeper->ground.key->now,
                                  .next = keeper->ground.key->has_next ? keeper->ground.key->next : NULL,
+                                 .form = keeper->ground.form + 1u,
+                                 .next_form = keeper->ground.next_form + 1u,
                                  .uid = keeper->ground.uid,
                                  .gid = keeper->ground.gid};
     ground_master_locked(&keeper->ground);
@@ -120,6 +124,7 @@ static int broker_fork(struct keeper *keeper)
         return -1;
     }
     keeper->broker.pid = pid;
+    master_change_cancel(&keeper->change);
     keeper->ground.rekey_round = 0; /* what the last one began this one ends */
     if (broker_link_open(&keeper->link, link[0])) {
         broker_link_close(&keeper->link);
@@ -213,31 +218,83 @@ static void broker_ready(struct broker_link *link, const struct handover *messag
         return;
     }
     keeper->served = true;
+    ground_next_drop(&keeper->ground, &keeper->config->daemon);
     keeper->admin.start_at = keeper_clock_ms();
 }
 
-static void broker_rekey(struct broker_link *link, const struct handover *message, struct handover *answer)
+/* The next key is made and its file written; or, where failed is not NULL, that is why not. */
+static void rekey_answer(struct keeper *keeper, uint64_t round, enum master_form form, const char *failed,
+                         struct handover *answer)
 {
-    struct keeper *keeper = link->owner;
-    const struct daemon_config *daemon = &keeper->config->daemon;
     char text[GROUND_TEXT] = "";
-    int failed = message->type == HANDOVER_REKEY
-                     ? ground_rekey_begin(&keeper->ground, daemon, message->region, text)
-                     : ground_rekey_end(&keeper->ground, daemon, message->region, message->status == 0, text);
+    if (!failed && ground_rekey_begin(&keeper->ground, &keeper->config->daemon, round, form, text)) {
+        failed = text;
+    }
     if (failed) {
         answer->status = 1;
-        snprintf(answer->text, sizeof(answer->text), "%.190s", text);
-        say("%s", text);
-    } else if (message->type == HANDOVER_REKEY) {
+        snprintf(answer->text, sizeof(answer->text), "%.254s", failed);
+        say("%s", failed);
+    } else {
         memcpy(answer->text, keeper->ground.key->next, VAULT_MASTER_KEY);
-    } else if (message->status == 0) {
-        say("the master key is a new one");
     }
+}
+
+static void rekey_made(struct master_change *change, const char *failed)
+{
+    struct keeper *keeper = change->owner;
+    struct handover answer = {.type = HANDOVER_MASTER, .region = change->round};
+    rekey_answer(keeper, change->round, change->form, failed, &answer);
+    broker_link_rekeyed(&keeper->link, &answer);
+}
+
+/* False: the answer comes when a child has made what seals the new file. */
+static bool rekey_begin(struct keeper *keeper, const struct handover *message, struct handover *answer)
+{
+    struct ground *ground = &keeper->ground;
+    enum master_form form = message->form ? (enum master_form)(message->form - 1) : ground->form;
+    char text[GROUND_TEXT] = "";
+    bool child = form == MASTER_CARD || (form == MASTER_PASSPHRASE && message->form);
+    if (message->form > MASTER_FORMS) {
+        snprintf(text, sizeof(text), "there is no such form of a master key");
+    } else if (ground_rekey_look(ground, &keeper->config->daemon, text) == 0) {
+        if (child && master_change_start(&keeper->change, form, message->region, text) == 0) {
+            return false;
+        }
+        if (form == MASTER_PASSPHRASE) {
+            ground->seals->next = ground->seals->now; /* the same passphrase, of which only this is left */
+        }
+    }
+    rekey_answer(keeper, message->region, form, *text ? text : NULL, answer);
+    return true;
+}
+
+static bool broker_rekey(struct broker_link *link, const struct handover *message, struct handover *answer)
+{
+    struct keeper *keeper = link->owner;
+    struct ground *ground = &keeper->ground;
+    char text[GROUND_TEXT] = "";
+    if (message->type == HANDOVER_REKEY) {
+        return rekey_begin(keeper, message, answer);
+    }
+    if (keeper->change.watch.fd >= 0 && keeper->change.round == message->region) {
+        master_change_cancel(&keeper->change); /* it did not wait so long; nothing was written */
+    } else if (ground_rekey_end(ground, &keeper->config->daemon, message->region, message->status == 0, text)) {
+        answer->status = 1;
+        snprintf(answer->text, sizeof(answer->text), "%.254s", text);
+        say("%s", text);
+    } else if (message->status == 0) {
+        say("the master key is a new one%s", ground->form == MASTER_CARD         ? ", sealed by the card"
+                                             : ground->form == MASTER_PASSPHRASE ? ", sealed with the passphrase"
+                                                                                 : "");
+    }
+    answer->form = ground->form + 1u;
+    return true;
 }
 
 static void broker_hung_up(struct broker_link *link)
 {
     struct keeper *keeper = link->owner;
+    master_change_cancel(&keeper->change);
     doors_broker_ended(keeper->doors);
     if (keeper->broker.pid > 0) {
         kill(keeper->broker.pid, SIGKILL); /* of no use without its link; not reaped yet, so the pid is still its own */
@@ -269,6 +326,7 @@ static void broker_ended(struct keeper *keeper, int status)
         keeper->link.watch.ready(&keeper->link.watch, EPOLLIN | EPOLLRDHUP);
         if (keeper->link.watch.fd >= 0) {
             broker_link_close(&keeper->link);
+            master_change_cancel(&keeper->change);
             doors_broker_ended(keeper->doors);
         }
     }
@@ -360,6 +418,7 @@ static void keeper_loop(struct keeper *keeper)
         wait = sooner(wait, channel_send(keeper));
         wait = sooner(wait, doors_retry(keeper->doors));
         wait = sooner(wait, broker_link_flush(&keeper->link));
+        wait = sooner(wait, master_change_due(&keeper->change));
         announce(keeper);
         struct epoll_event event;
         if (epoll_wait(keeper->epoll_fd, &event, 1, wait) == 1) {
@@ -411,6 +470,11 @@ static int keeper_start(struct keeper *keeper, char *text)
     keeper->link.on_end = broker_hung_up;
     keeper->link.on_rekey = broker_rekey;
     keeper->link.owner = keeper;
+    keeper->change.epoll_fd = keeper->epoll_fd;
+    keeper->change.ground = ground;
+    keeper->change.daemon = daemon;
+    keeper->change.on_made = rekey_made;
+    keeper->change.owner = keeper;
     keeper->broker.start_at = keeper_clock_ms();
     return 0;
 }
@@ -418,6 +482,7 @@ static int keeper_start(struct keeper *keeper, char *text)
 static void keeper_end(struct keeper *keeper)
 {
     notify_systemd("STOPPING=1");
+    master_change_cancel(&keeper->change);
     descriptor_close(&keeper->signals.fd);
     broker_link_close(&keeper->link);
     descriptor_close(&keeper->admin_socket);
@@ -437,13 +502,14 @@ int keeper_run(const struct config *config, int ready_fd)
                             .ready_fd = ready_fd,
                             .signals.fd = -1,
                             .link.watch.fd = -1,
+                            .change.watch.fd = -1,
                             .broker.name = "broker",
                             .admin.name = "admin",
                             .admin_socket = -1,
                             .admin_channel = -1};
     if (keeper_start(&keeper, text)) {
         say("%s", text);
-        keeper.result = 1;
+        keeper.result = keeper.ground.code_refused ? KEEPER_CODE_REFUSED : 1;
     } else {
         keeper_loop(&keeper);
     }

@@ -7,6 +7,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <openssl/evp.h>
+#include <openssl/kdf.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,9 +15,8 @@
 #include "backend/vault/seal.h"
 #include "backend/vault/vault_internal.h"
 
-#define SCRYPT_COST  17u /* log2 N: 128 MiB */
-#define SCRYPT_ROOM  (UINT64_C(3) << 29)
-#define SEALED_PLACE 32u /* of nonce, ciphertext and tag */
+#define SCRYPT_COST 17u /* log2 N: 128 MiB */
+#define SCRYPT_ROOM (UINT64_C(3) << 29)
 
 static bool directory_sync(const char *path)
 {
@@ -83,16 +83,16 @@ static enum vault_result master_key_judge(const char *path, const struct stat *s
     if ((st->st_mode & 07777) != 0600)
         return vault_fail(error, VAULT_INVALID, "%s has mode %04o: chmod 0600 it (and ask who could read it)", path,
                           (unsigned)(st->st_mode & 07777));
-    if (st->st_size != VAULT_MASTER_KEY && st->st_size != MASTER_FILE_MAX)
+    if (st->st_size != VAULT_MASTER_KEY && st->st_size != MASTER_PASS_HEAD + MASTER_SEALED &&
+        st->st_size != MASTER_FILE_MAX)
         return vault_fail(error, VAULT_INVALID,
-                          "%s has %lld bytes, a master key has %u or %u: restore it from a backup", path,
-                          (long long)st->st_size, VAULT_MASTER_KEY, MASTER_FILE_MAX);
+                          "%s has %lld bytes, a master key has %u, %u or %u: restore it from a backup", path,
+                          (long long)st->st_size, VAULT_MASTER_KEY, MASTER_PASS_HEAD + MASTER_SEALED, MASTER_FILE_MAX);
     return VAULT_OK;
 }
 
-/* The file's bytes into locked memory, and its form. */
-static enum vault_result file_read(const char *path, struct vault_secret *bytes, enum master_form *form,
-                                   uint8_t salt[MASTER_SALT], unsigned *cost, char *error)
+/* The file's bytes into locked memory, and its head. */
+static enum vault_result file_read(const char *path, struct vault_secret *bytes, struct master_head *head, char *error)
 {
     enum vault_result result;
     struct stat st;
@@ -113,13 +113,8 @@ static enum vault_result file_read(const char *path, struct vault_secret *bytes,
         result = vault_fail(error, VAULT_IO, "cannot read the master key %s", path);
     close(fd);
     bytes->len = n > 0 ? (size_t)n : 0;
-    if (result == VAULT_OK && !master_form_parse(bytes->bytes, bytes->len, form, salt, cost))
+    if (result == VAULT_OK && !master_head_parse(bytes->bytes, bytes->len, head))
         result = vault_fail(error, VAULT_INVALID, "%s is no master key, or one of a newer cardmux", path);
-    if (result == VAULT_OK && *form == MASTER_CARD)
-        result = vault_fail(error, VAULT_INVALID,
-                            "%s says that the card holds the master key, and no card driver here can: give a file or a "
-                            "passphrase",
-                            path);
     return result;
 }
 
@@ -128,50 +123,61 @@ static enum vault_result no_memory(char *error)
     return vault_fail(error, VAULT_IO, "no locked memory for the master key: raise the limit of locked memory");
 }
 
-enum vault_result master_key_form(const char *path, enum master_form *form, char *error)
+enum vault_result master_key_head(const char *path, struct master_head *head, char *error)
 {
     struct vault_secret *bytes = vault_secret_new();
-    uint8_t salt[MASTER_SALT];
-    unsigned cost;
-    enum vault_result result = bytes ? file_read(path, bytes, form, salt, &cost, error) : no_memory(error);
+    enum vault_result result = bytes ? file_read(path, bytes, head, error) : no_memory(error);
 
     vault_secret_free(bytes);
     return result == VAULT_OK ? vault_ok(error) : result;
 }
 
+enum vault_result master_key_form(const char *path, enum master_form *form, char *error)
+{
+    struct master_head head = {0};
+    enum vault_result result = master_key_head(path, &head, error);
+
+    *form = head.form;
+    return result;
+}
+
 enum vault_result master_key_read(const char *path, uint8_t out[VAULT_MASTER_KEY], char *error)
 {
     struct vault_secret *bytes = vault_secret_new();
-    enum master_form form = MASTER_FILE;
-    uint8_t salt[MASTER_SALT];
-    unsigned cost;
-    enum vault_result result = bytes ? file_read(path, bytes, &form, salt, &cost, error) : no_memory(error);
+    struct master_head head = {0};
+    enum vault_result result = bytes ? file_read(path, bytes, &head, error) : no_memory(error);
 
     explicit_bzero(out, VAULT_MASTER_KEY);
-    if (result == VAULT_OK && form != MASTER_FILE)
-        result = vault_fail(error, VAULT_LOCKED, "the master key %s needs a passphrase", path);
+    if (result == VAULT_OK && head.form != MASTER_FILE)
+        result = vault_fail(error, VAULT_LOCKED, "the master key %s needs %s", path,
+                            head.form == MASTER_CARD ? "its card" : "a passphrase");
     if (result == VAULT_OK)
         memcpy(out, bytes->bytes, VAULT_MASTER_KEY);
     vault_secret_free(bytes);
     return result == VAULT_OK ? vault_ok(error) : result;
 }
 
-/* ---- under a passphrase ---- */
+/* ---- under a passphrase, and under what a card made ---- */
 
 static enum vault_result wrap_derive(const uint8_t *passphrase, size_t len, unsigned cost, struct master_wrap *wrap,
                                      char *error)
 {
+    static const uint8_t head[16] = {'C', 'M', 'M', 'A', 'S', 'T', 'E', 'R', 1, MASTER_PASSPHRASE, 0, 8, 1, 0};
+
     if (len == 0 || len > MASTER_PASSPHRASE_MAX)
         return vault_fail(error, VAULT_INVALID, "a passphrase has 1 to %u bytes", MASTER_PASSPHRASE_MAX);
-    if (EVP_PBE_scrypt((const char *)passphrase, len, wrap->salt, MASTER_SALT, UINT64_C(1) << cost, 8, 1, SCRYPT_ROOM,
-                       wrap->key, sizeof wrap->key) != 1)
+    memcpy(wrap->head, head, sizeof head);
+    wrap->head[10] = (uint8_t)cost;
+    wrap->head_len = MASTER_PASS_HEAD;
+    if (EVP_PBE_scrypt((const char *)passphrase, len, wrap->head + 16, MASTER_SALT, UINT64_C(1) << cost, 8, 1,
+                       SCRYPT_ROOM, wrap->key, sizeof wrap->key) != 1)
         return vault_fail(error, VAULT_IO, "scrypt failed: it needs %u MiB of memory for a moment", 1u << (cost - 10));
     return vault_ok(error);
 }
 
 enum vault_result master_wrap_new(const uint8_t *passphrase, size_t len, struct master_wrap *wrap, char *error)
 {
-    if (!seal_random(wrap->salt, MASTER_SALT))
+    if (!seal_random(wrap->head + 16, MASTER_SALT))
         return vault_fail(error, VAULT_IO, "no random bytes for a master key");
     return wrap_derive(passphrase, len, SCRYPT_COST, wrap, error);
 }
@@ -179,15 +185,33 @@ enum vault_result master_wrap_new(const uint8_t *passphrase, size_t len, struct 
 enum vault_result master_wrap_of(const char *path, const uint8_t *passphrase, size_t len, struct master_wrap *wrap,
                                  char *error)
 {
-    struct vault_secret *bytes = vault_secret_new();
-    enum master_form form = MASTER_FILE;
-    unsigned cost = 0;
-    enum vault_result result = bytes ? file_read(path, bytes, &form, wrap->salt, &cost, error) : no_memory(error);
+    struct master_head head = {0};
+    enum vault_result result = master_key_head(path, &head, error);
 
-    vault_secret_free(bytes);
-    if (result == VAULT_OK && form != MASTER_PASSPHRASE)
+    if (result == VAULT_OK && head.form != MASTER_PASSPHRASE)
         return vault_fail(error, VAULT_INVALID, "the master key %s has no passphrase", path);
-    return result == VAULT_OK ? wrap_derive(passphrase, len, cost, wrap, error) : result;
+    memcpy(wrap->head + 16, head.salt, MASTER_SALT);
+    return result == VAULT_OK ? wrap_derive(passphrase, len, head.cost, wrap, error) : result;
+}
+
+enum vault_result master_wrap_card(const struct master_card *card, const uint8_t made[MASTER_CARD_SALT],
+                                   struct master_wrap *wrap, char *error)
+{
+    static const char name[] = "cardmux master key of a card";
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_id(EVP_PKEY_HKDF, NULL);
+    size_t len = sizeof wrap->key;
+    bool ok;
+
+    master_card_head(card, wrap->head);
+    wrap->head_len = MASTER_CARD_HEAD;
+    ok = ctx && EVP_PKEY_derive_init(ctx) == 1 && EVP_PKEY_CTX_set_hkdf_md(ctx, EVP_sha256()) == 1 &&
+         EVP_PKEY_CTX_set1_hkdf_salt(ctx, card->salt, MASTER_CARD_SALT) == 1 &&
+         EVP_PKEY_CTX_set1_hkdf_key(ctx, made, MASTER_CARD_SALT) == 1 &&
+         EVP_PKEY_CTX_add1_hkdf_info(ctx, (const uint8_t *)name, sizeof name - 1) == 1 &&
+         EVP_PKEY_CTX_add1_hkdf_info(ctx, wrap->head, MASTER_CARD_HEAD) == 1 &&
+         EVP_PKEY_derive(ctx, wrap->key, &len) == 1 && len == sizeof wrap->key;
+    EVP_PKEY_CTX_free(ctx);
+    return ok ? vault_ok(error) : vault_fail(error, VAULT_IO, "libcrypto failed while a master key was opened");
 }
 
 enum vault_result master_key_unwrap(const char *path, const struct master_wrap *wrap, uint8_t out[VAULT_MASTER_KEY],
@@ -195,24 +219,28 @@ enum vault_result master_key_unwrap(const char *path, const struct master_wrap *
 {
     struct vault_secret *bytes = vault_secret_new();
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    enum master_form form = MASTER_FILE;
-    uint8_t salt[MASTER_SALT] = {0}, *at;
-    unsigned cost;
+    struct master_head head = {0};
+    uint8_t *at;
     int n = 0;
-    enum vault_result result = bytes && ctx ? file_read(path, bytes, &form, salt, &cost, error) : no_memory(error);
+    enum vault_result result = bytes && ctx ? file_read(path, bytes, &head, error) : no_memory(error);
+    bool card = head.form == MASTER_CARD;
 
     explicit_bzero(out, VAULT_MASTER_KEY);
-    if (result == VAULT_OK && form != MASTER_PASSPHRASE)
-        result = vault_fail(error, VAULT_INVALID, "the master key %s has no passphrase", path);
+    if (result == VAULT_OK && head.form == MASTER_FILE)
+        result = vault_fail(error, VAULT_INVALID, "the master key %s is not sealed", path);
     if (result == VAULT_OK) {
-        at = bytes->bytes + SEALED_PLACE;
-        if (memcmp(salt, wrap->salt, MASTER_SALT) != 0 ||
+        at = bytes->bytes + wrap->head_len;
+        if (bytes->len != wrap->head_len + MASTER_SEALED || memcmp(bytes->bytes, wrap->head, wrap->head_len) != 0 ||
             EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, wrap->key, at) != 1 ||
-            EVP_DecryptUpdate(ctx, NULL, &n, bytes->bytes, (int)SEALED_PLACE) != 1 ||
+            EVP_DecryptUpdate(ctx, NULL, &n, bytes->bytes, (int)wrap->head_len) != 1 ||
             EVP_DecryptUpdate(ctx, out, &n, at + RECORD_NONCE, VAULT_MASTER_KEY) != 1 ||
             EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, RECORD_TAG, at + RECORD_NONCE + VAULT_MASTER_KEY) != 1 ||
             EVP_DecryptFinal_ex(ctx, out + n, &n) != 1)
-            result = vault_fail(error, VAULT_BAD_CODE, "this is not the passphrase of the master key %s", path);
+            result = card ? vault_fail(error, VAULT_BAD_CODE,
+                                       "the card does not open the master key %s: it is another card, its key at that "
+                                       "index is another one, or the file was changed",
+                                       path)
+                          : vault_fail(error, VAULT_BAD_CODE, "this is not the passphrase of the master key %s", path);
     }
     if (result != VAULT_OK)
         explicit_bzero(out, VAULT_MASTER_KEY);
@@ -224,17 +252,14 @@ enum vault_result master_key_unwrap(const char *path, const struct master_wrap *
 static bool wrap_build(const uint8_t key[VAULT_MASTER_KEY], const struct master_wrap *wrap,
                        uint8_t bytes[MASTER_FILE_MAX])
 {
-    static const uint8_t head[16] = {'C',         'M', 'M', 'A', 'S', 'T', 'E', 'R', 1, MASTER_PASSPHRASE,
-                                     SCRYPT_COST, 8,   1,   0};
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    uint8_t *at = bytes + SEALED_PLACE;
+    uint8_t *at = bytes + wrap->head_len;
     int n = 0;
     bool ok;
 
-    memcpy(bytes, head, sizeof head);
-    memcpy(bytes + 16, wrap->salt, MASTER_SALT);
+    memcpy(bytes, wrap->head, wrap->head_len);
     ok = ctx && seal_random(at, RECORD_NONCE) && EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, wrap->key, at) == 1 &&
-         EVP_EncryptUpdate(ctx, NULL, &n, bytes, (int)SEALED_PLACE) == 1 &&
+         EVP_EncryptUpdate(ctx, NULL, &n, bytes, (int)wrap->head_len) == 1 &&
          EVP_EncryptUpdate(ctx, at + RECORD_NONCE, &n, key, VAULT_MASTER_KEY) == 1 &&
          EVP_EncryptFinal_ex(ctx, at + RECORD_NONCE + n, &n) == 1 &&
          EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, RECORD_TAG, at + RECORD_NONCE + VAULT_MASTER_KEY) == 1;
@@ -258,7 +283,7 @@ enum vault_result master_key_write(const char *path, const uint8_t key[VAULT_MAS
     if (result == VAULT_OK && replace)
         unlink(other); /* of an attempt that was interrupted */
     if (result == VAULT_OK)
-        result = file_make(other, bytes->bytes, wrap ? MASTER_FILE_MAX : VAULT_MASTER_KEY, error);
+        result = file_make(other, bytes->bytes, wrap ? wrap->head_len + MASTER_SEALED : VAULT_MASTER_KEY, error);
     vault_secret_free(bytes);
     if (result == VAULT_OK && replace)
         result = master_key_move(other, path, error);

@@ -14,6 +14,10 @@ audit-group = cardmux-audit
 root-roles = operator, auditor
 master-key = /etc/cardmux/master.key
 passphrase-file = /run/credentials/passphrase
+master-key-card = /usr/lib/libvendor_sdf.so
+master-key-index = 2
+master-key-kind = kek
+master-key-code-file = /etc/cardmux/code
 vsock = on
 
 [card soft]
@@ -47,6 +51,7 @@ seeds = [
     '[daemon]\r\nuser = a\r\n', '[daemon]\nuser = ' + 'a' * 150 + '\n', '[daemon]\nuser = ' + 'b' * 178 + '\n',
     '[daemon]\nroot-roles = all\n', '[daemon]\nroot-roles = none\nvsock = off\n', '[daemon]\nroot-roles = king\n',
     '[daemon]\nvsock = maybe\n', '[audit]\nfile-size = 63\n', '[broker]\nself-test = 0\n',
+    '[daemon]\nmaster-key-kind = key-pair\n', '[daemon]\nmaster-key-kind = rsa\n',
     '[daemon]\nstate = /' + 'c' * 180 + '\n']
 for number, seed in enumerate(seeds):
     with open(os.path.join(sys.argv[1], f'{number:02}'), 'wb') as file:

@@ -36,6 +36,7 @@ SEEDS = [
         ('kek', '"wrapped": "%s"' % ('0a' * 112)), ('kek', '"wrapped": "%s", "code": "x"' % ('0a' * 113)), ('kek', '"wrapped": "0"'),
         ('kek', '"wrapped": 1'), ('kek', '"sign": "%s"' % ('0a' * 208)), ('rsa', '"wrapped": "0a"'),
         ('sm2', '"sign": "%s", "encrypt": "%s"' % ('0a' * 208, 'ff' * 208)), ('sm2', '"sign": "0a"'), ('sm2', '"sign": "%s"' % ('0a' * 209)))),
+    'POST /v1/vault/rekey\n', 'POST /v1/vault/rekey\n{"form": "card"}', 'POST /v1/vault/rekey\n{"form": "tpm"}', 'POST /v1/vault/rekey\n{"form": 2}',
     'POST /v1/tenants/vm1/keys\n{"kind": "kek", "index": 3}', 'POST /v1/tenants/vm1/keys\n{"kind": "rsa", "index": 3}',
 ]
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "backend/admin/body.h"
+#include "backend/vault/master_key.h"
 #include "backend/admin/route.h"
 #include "backend/admin/wipe_alloc.h"
 
@@ -56,6 +57,9 @@ static void refused_bodies(void **state)
         {BODY_IMPORT, "{\"from\": \"00\"}", "out-of-range", "\"from\""},
         {BODY_IMPORT, "{\"file\": \"a\", \"from\": \"\"}", "out-of-range", "\"from\""},
         {BODY_IMPORT, "{\"file\": \"a\", \"from\": null}", "wrong-type", "\"from\""},
+        {BODY_REKEY, "{\"form\": \"tpm\"}", "out-of-range", "\"form\""},
+        {BODY_REKEY, "{\"form\": \"\"}", "out-of-range", "\"form\""},
+        {BODY_REKEY, "{\"form\": 2}", "wrong-type", "\"form\""},
         {BODY_TENANT_SET, "{\"deny\": \"rsa\"}", "wrong-type", "\"deny\""},
         {BODY_TENANT_SET, "{\"deny\": [1]}", "wrong-type", "\"deny\""},
         {BODY_TENANT_SET, "{\"allow\": [\"rsa\", \"dsa\"]}", "out-of-range", "\"allow\", name 2"},
@@ -202,6 +206,19 @@ static void a_sender_is_named_or_not(void **state)
     }
 }
 
+static void a_form_is_wished_for_or_not(void **state)
+{
+    (void)state;
+    static struct admin_message message;
+    struct body_error error;
+    assert_true(parse(BODY_REKEY, "", &message, &error));
+    assert_int_equal(message.vault.form, 0);
+    assert_true(parse(BODY_REKEY, "{\"form\": \"file\"}", &message, &error));
+    assert_int_equal(message.vault.form, MASTER_FILE + 1);
+    assert_true(parse(BODY_REKEY, "{\"form\": \"card\"}", &message, &error));
+    assert_int_equal(message.vault.form, MASTER_CARD + 1);
+}
+
 static void a_code_of_256_bytes_fits_and_257_do_not(void **state)
 {
     (void)state;
@@ -309,6 +326,7 @@ int main(void)
         cmocka_unit_test(an_error_never_repeats_an_access_code),
         cmocka_unit_test(taken_bodies),
         cmocka_unit_test(a_sender_is_named_or_not),
+        cmocka_unit_test(a_form_is_wished_for_or_not),
         cmocka_unit_test(a_code_of_256_bytes_fits_and_257_do_not),
         cmocka_unit_test(paths),
         cmocka_unit_test(a_path_fills_the_message),

@@ -28,10 +28,11 @@ static void on_end(struct broker_link *link)
     env->ended++;
 }
 
-static void on_rekey(struct broker_link *link, const struct handover *message, struct handover *answer)
+static bool on_rekey(struct broker_link *link, const struct handover *message, struct handover *answer)
 {
     (void)link;
     answer->status = (int32_t)message->status;
+    return true;
 }
 
 static void link_begin(struct link_env *env)

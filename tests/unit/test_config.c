@@ -56,6 +56,10 @@ static void test_defaults(void **state)
     assert_int_equal(config.daemon.root_roles, ROLE_ANY);
     assert_string_equal(config.daemon.card, "soft");
     assert_null(config.daemon.card_library);
+    assert_null(config.daemon.master_card);
+    assert_null(config.daemon.master_code_file);
+    assert_int_equal(config.daemon.master_index, 1);
+    assert_false(config.daemon.master_kek);
     assert_null(config.daemon.card_fault);
     assert_null(config.daemon.sandbox_probe);
     assert_int_equal(config.daemon.wait, WAIT_ADAPTIVE);
@@ -175,12 +179,33 @@ static void test_missing_file(void **state)
     config_free(&config);
 }
 
+static void test_master_card(void **state)
+{
+    (void)state;
+    struct config config;
+    expect_good(&config,
+                "[daemon]\nmaster-key-card = /usr/lib/libv.so\nmaster-key-index = 65535\nmaster-key-kind = kek\n"
+                "master-key-code-file = /etc/code\n");
+    assert_string_equal(config.daemon.master_card, "/usr/lib/libv.so");
+    assert_string_equal(config.daemon.master_code_file, "/etc/code");
+    assert_int_equal(config.daemon.master_index, 65535);
+    assert_true(config.daemon.master_kek);
+    config_free(&config);
+    expect_bad("[daemon]\nmaster-key-card = libv.so\n", "some.conf:2: ", "starts with /");
+    expect_bad("[daemon]\nmaster-key-index = 0\n", "some.conf:2: ", "from 1 to 65535");
+    expect_bad("[daemon]\nmaster-key-kind = ecc\n", "some.conf:2: ", "key-pair or kek");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),      cmocka_unit_test(test_every_key),
-        cmocka_unit_test(test_unknown_names), cmocka_unit_test(test_card_heading_names_the_driver),
-        cmocka_unit_test(test_bad_values),    cmocka_unit_test(test_bad_form),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_master_card),
+        cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_unknown_names),
+        cmocka_unit_test(test_card_heading_names_the_driver),
+        cmocka_unit_test(test_bad_values),
+        cmocka_unit_test(test_bad_form),
         cmocka_unit_test(test_missing_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
