@@ -57,7 +57,7 @@ struct stream {
     int fd;        /* stream_socket.c */
     bool shut;     /* nothing is received or sent any more */
     bool blocked;  /* the pump said that it cannot send now */
-    bool quiet;    /* stream_socket.c: the last look found nothing */
+    bool quiet;    /* stream_socket.c: the last look found nothing, and nothing was heard since */
     bool used;     /* pages of slots were touched since they were last given back */
     bool shutting; /* `shut` was called */
 };

@@ -4,7 +4,7 @@
  * copy, and tells of its end (REGION_GONE); what the broker shuts down the keeper sees end, too.
  *
  * The socket is watched edge-triggered for what comes. An active channel receives in each turn without asking epoll
- * first; it may sleep when a receive found nothing, since what comes after that is an edge. For room to send it is
+ * first; it may sleep when a receive found nothing and no edge was seen since, as what comes after that is one. For room to send it is
  * watched only while there was none: each read of the peer's would wake the broker otherwise.
  */
 #include "backend/broker/stream.h"
@@ -103,6 +103,7 @@ void stream_socket_attach(struct broker *broker, const struct handover *message,
 
 void stream_socket_event(struct stream *stream, uint32_t events)
 {
+    stream->quiet = false; /* the edge is used up: a channel that is active and has no turn now may not sleep over it */
     if (stream->blocked && events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) {
         stream->blocked = false;
         watch(stream, EPOLL_CTL_MOD);

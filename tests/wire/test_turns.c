@@ -11,10 +11,12 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "backend/broker/stream.h"
 #include "tests/wire/bare.h"
 
 #define SLOW       3000    /* us, of a job: thirty shares */
@@ -309,12 +311,47 @@ static void cold_keys_wait_in_bounds(void **state)
     sem_destroy(&held.go_on);
 }
 
+/* A tenant in debt has no turns for some passes. What its stream hears meanwhile is heard once: the channel must not be
+ * put to sleep before it has looked. */
+static void what_was_heard_is_not_slept_over(void **state)
+{
+    (void)state;
+    struct stage stage;
+    struct lane neighbour;
+    int ends[2];
+    stage_start(&stage, NULL, 0);
+    struct tenant *tenant = stage.broker.tenants[0];
+    struct handover message = {
+        .type = HANDOVER_REGION, .tenant = tenant->record.id, .region = 77, .transport = TRANSPORT_STREAM};
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    lane_open(&stage, &neighbour, 1);
+    stream_socket_attach(&stage.broker, &message, ends[0]);
+    struct channel *channel = &tenant->regions->channels[0];
+    for (unsigned i = 0; !channel->stream->quiet && i < PASSES_MAX; i++)
+        broker_pass(&stage.broker, true);
+    channel_activate(&stage.broker, channel);
+    channel_activate(&stage.broker, &neighbour.tenant->regions->channels[0]);
+    tenant->credit_ns = -1000000000;
+    assert_int_equal(send(ends[1], "x", 1, 0), 1);
+    broker_pass(&stage.broker, true);
+    assert_false(channel_deactivate(&stage.broker, channel));
+    tenant->credit_ns = 0;
+    for (unsigned i = 0; !channel->stream->quiet && i < PASSES_MAX; i++)
+        broker_pass(&stage.broker, true);
+    assert_int_equal(channel->stream->wire.in.staged, 1);
+    assert_true(!channel->active || channel_deactivate(&stage.broker, channel));
+    close(ends[1]);
+    region_gone(&stage.broker, 77);
+    lane_close(&stage, &neighbour);
+    stage_end(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refused_is_charged),       cmocka_unit_test(overdraft_is_paid_back),
         cmocka_unit_test(card_is_shared),           cmocka_unit_test(storm_is_read_once),
-        cmocka_unit_test(cold_keys_wait_in_bounds),
+        cmocka_unit_test(cold_keys_wait_in_bounds), cmocka_unit_test(what_was_heard_is_not_slept_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
