@@ -47,6 +47,13 @@ static enum vault_result run_file(struct broker *broker, struct job *job, uint32
     if (job->sqe.op == CM_OP_FILE_WRITE)
         return vault_file_write(broker->vault, tenant, name, name_len, offset_of(job), job->card.in, job->card.in_len,
                                 job->sqe.arg, error);
+    if (job->sqe.arg == 0) {
+        size_t there = SIZE_MAX;
+        enum vault_result result =
+            vault_file_read(broker->vault, tenant, name, name_len, offset_of(job), NULL, &there, error);
+        job->value = (uint32_t)there; /* VAULT_FILE_MAX at most */
+        return result;
+    }
     job->card.out_len = job->sqe.arg;
     return vault_file_read(broker->vault, tenant, name, name_len, offset_of(job), job->card.out, &job->card.out_len,
                            error);
@@ -56,11 +63,12 @@ static void file_work(struct broker *broker, struct task *task)
 {
     struct job *job = (struct job *)((char *)task - offsetof(struct job, task));
     char error[VAULT_ERROR_TEXT] = "";
-    enum vault_result result = run_file(broker, job, job->value, error);
-    if (result == VAULT_IO || result == VAULT_DAMAGED)
-        broker_log("tenant %u: a file cannot be used: %s", job->value, error);
-    job->card.status = file_status(result, job->sqe.op != CM_OP_FILE_READ);
+    uint32_t tenant = job->value;
     job->value = 0;
+    enum vault_result result = run_file(broker, job, tenant, error);
+    if (result == VAULT_IO || result == VAULT_DAMAGED)
+        broker_log("tenant %u: a file cannot be used: %s", tenant, error);
+    job->card.status = file_status(result, job->sqe.op != CM_OP_FILE_READ);
 }
 
 static enum step file_start(struct job *job)
@@ -80,9 +88,10 @@ enum step op_file_create(struct broker *broker, struct job *job)
 enum step op_file_read(struct broker *broker, struct job *job)
 {
     (void)broker;
-    if (job->sqe.arg < 1 || job->sqe.arg > CM_SLOT_SIZE)
+    if (job->sqe.arg > CM_SLOT_SIZE)
         return refuse(job, CM_GATE_ARG, SDR_INARGERR);
-    job->reply = REPLY_IN_PLACE;
+    if (job->sqe.arg > 0)
+        job->reply = REPLY_IN_PLACE;
     return file_start(job);
 }
 

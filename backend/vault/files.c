@@ -332,6 +332,8 @@ static enum vault_result file_read(struct vault *vault, const struct tenant_stat
         return vault_fail(error, VAULT_RANGE, "the file has %u bytes", size);
     if (*len > size - at)
         *len = size - at;
+    if (!bytes)
+        return VAULT_OK;
     while (result == VAULT_OK && done < *len) {
         uint32_t number = at / CHUNK, from = at % CHUNK;
         uint32_t n = chunk_len(&file->meta, number) - from;

@@ -276,7 +276,7 @@ enum vault_result vault_own_secret(struct vault *vault, const char *label, struc
 enum vault_result vault_file_create(struct vault *vault, uint32_t tenant, const uint8_t *name, size_t name_len,
                                     uint32_t size, char *error);
 /* Reads up to *len bytes, fewer at the end of the file, and says in *len how many; VAULT_RANGE where offset is not in
-   the file. */
+   the file. bytes NULL: says only how many it would be. */
 enum vault_result vault_file_read(struct vault *vault, uint32_t tenant, const uint8_t *name, size_t name_len,
                                   uint32_t offset, uint8_t *bytes, size_t *len, char *error);
 /* VAULT_RANGE where offset and the `span` bytes from there (at least len) are not all in the file; nothing was written

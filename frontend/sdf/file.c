@@ -95,18 +95,31 @@ int SDF_WriteFile(void *hSessionHandle, unsigned char *pucFileName, unsigned int
                : SDR_INARGERR;
 }
 
+/* How many bytes there are from the offset on. */
+static uint32_t file_ask(struct sdf_session *session, const struct file_name *name, unsigned int name_len,
+                         unsigned int *len)
+{
+    struct call call = {.op = CM_OP_FILE_READ, .param = name, .param_len = sizeof name->offset + name_len};
+    uint32_t status = session_call_expect(session, &call, 0, 0);
+    if (status == SDR_OK)
+        *len = call.value;
+    return status;
+}
+
 /* A short piece, and one behind the end after others, is the end of the file. */
 static uint32_t file_read(struct sdf_session *session, const unsigned char *bytes_of_name, unsigned int name_len,
                           uint32_t offset, unsigned int *len, uint8_t *bytes)
 {
     struct file_name name = {.offset = offset};
     uint32_t done = 0, status = SDR_OK;
-    if (!len || !bytes)
+    if (!len)
         return SDR_OUTARGERR;
-    if (!name_ok(bytes_of_name, name_len) || !*len)
+    if (!name_ok(bytes_of_name, name_len) || (bytes && !*len))
         return SDR_INARGERR;
-    uint32_t wanted = *len > UINT32_MAX - offset ? UINT32_MAX - offset : *len;
     memcpy(name.bytes, bytes_of_name, name_len);
+    if (!bytes)
+        return file_ask(session, &name, name_len, len);
+    uint32_t wanted = *len > UINT32_MAX - offset ? UINT32_MAX - offset : *len;
     while (status == SDR_OK && done < wanted) {
         uint32_t left = wanted - done, moved = 0;
         name.offset = offset + done;

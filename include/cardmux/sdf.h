@@ -13,8 +13,9 @@
  *
  * Buffers: every puiLength is written only, never read as a capacity, except puiReadLength of SDF_ReadFile and
  * puiLastDataLength of SDF_AuthDecFinal; an output buffer of NULL asks for the length alone (Encrypt, Decrypt,
- * CalculateMAC, InternalDecrypt_ECC, GenerateKeyWithKEK, AuthEnc, AuthDec, updates, ends). Input and output of Encrypt
- * and Decrypt, of AuthEnc and AuthDec, and of their updates may be the same buffer or overlap. One call takes up to 4 GiB - 1.
+ * CalculateMAC, InternalDecrypt_ECC, GenerateKeyWithKEK, AuthEnc, AuthDec, updates, ends; ReadFile: how much there is
+ * from the offset on). Input and output of Encrypt and Decrypt, of AuthEnc and AuthDec, and of their updates may be the
+ * same buffer or overlap. One call takes up to 4 GiB - 1.
  *
  * Symmetric: there is no padding. ECB, CBC and MAC take multiples of 16 bytes, else SDR_INARGERR; CFB, OFB, CTR any
  * length; CTR counts all 128 bits. Of no bytes at all Encrypt and Decrypt give SDR_OK and length 0, a MAC SDR_INARGERR.

@@ -98,7 +98,16 @@ void case_files_wrong(struct sdf_env *env)
     CALL(SDR_FILEOFSERR, SDF_ReadFile, s, a, 1, 40, &n, bytes);
     CALL(SDR_FILEOFSERR, SDF_ReadFile, s, a, 1, 0xffffffff, &n, bytes);
     CALL(SDR_OUTARGERR, SDF_ReadFile, s, a, 1, 0, NULL, bytes);
-    CALL(SDR_OUTARGERR, SDF_ReadFile, s, a, 1, 0, &n, NULL);
+    for (unsigned at = 0; at < 40; at += 13) { /* how long is it? */
+        n = at;
+        CALL(SDR_OK, SDF_ReadFile, s, a, 1, at, &n, NULL);
+        HOLDS(n == 40 - at);
+    }
+    n = 5;
+    CALL(SDR_FILEOFSERR, SDF_ReadFile, s, a, 1, 40, &n, NULL);
+    CALL(SDR_FILENOEXIST, SDF_ReadFile, s, odd, 1, 0, &n, NULL);
+    CALL(SDR_INARGERR, SDF_ReadFile, s, a, 0, 0, &n, NULL);
+    HOLDS(n == 5);
     CALL(SDR_INARGERR, SDF_ReadFile, s, NULL, 1, 0, &n, bytes);
     CALL(SDR_INARGERR, SDF_ReadFile, s, a, 0, 0, &n, bytes);
     CALL(SDR_INARGERR, SDF_ReadFile, s, long_name, 129, 0, &n, bytes);

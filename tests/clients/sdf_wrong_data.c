@@ -149,7 +149,7 @@ void case_wrong_file(struct sdf_env *env)
     WRONG(uiNameLen, long, SDR_INARGERR, SDF_ReadFile, s, long_name, 129, 0, &n, bytes);
     WRONG(uiOffset, long, SDR_FILEOFSERR, SDF_ReadFile, s, name, 1, 16, &n, bytes);
     WRONG(puiReadLength, null, SDR_OUTARGERR, SDF_ReadFile, s, name, 1, 0, NULL, bytes);
-    WRONG(pucBuffer, null, SDR_OUTARGERR, SDF_ReadFile, s, name, 1, 0, &n, NULL);
+    WRONG(pucBuffer, null, SDR_OK, SDF_ReadFile, s, name, 1, 0, &n, NULL);
     WRONG(pucFileName, value, SDR_FILENOEXIST, SDF_ReadFile, s, long_name, 1, 0, &n, bytes);
     WRONG_SESSION(SDF_WriteFile, name, 1, 0, 16, bytes);
     WRONG(pucFileName, null, SDR_INARGERR, SDF_WriteFile, s, NULL, 1, 0, 16, bytes);

@@ -71,8 +71,12 @@ uint32_t fake_file(struct call *call)
         memcpy(file->bytes + offset, call->data, call->data_len);
         return SDR_OK;
     }
-    if (call->arg < 1 || call->arg > CM_SLOT_SIZE || call->arg > call->out_cap)
+    if (call->arg > CM_SLOT_SIZE || call->arg > call->out_cap)
         return SDR_INARGERR;
+    if (call->arg == 0) {
+        call->value = room;
+        return SDR_OK;
+    }
     call->out_len = call->arg < room ? call->arg : room;
     memcpy(call->out, file->bytes + offset, call->out_len);
     return SDR_OK;
