@@ -5,6 +5,8 @@
  * the child's own descriptors and mappings, so the library needs no function for it.
  */
 #include "cli/doctor.h"
+#include "cardmux/sdf.h"
+#include "frontend/client/queue.h"
 #include "frontend/reach/conf.h"
 #include "frontend/reach/ivshmem/pci.h"
 #include "frontend/reach/reach.h"
@@ -56,7 +58,8 @@ static void check_conf(struct doctor *doctor)
         close(fd);
 }
 
-static void check_bar(struct doctor *doctor, const char *address)
+/* True: a daemon serves or has served it. */
+static bool check_bar(struct doctor *doctor, const char *address)
 {
     uint64_t magic = 0;
     int fd = pci_open_file(address, "resource2", O_RDONLY | O_CLOEXEC);
@@ -78,11 +81,40 @@ static void check_bar(struct doctor *doctor, const char *address)
     }
     if (fd >= 0)
         close(fd);
+    return magic == CM_MAGIC;
+}
+
+/* The memory of a device looks the same when its daemon has ended: a queue pair of our own is asked for, as a program
+   would. Who is slow answers late, who has ended never. */
+static void check_answer(struct doctor *doctor)
+{
+    struct queue queue;
+    struct cm_header header;
+    char text[REACH_TEXT] = "";
+    uint64_t since = monotonic_ns();
+    uint32_t code = queue_open(&queue, "ivshmem", NULL, text);
+    unsigned ms = (unsigned)((monotonic_ns() - since) / 1000000u);
+    if (code == SDR_OK) {
+        shm_copy_in(&header, queue.reach->header, 0, sizeof header);
+        doctor_note(doctor, "daemon", FINDING_OK, NULL,
+                    "the daemon behind the ivshmem device answers (%u ms), to tenant %.39s", ms, header.tenant);
+        queue_close(&queue);
+    } else if (strstr(text, "does not answer")) {
+        doctor_note(doctor, "daemon", FINDING_FAIL,
+                    "on the host: does cardmuxd run (cardmux doctor)? if it was restarted as a whole: unplug the guest's "
+                    "ivshmem device and plug it anew (cardmux qemu-args NAME --hotplug qmp)",
+                    "nobody answers behind the ivshmem device, %u ms long, though its memory looks well: its daemon has "
+                    "ended, or is stopped",
+                    ms);
+    } else {
+        doctor_note(doctor, "daemon", FINDING_WARN, NULL, "no queue pair of the ivshmem device to be had: %s", text);
+    }
 }
 
 /* True: there is one, whatever its state. */
-static bool check_device(struct doctor *doctor)
+static bool check_device(struct doctor *doctor, bool wanted)
 {
+    bool served = false;
     char addresses[PCI_MAX][PCI_ADDRESS], driver[64];
     size_t count = pci_list(NULL, addresses);
     if (count == 0) {
@@ -91,7 +123,7 @@ static bool check_device(struct doctor *doctor)
         return false;
     }
     for (size_t i = 0; i < count; i++)
-        check_bar(doctor, addresses[i]);
+        served |= check_bar(doctor, addresses[i]);
     pci_driver(addresses[0], driver);
     if (access("/sys/module/cardmux", F_OK) == 0)
         doctor_note(doctor, "module", FINDING_OK, NULL, "the kernel module is loaded");
@@ -110,6 +142,8 @@ static bool check_device(struct doctor *doctor)
                     "you may not open /dev/cardmux0: %s", strerror(errno));
     else
         doctor_note(doctor, "node", FINDING_OK, NULL, "you may open /dev/cardmux0");
+    if (served && wanted)
+        check_answer(doctor);
     return true;
 }
 
@@ -295,7 +329,10 @@ void doctor_guest(struct doctor *doctor)
     struct reach_choice choice = {.n = 0};
     check_conf(doctor);
     check_choice(doctor, &choice);
-    bool socket = check_socket(doctor), device = check_device(doctor), wanted = choice_has(&choice, &reach_vsock);
+    bool ivshmem = choice_has(&choice, &reach_ivshmem_module) || choice_has(&choice, &reach_ivshmem_vfio) ||
+                   choice_has(&choice, &reach_ivshmem_poll);
+    bool socket = check_socket(doctor), device = check_device(doctor, ivshmem),
+         wanted = choice_has(&choice, &reach_vsock);
     bool vsock = doctor_vsock_guest(doctor, wanted && !socket && !device, wanted && choice.named);
     bool stream = check_stream(doctor, &choice);
     if (!socket && !device && !vsock && !stream)

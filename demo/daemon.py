@@ -37,7 +37,10 @@ class Daemon:
 
     def start(self):
         self.cardmux('init', '--config', self.config)
-        with open(self.log, 'wb') as log:
+        return self.serve()
+
+    def serve(self):
+        with open(self.log, 'ab') as log:
             self.process = subprocess.Popen([f'{self.build}/bin/cardmuxd', '--config', self.config], stdout=log,
                                             stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
         until = time.monotonic() + 30

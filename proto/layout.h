@@ -35,6 +35,11 @@
  * makes one of the two see the other. The front end sets wake_at to the completion position at which it wants to be
  * woken (0: not asleep), fences, looks once more, blocks; the broker after publishing fences, reads wake_at and rings
  * when the position was reached (wrapping compare), once.
+ *
+ * Is anybody there? A region looks the same when its daemon has ended. A front end that has waited for long writes a
+ * number that differs from `answered` into `asked`, and rings whether or not the broker sleeps; a broker that lives
+ * writes it into `answered` as soon as it sees the doorbell, whatever it is busy with. Nobody writes anything into an
+ * idle region.
  */
 #ifndef CARDMUX_PROTO_LAYOUT_H
 #define CARDMUX_PROTO_LAYOUT_H
@@ -87,9 +92,11 @@ struct cm_header {
     uint32_t host_peer;   /* whom to ring, on ivshmem: CM_IVSHMEM_HOST */
     uint32_t state;       /* enum cm_door_state */
     uint32_t deadline_ms; /* longest time that a call may take before the front end gives it up */
-    uint32_t reserved;
+    uint32_t features;    /* CM_FEATURE_ bits: what a broker of this release does that older ones do not */
     char tenant[40]; /* its own name, for messages; NUL-padded */
 };
+
+#define CM_FEATURE_ANSWERS 1u /* `asked` is answered */
 
 enum cm_door_state {
     CM_DOOR_CLOSED = 0, /* with the magic: for good; with magic 0: a region that nobody serves yet */
@@ -108,14 +115,16 @@ struct cm_control {
     uint32_t epoch;      /* the epoch that the broker serves; 0: none */
     uint32_t broker_sleeps;
     uint32_t crowded; /* CM_CROWDED_ bits: what a waiter on the host should know of its cores (wait.h) */
-    uint32_t pad0[11];
+    uint32_t answered; /* the question that was answered last */
+    uint32_t pad0[10];
     /* line 1: written by the front end (by the guest's kernel module where there is one) */
     uint32_t epoch_wanted; /* 0: leave the queue pair */
     uint32_t pad1[15];
     /* line 2: written by the front end */
     uint32_t
         wake_at; /* completion position, 0: awake (position 0 itself, after a wrap, counts as 1 too late: harmless) */
-    uint32_t pad2[15];
+    uint32_t asked; /* a question */
+    uint32_t pad2[14];
 };
 
 /* A submission. The operation table (ops.h) says which fields an operation uses; the others are 0, or it is refused. */

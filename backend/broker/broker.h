@@ -384,6 +384,7 @@ void regions_drop(struct broker *broker, struct tenant *tenant); /* all of a ten
 void regions_mend(struct broker *broker); /* says again what tenants overwrote; about once a second */
 void region_say_closed(const struct region *region);
 void region_release(struct broker *broker, struct region *region); /* frees it where gone and without jobs */
+void channel_answer_question(struct channel *channel); /* "is anybody there?": layout.h */
 bool channel_reset_wanted(const struct channel *channel);
 void channel_reset(struct broker *broker, struct channel *channel); /* when no job is in flight */
 void channel_activate(struct broker *broker, struct channel *channel);

@@ -150,6 +150,7 @@ static unsigned events_take(struct broker *broker, int timeout_ms)
                 did++;
                 continue;
             }
+            channel_answer_question(channel);
             if (channel->active && channel->rung)
                 continue; /* a storm: what it says is known */
             channel_heard(channel);

@@ -36,7 +36,8 @@ static struct cm_header header_of(const struct broker *broker, const struct regi
                                .param_size = CM_PARAM_SIZE,
                                .host_peer = CM_IVSHMEM_HOST,
                                .state = CM_DOOR_OPEN,
-                               .deadline_ms = broker->config->deadline_ms};
+                               .deadline_ms = broker->config->deadline_ms,
+                               .features = CM_FEATURE_ANSWERS};
     memcpy(header.tenant, region->tenant->record.name, sizeof region->tenant->record.name);
     return header;
 }
@@ -84,6 +85,13 @@ void regions_mend(struct broker *broker)
                 mend32(channel->qp, offsetof(struct cm_control, crowded), channel->crowded);
             }
         }
+}
+
+void channel_answer_question(struct channel *channel)
+{
+    uint32_t asked = shm_load32(channel->qp, offsetof(struct cm_control, asked));
+    if (shm_load32(channel->qp, offsetof(struct cm_control, answered)) != asked)
+        shm_store32(channel->qp, offsetof(struct cm_control, answered), asked);
 }
 
 bool channel_reset_wanted(const struct channel *channel)

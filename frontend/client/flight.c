@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* flight.c: calls in flight: claiming slots, publishing, waiting together, taking results. Theory in link.h. */
-#include "frontend/client/link.h"
+#include "frontend/client/pulse.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -68,8 +68,10 @@ static void drain(struct link *link, uint64_t mine)
     struct cm_cqe cqe;
     uint64_t landed = 0;
     while (queue_take(&link->queue, &cqe)) {
-        if (atomic_load_explicit(&link->silent, memory_order_relaxed))
+        if (atomic_load_explicit(&link->silent, memory_order_relaxed)) {
             atomic_store_explicit(&link->silent, false, memory_order_relaxed);
+            atomic_store_explicit(&link->mute, LINK_HEARD, memory_order_relaxed);
+        }
         if (cqe.tag >= CM_SLOTS)
             continue;
         struct flight *flight = &link->flights[cqe.tag];
@@ -185,6 +187,7 @@ static void wait_look(struct link *link, struct wait_input *in, uint64_t start, 
 static uint32_t wait_until_any(struct link *link, uint64_t mine, uint64_t since, uint64_t start, struct wait_input *in)
 {
     uint64_t end = since + queue_deadline_ns(&link->queue), alive_at = WAIT_BLOCK_MS * 1000000ull;
+    struct pulse pulse = {.at = start};
     bool slept = false;
     in->crowded = crowded(link);
     in->pressed = queue_pressed(&link->queue, start);
@@ -199,7 +202,7 @@ static uint32_t wait_until_any(struct link *link, uint64_t mine, uint64_t since,
         if (queue_stale(&link->queue))
             return LINK_STALE;
         if (in->waited_ns > alive_at) { /* polling finds the host side gone too */
-            if (!queue_alive(&link->queue))
+            if (pulse_gone(link, &pulse, start + in->waited_ns))
                 return LINK_STALE;
             alive_at = in->waited_ns + WAIT_BLOCK_MS * 1000000ull;
         }
@@ -292,6 +295,8 @@ static void wipe_slot(struct link *link, unsigned slot, const struct call *call)
 static void abandon(struct link *link, uint64_t mine, struct call *const *owner)
 {
     atomic_store_explicit(&link->silent, true, memory_order_relaxed);
+    if (link->queue.pumped)
+        atomic_store_explicit(&link->mute, LINK_MUTE_STREAM, memory_order_relaxed);
     for (uint64_t left = mine; left; left &= left - 1) {
         unsigned slot = (unsigned)__builtin_ctzll(left);
         uint32_t state = FLIGHT_FLYING;
@@ -441,6 +446,11 @@ uint32_t link_run(struct link *link, uint32_t attach, uint32_t session, struct c
     size_t next = 0;
     bool stale = false;
     _Atomic uint64_t *mean = &link->expected_ns[calls[0].op < CM_OP_END ? calls[0].op : 0];
+    if (pulse_is_hopeless(link) && !link_over(link, *since)) {
+        uint32_t status = pulse_hopeless(link, attach);
+        if (status != SDR_OK)
+            return status == LINK_STALE ? status : finish(calls, n, status);
+    }
     for (;;) {
         bool launched = false;
         for (; next < n && !stale; next++) {

@@ -37,6 +37,7 @@ static void fork_child(void)
     struct link *link = current;
     if (link) {
         queue_forget(&link->queue);
+        queue_forget(&link->spare);
         link->attached = false;
         link->dead = link->inherited = true;
         link->failed_ns = 0;
@@ -48,6 +49,7 @@ static void fork_child(void)
         atomic_store(&link->waiters, 0);
         atomic_store(&link->sleeper, 0);
         atomic_store(&link->sleeper_mine, 0);
+        atomic_store(&link->seek_ns, 0);
         pthread_mutex_init(&link->poll, NULL);
         pthread_mutex_init(&link->submit, NULL);
     }
@@ -124,6 +126,7 @@ void link_put(struct link *link)
         if (current == link)
             current = NULL;
         queue_close(&link->queue);
+        queue_close(&link->spare);
     }
     pthread_mutex_unlock(&current_lock);
     if (!last)
@@ -209,7 +212,12 @@ static bool lock_both_until(struct link *link, uint64_t end_ns)
     return false;
 }
 
-static void unlock_both(struct link *link)
+bool link_lock_both(struct link *link, uint64_t ns)
+{
+    return lock_both_until(link, monotonic_ns() + ns);
+}
+
+void link_unlock_both(struct link *link)
 {
     pthread_mutex_unlock(&link->submit);
     pthread_mutex_unlock(&link->poll);
@@ -220,19 +228,61 @@ void link_look(struct link *link)
     if (!lock_both_until(link, monotonic_ns() + WAIT_BLOCK_MS * 1000000ull))
         return;
     look(link);
-    unlock_both(link);
+    link_unlock_both(link);
 }
 
 /* A fork in between would leave a copy of the new connection with a child that knows nothing of it: hence the lock. */
-static uint32_t reopen(struct link *link, uint64_t since)
+bool link_seek(struct link *link, uint64_t budget_ns)
 {
     char text[REACH_TEXT];
     struct queue fresh;
     pthread_mutex_lock(&current_lock);
-    uint32_t status = queue_again(&fresh, &link->queue, since, text);
+    bool found = link->spare.reach || queue_elsewhere(&fresh, &link->queue, budget_ns, text) == SDR_OK;
+    if (found && !link->spare.reach)
+        link->spare = fresh;
+    pthread_mutex_unlock(&current_lock);
+    return found;
+}
+
+bool link_take_spare(struct link *link)
+{
+    if (!link_lock_both(link, WAIT_BLOCK_MS * 1000000ull))
+        return false;
+    pthread_mutex_lock(&current_lock);
+    bool taken = link->spare.reach != NULL;
+    pthread_mutex_unlock(&current_lock);
+    if (taken) {
+        link->dead = true;
+        look(link);
+    }
+    link_unlock_both(link);
+    return taken;
+}
+
+/* Of a way that is replaced. Where it may live yet, its broker learns that the queue pair is left. */
+static void leave(struct queue *queue)
+{
+    if (!queue->reach)
+        return;
+    if (queue_alive(queue))
+        queue_close(queue);
+    else
+        queue->reach->driver->close(queue->reach);
+    queue->reach = NULL;
+}
+
+/* The same lock for the same reason. */
+static uint32_t reopen(struct link *link, uint64_t since)
+{
+    char text[REACH_TEXT];
+    uint32_t status = SDR_OK;
+    pthread_mutex_lock(&current_lock);
+    struct queue fresh = link->spare;
+    if (!link->spare.reach)
+        status = queue_again(&fresh, &link->queue, since, text);
+    link->spare.reach = NULL;
     if (status == SDR_OK) {
-        if (link->queue.reach)
-            link->queue.reach->driver->close(link->queue.reach);
+        leave(&link->queue);
         link->queue = fresh;
         link->dead = link->inherited = false;
     }
@@ -261,8 +311,10 @@ static uint32_t recover_once(struct link *link, uint64_t entered, uint64_t since
         link->dead = true; /* it ended meanwhile, or the door stays shut, and another one may do */
         status = LINK_STALE;
     }
-    if (status == SDR_OK)
+    if (status == SDR_OK) {
         atomic_store(&link->silent, false);
+        atomic_store(&link->mute, LINK_HEARD);
+    }
     link->attached = status == SDR_OK;
     if (status == SDR_COMMFAIL)
         link->failed_ns = monotonic_ns();
@@ -281,7 +333,7 @@ uint32_t link_recover(struct link *link, uint32_t *attach, uint64_t *since)
         uint32_t status = recover_once(link, entered, *since);
         atomic_store(&link->deadline_ns, queue_deadline_ns(&link->queue));
         *attach = atomic_load(&link->attach);
-        unlock_both(link);
+        link_unlock_both(link);
         if (status != LINK_STALE)
             return status;
         if (monotonic_ns() > end)

@@ -26,6 +26,8 @@
  * Deadlines. `since` is when a call last made headway (0: it has not waited yet): from then on it has the deadline, for
  * all that it waits for together, lost brokers, another way to the host and other threads' locks included.
  *
+ * Whether anybody is there at all is asked by those who wait: pulse.c.
+ *
  * Lock order: poll, submit, the process's lock (link.c).
  */
 #ifndef CARDMUX_CLIENT_LINK_H
@@ -51,6 +53,13 @@ struct flight {
     struct cm_cqe cqe;
 };
 
+/* Does anybody seem to be there? pulse.c */
+enum link_mute {
+    LINK_HEARD = 0,
+    LINK_MUTE,       /* nobody, and nobody answers */
+    LINK_MUTE_STREAM /* nobody, and there is no asking */
+};
+
 struct link {
     pthread_mutex_t poll;
     pthread_mutex_t submit;
@@ -68,6 +77,9 @@ struct link {
     uint64_t failed_ns;            /* under poll and submit: when it could not be attached */
     _Atomic uint64_t deadline_ns;  /* the queue's, for who may not look at that */
     _Atomic bool silent;           /* a deadline passed, and nothing was answered since */
+    _Atomic uint8_t mute;          /* enum link_mute */
+    _Atomic uint64_t seek_ns;      /* no search for another way before; UINT64_MAX: one is under way */
+    struct queue spare;            /* under the process's lock: another way, where spare.reach is set */
     unsigned refs;
     _Atomic uint64_t expected_ns[CM_OP_END]; /* mean service time; a hint: an update may be lost */
     /* Threads that slept to the end though their completion had been taken, or lay there with nobody on the reach to
@@ -92,6 +104,16 @@ uint32_t link_recover(struct link *link, uint32_t *attach, uint64_t *since);
    thread holds the locks for long: it does so itself, before it waits for a broker. */
 void link_look(struct link *link);
 
+/* Opens another way within about budget_ns, to lie ready (`spare`); by a thread that has a slot, or both locks. */
+bool link_seek(struct link *link, uint64_t budget_ns);
+/* Gives the present way up for the spare one: what flies is lost, and link_recover takes the other. False: not done, as
+   others hold the locks, and the spare one lies ready still. */
+bool link_take_spare(struct link *link);
+
+/* Poll and submit, within about that time. */
+bool link_lock_both(struct link *link, uint64_t ns);
+void link_unlock_both(struct link *link);
+
 /* Wakes the threads that wait for `landed`, whoever sleeps how. Under poll. */
 void link_wake(struct link *link, uint64_t landed);
 
@@ -109,6 +131,12 @@ static inline bool link_current(struct link *link, uint32_t attach)
 static inline uint64_t link_since_over(struct link *link)
 {
     return (monotonic_ns() - atomic_load_explicit(&link->deadline_ns, memory_order_relaxed)) | 1;
+}
+
+/* Is the deadline of that `since` over? */
+static inline bool link_over(struct link *link, uint64_t since)
+{
+    return since && monotonic_ns() - since >= atomic_load_explicit(&link->deadline_ns, memory_order_relaxed);
 }
 
 /* An abandoned slot comes back; access codes and keys do not stay in the region. */

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "cardmux/sdf.h"
+#include "frontend/reach/region.h"
 
 uint64_t monotonic_ns(void)
 {
@@ -141,6 +142,7 @@ static uint32_t attach(struct queue *queue, bool fresh, const struct way_time *t
                 cm_ring_clear(queue->qp, CM_QP_CQ);
                 cm_ring_clear(queue->qp, CM_QP_SQ); /* what was published to the last broker after this one had come */
                 queue->generation = header.generation;
+                queue->answers = header.features & CM_FEATURE_ANSWERS;
                 queue->free_slots = ~0ull;
                 if (!queue->sole)
                     memcpy(queue->tenant, header.tenant, sizeof queue->tenant);
@@ -201,15 +203,33 @@ uint32_t queue_open(struct queue *queue, const char *reach, const char *where, c
     return status == SDR_OK ? open_chosen(queue, &choice, where, 0, text) : status;
 }
 
-uint32_t queue_again(struct queue *queue, const struct queue *old, uint64_t since_ns, char *text)
+static void successor(struct queue *queue, const struct queue *old)
 {
-    struct reach_choice choice;
     memset(queue, 0, sizeof *queue);
     queue->deadline_ms = old->deadline_ms;
     queue->wait = old->wait;
     queue->doorbells = old->doorbells;
     queue->sleeps = old->sleeps;
     memcpy(queue->tenant, old->tenant, sizeof queue->tenant);
+}
+
+uint32_t queue_elsewhere(struct queue *queue, const struct queue *old, uint64_t budget_ns, char *text)
+{
+    struct reach_choice choice;
+    successor(queue, old);
+    uint32_t status = reach_choose(&choice, NULL, NULL, true, text);
+    if (status == SDR_OK && (choice.sole || old->sole))
+        return reach_fail(text, SDR_COMMFAIL, "one way was named");
+    reach_omit(&choice, old->reach->driver);
+    return status == SDR_OK
+               ? open_chosen(queue, &choice, NULL, monotonic_ns() + budget_ns - queue_deadline_ns(queue), text)
+               : status;
+}
+
+uint32_t queue_again(struct queue *queue, const struct queue *old, uint64_t since_ns, char *text)
+{
+    struct reach_choice choice;
+    successor(queue, old);
     uint32_t status = reach_choose(&choice, NULL, NULL, true, text);
     if (status == SDR_OK && old->reach)
         reach_prefer(&choice, old->reach->driver);

@@ -22,6 +22,7 @@ struct queue {
     struct shm_span qp;          /* = reach->qp, here for speed */
     bool pumped;                 /* the reach has a `look` */
     bool sole;                   /* this way was named: no other may take its place */
+    bool answers;                /* the broker says that it answers questions */
     bool refused;                /* the last queue_attach ended because of what waiting does not change */
     char tenant[40];             /* as whom the host knows us, and must know us at any other door; empty where `sole` */
     _Atomic uint64_t generation; /* 0: never attached. Read by threads that wait while another one attaches */
@@ -38,6 +39,8 @@ struct queue {
 
 /* Opens the first way that works, and attaches. SDR_ code and text[REACH_TEXT]. */
 uint32_t queue_open(struct queue *queue, const char *reach, const char *where, char *text);
+/* Another way than `old`'s, as the same tenant, within budget_ns; `old` stays as it is. */
+uint32_t queue_elsewhere(struct queue *queue, const struct queue *old, uint64_t budget_ns, char *text);
 /* Opens `old`'s way anew, or another one at which the host knows us as the same tenant, in its place; `old` stays as it
    is. Takes until `old`'s deadline after since_ns at most. */
 uint32_t queue_again(struct queue *queue, const struct queue *old, uint64_t since_ns, char *text);
@@ -153,6 +156,20 @@ static inline bool queue_pressed(const struct queue *queue, uint64_t now)
 {
     return shm_load32(queue->qp, offsetof(struct cm_control, crowded)) & CM_CROWDED_OTHER ||
            wait_pressed(&queue->pressure, now);
+}
+
+/* Is anybody there? (layout.h) Asked of a broker that `answers`; it has heard it when `answered` is another. */
+static inline uint32_t queue_answered(const struct queue *queue)
+{
+    return shm_load32(queue->qp, offsetof(struct cm_control, answered));
+}
+
+static inline void queue_ask(struct queue *queue)
+{
+    shm_store32(queue->qp, offsetof(struct cm_control, asked), queue_answered(queue) + 1);
+    shm_fence();
+    __atomic_fetch_add(&queue->doorbells, 1, __ATOMIC_RELAXED);
+    queue->reach->driver->ring(queue->reach);
 }
 
 static inline bool queue_alive(const struct queue *queue)

@@ -108,6 +108,15 @@ void reach_prefer(struct reach_choice *choice, const struct reach_driver *way)
     choice->ways[0] = way;
 }
 
+void reach_omit(struct reach_choice *choice, const struct reach_driver *way)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < choice->n; i++)
+        if (choice->ways[i] != way)
+            choice->ways[n++] = choice->ways[i];
+    choice->n = n;
+}
+
 void reach_refuse(struct reach_choice *choice, uint32_t code, const char *why)
 {
     size_t used = strlen(choice->said);
