@@ -12,6 +12,11 @@
  * SDR_COMMFAIL; the next one works. Where the host side itself is gone (daemon stopped, device unplugged) every request
  * in flight ends with SDR_COMMFAIL too, and cardmux_submit takes no more: close the client and open another.
  *
+ * A client stays with the way that it opened, other than libsdf: its slots are memory of that way, which the caller may
+ * hold at any time. cardmux_open tries the ways in the same order as libsdf, one at which nobody answers among them, so
+ * who opens anew goes on over the next one. Nor does a client find out by itself that a daemon has ended behind a
+ * device which stays: then nothing comes within cardmux_poll's time, and what is in flight stays so. Give the client up.
+ *
  * Errors: SDR_ codes of cardmux/sdf.h. Lengths are bytes.
  */
 #ifndef CARDMUX_CLIENT_H

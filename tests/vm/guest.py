@@ -81,14 +81,19 @@ class CardDaemon(Daemon):
             except OSError:
                 continue
             if match := re.match(r"\d+ \((.*)\) \S (\d+) ", stat):
-                if int(match[2]) == self.process.pid:
-                    found[match[1]] = int(entry)
+                if int(match[2]) == self.process.pid:  # the admin process has no name of its own
+                    found["cardmux-admin" if match[1] == "cardmuxd" else match[1]] = int(entry)
         return found
 
     def die(self):
         """All of it at once, as where the machine's memory runs out. serve() starts another one in the same place."""
-        for pid in self.pids().values():
-            os.kill(pid, signal.SIGKILL)
+        pids = self.pids()
+        self.process.kill()
+        for name in pids.keys() - {"cardmuxd"}:
+            try:
+                os.kill(pids[name], signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # has noticed it already
         self.process.wait()
 
     def counters(self, name):
