@@ -30,13 +30,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct cm_derive derive;
     uint8_t again[CM_DERIVE_SEALED];
-    if (size < 2 || size > 2 + CM_PARAM_SIZE)
+    if (size < 3 || size > 3 + CM_PARAM_SIZE)
         return 0;
     enum cm_derivation kind = (enum cm_derivation)(data[0] % CM_DERIVATIONS);
     bool sealed = data[0] & 0x80;
-    size_t texts = kind == CM_DERIVE_TLS ? 64 : 8 * (size_t)data[1];
-    data += 2;
-    size -= 2;
+    size_t texts = data[1] | (size_t)data[2] << 8;
+    data += 3;
+    size -= 3;
     if (!cm_derive_read(data, size, kind, sealed, texts, &derive))
         return 0;
     must(size == (sealed ? CM_DERIVE_SEALED : CM_DERIVE_HEAD) && cm_derive_texts(&derive) == texts);

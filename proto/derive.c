@@ -22,6 +22,18 @@ static const struct kind {
     [CM_DERIVE_TLS] = {{{CM_DERIVE_RANDOM, CM_DERIVE_RANDOM}, {CM_DERIVE_RANDOM, CM_DERIVE_RANDOM}},
                        {MAC_KEY, MAC_KEY, CIPHER_KEY, CIPHER_KEY},
                        {CM_DERIVE_IV_MAX, CM_DERIVE_IV_MAX}},
+    [CM_DERIVE_IKE] = {{{CM_DERIVE_NONCE_MIN, CM_DERIVE_NONCE_MAX},
+                        {CM_DERIVE_NONCE_MIN, CM_DERIVE_NONCE_MAX},
+                        {CM_DERIVE_COOKIE, CM_DERIVE_COOKIE},
+                        {CM_DERIVE_COOKIE, CM_DERIVE_COOKIE}},
+                       {MAC_KEY, MAC_KEY, CIPHER_KEY},
+                       {0}},
+    [CM_DERIVE_IPSEC] = {{{CM_DERIVE_PROTOCOL, CM_DERIVE_PROTOCOL},
+                          {CM_DERIVE_SPI, CM_DERIVE_SPI},
+                          {CM_DERIVE_NONCE_MIN, CM_DERIVE_NONCE_MAX},
+                          {CM_DERIVE_NONCE_MIN, CM_DERIVE_NONCE_MAX}},
+                         {CIPHER_KEY, MAC_KEY},
+                         {0}},
 };
 
 static uint32_t word_read(const uint8_t *from)

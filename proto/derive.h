@@ -28,15 +28,24 @@
 #define CM_DERIVE_SEALED    104u /* with the public key */
 #define CM_DERIVE_RANDOM    32u  /* of client and server of TLS */
 #define CM_DERIVE_IV_MAX    16u
+#define CM_DERIVE_NONCE_MIN 8u /* RFC 2409, section 5 */
+#define CM_DERIVE_NONCE_MAX 256u
+#define CM_DERIVE_COOKIE    8u
+#define CM_DERIVE_PROTOCOL  1u
+#define CM_DERIVE_SPI       4u
 #define CM_DERIVE_BITS_MAX  512u
-#define CM_DERIVE_DATA_MAX  528u /* all texts */
+#define CM_DERIVE_DATA_MAX  (2u * CM_DERIVE_NONCE_MAX + 2u * CM_DERIVE_COOKIE) /* all texts */
 #define CM_DERIVE_HANDLES   (4u * CM_DERIVE_KEYS)
 #define CM_DERIVE_CLEAR_MAX (CM_DERIVE_CLEARS * CM_DERIVE_IV_MAX)
 #define CM_DERIVE_OUT_MAX   (CM_DERIVE_KEYS * (96u + CM_DERIVE_BITS_MAX / 8u) + CM_DERIVE_CLEAR_MAX)
 
 enum cm_derivation {
-    CM_DERIVE_TLS, /* texts: client's random, server's; keys: client MAC, server MAC, client, server; IVs: client,
-                      server */
+    /* texts: client's random, server's; keys: client MAC, server MAC, client, server; in clear: IVs of both */
+    CM_DERIVE_TLS,
+    /* texts: initiator's nonce, responder's, initiator's cookie, responder's; keys: SKEYID_d, SKEYID_a, SKEYID_e */
+    CM_DERIVE_IKE,
+    /* texts: protocol, SPI, initiator's nonce, responder's; keys: encryption, MAC */
+    CM_DERIVE_IPSEC,
     CM_DERIVATIONS
 };
 

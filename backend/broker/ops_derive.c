@@ -15,6 +15,8 @@
 #include "proto/derive.h"
 
 _Static_assert(CM_DERIVE_BITS_MAX == 8 * CARD_DERIVE_KEY_MAX, "what can be asked for is what a card can give");
+_Static_assert(3u * (CARD_PKE_HEAD + CARD_DERIVE_KEY_MAX) <= JOB_BYTES && 2u * CM_DERIVE_RANDOM <= JOB_BYTES,
+               "of four keys TLS's texts, of three all results, fit into a job: one of the two never needs `big`");
 _Static_assert(CM_DERIVE_HANDLES + CM_DERIVE_CLEAR_MAX <= JOB_BYTES, "handles fit into a job");
 
 static bool denied(const struct job *job, enum cm_class class)
@@ -79,6 +81,7 @@ static void derive_finish(struct broker *broker, struct job *job)
 /* Reads the parameters into the job. False: refused. */
 static bool derive_read(struct job *job, enum cm_derivation kind, bool sealed, struct cm_derive *derive)
 {
+    job->secret = true; /* IKE's nonces are: nothing else is in what it derives from */
     if (!cm_derive_read(job->param, job->sqe.param_len, kind, sealed, job->sqe.data_len, derive)) {
         refuse(job, CM_GATE_ARG, SDR_INARGERR);
         return false;
@@ -93,7 +96,6 @@ static bool derive_read(struct job *job, enum cm_derivation kind, bool sealed, s
     for (unsigned i = 0; i < CM_DERIVE_CLEARS; i++)
         job->derive.clear_len[i] = (uint8_t)derive->clear_len[i];
     job->card.derive = &job->derive;
-    job->secret = true;
     return true;
 }
 
@@ -110,7 +112,6 @@ static enum step keys_stay(struct job *job, enum cm_derivation kind, enum card_o
     return STEP_CARD;
 }
 
-/* Longer than a job's own room, and the texts are not: they leave `big` free. */
 static enum step keys_leave(struct job *job, enum cm_derivation kind, enum card_op op)
 {
     struct cm_derive derive;
@@ -118,11 +119,11 @@ static enum step keys_leave(struct job *job, enum cm_derivation kind, enum card_
         return STEP_DONE;
     size_t len = cm_derive_sealed(&derive);
     uint8_t *out = job->out;
-    if (len > sizeof job->out) {
+    if (len > sizeof job->out && !job->big) {
         job->big = out = malloc(len);
         job->big_len = len;
     }
-    if (!out)
+    if (!out || (out == job->out && len > sizeof job->out))
         return refuse(job, CM_GATE_LIMIT, SDR_NOBUFFER);
     job->card.op = (uint16_t)op;
     job->card.aux = derive.point;
@@ -142,4 +143,28 @@ enum step op_derive_tls_epk(struct broker *broker, struct job *job)
 {
     (void)broker;
     return job_use_handle(job) ? keys_leave(job, CM_DERIVE_TLS, CARD_DERIVE_TLS) : STEP_DONE;
+}
+
+enum step op_derive_ike(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    return keys_stay(job, CM_DERIVE_IKE, CARD_DERIVE_IKE);
+}
+
+enum step op_derive_ike_epk(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    return keys_leave(job, CM_DERIVE_IKE, CARD_DERIVE_IKE);
+}
+
+enum step op_derive_ipsec(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    return job_use_handle(job) ? keys_stay(job, CM_DERIVE_IPSEC, CARD_DERIVE_IPSEC) : STEP_DONE;
+}
+
+enum step op_derive_ipsec_epk(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    return job_use_handle(job) ? keys_leave(job, CM_DERIVE_IPSEC, CARD_DERIVE_IPSEC) : STEP_DONE;
 }

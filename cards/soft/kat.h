@@ -60,8 +60,11 @@ bool kat_sm2_agree(struct card *card, const struct kat *kat, uint8_t flip);
 bool kat_p256_verify(struct card *card, const struct kat *kat, uint8_t flip);
 bool kat_p256_sign(struct card *card, const struct kat *kat, uint8_t flip);
 
-/* kat_derive.c. in: the randoms; out: MAC keys, cipher keys of 16 bytes, IVs */
+/* kat_derive.c. in: texts; out: keys. TLS: MAC keys, cipher keys of 16 bytes, IVs; IKE: nonces of 16 and 20 bytes,
+   cookies, SKEYID_d, SKEYID_a, 16 bytes of SKEYID_e; IPSEC: the same nonces, 16 bytes and 32 */
 bool kat_tls(struct card *card, const struct kat *kat, uint8_t flip);
+bool kat_ike(struct card *card, const struct kat *kat, uint8_t flip);
+bool kat_ipsec(struct card *card, const struct kat *kat, uint8_t flip);
 
 /* kat_rsa_vectors.c */
 extern const char rsa_sign_key[], rsa_sign_block[], rsa_sign_signature[];

@@ -103,7 +103,9 @@ static uint32_t slow_job(struct card *card, struct card_job *job)
     case CARD_KEY_EXPORT_KEK:
         return key_export_kek(job);
     case CARD_DERIVE_TLS:
-        return derive_tls(card, job);
+    case CARD_DERIVE_IKE:
+    case CARD_DERIVE_IPSEC:
+        return derive_keys(card, job);
     default:
         return SDR_NOTSUPPORT; /* CARD_ECHO too: this card computes */
     }

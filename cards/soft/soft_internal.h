@@ -267,7 +267,7 @@ uint32_t agree_finish(struct card *card, struct card_job *job);
 /* derive.c */
 uint32_t derive_fetch(struct card *card, char *error);
 void derive_free(struct card *card);
-uint32_t derive_tls(struct card *card, struct card_job *job);
+uint32_t derive_keys(struct card *card, struct card_job *job);
 
 /* clear.c */
 uint32_t sign_clear(struct card *card, struct card_job *job);

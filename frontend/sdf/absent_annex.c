@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* absent_annex.c: what absent.c is, for annexes B and C of 2023: SM9; keys for IKE and IPSEC. */
+/* absent_annex.c: what absent.c is, for annex B of 2023: SM9. */
 #include "frontend/sdf/absent.h"
 #include "cardmux/sdf.h"
 
@@ -120,48 +120,6 @@ int SDF_ExternalSign_SM9(void *hSessionHandle, SM9SignMasterPublicKey *pSignMast
 int SDF_ExternalDecrypt_SM9(void *hSessionHandle, SM9EncUserPrivateKey *pEncUserPrivateKey, unsigned char *pucUserID,
                             unsigned int uiUserIDLen, unsigned int uiAlgID, unsigned char *pucIV, SM9Cipher *pEncData,
                             unsigned char *pucData, unsigned int *puiDataLength)
-{
-    return absent(hSessionHandle);
-}
-
-int SDF_GenerateKeywithIKE(void *hSessionHandle, unsigned char *pucSponsorNonce, unsigned int uiSponsorNonceLength,
-                           unsigned char *pucResponseNonce, unsigned int uiResponseNonceLength,
-                           unsigned char *pucSponsorCookie, unsigned int uiSponsorCookieLength,
-                           unsigned char *pucResponseCookie, unsigned int uiResponseCookieLength,
-                           unsigned int uiPrfAlgID, void **phKeyHandleD, unsigned int uiKeyBitsD, void **phKeyHandleA,
-                           unsigned int uiKeyBitsA, void **phKeyHandleE, unsigned int uiKeyBitsE)
-{
-    return absent(hSessionHandle);
-}
-
-int SDF_GenerateKeywithEPK_IKE(void *hSessionHandle, unsigned char *pucSponsorNonce, unsigned int uiSponsorNonceLength,
-                               unsigned char *pucResponseNonce, unsigned int uiResponseNonceLength,
-                               unsigned char *pucSponsorCookie, unsigned int uiSponsorCookieLength,
-                               unsigned char *pucResponseCookie, unsigned int uiResponseCookieLength,
-                               unsigned int uiPrfAlgID, unsigned int uiEccAlgID, ECCrefPublicKey *pucPublicKey,
-                               ECCCipher *pucKeyD, unsigned int uiKeyBitsD, ECCCipher *pucKeyA, unsigned int uiKeyBitsA,
-                               ECCCipher *pucKeyE, unsigned int uiKeyBitsE)
-{
-    return absent(hSessionHandle);
-}
-
-int SDF_GenerateKeywithIPSEC(void *hSessionHandle, unsigned char *pucProtocolID, unsigned int uiProtocolIDLength,
-                             unsigned char *pucSpi, unsigned int uiSpiLength, unsigned char *pucSponsorNonce,
-                             unsigned int uiSponsorNonceLength, unsigned char *pucResponseNonce,
-                             unsigned int uiResponseNonceLength, void *hKeyHandle, unsigned int uiPrfAlgID,
-                             void **phKeyHandleEnc, unsigned int uiKeyBitsEnc, void **phKeyHandleMac,
-                             unsigned int uiKeyBitsMac, unsigned char *pucSalt, unsigned int uiSaltLength)
-{
-    return absent(hSessionHandle);
-}
-
-int SDF_GenerateKeywithEPK_IPSEC(void *hSessionHandle, unsigned char *pucProtocolID, unsigned int uiProtocolIDLength,
-                                 unsigned char *pucSpi, unsigned int uiSpiLength, unsigned char *pucSponsorNonce,
-                                 unsigned int uiSponsorNonceLength, unsigned char *pucResponseNonce,
-                                 unsigned int uiResponseNonceLength, void *hKeyHandle, unsigned int uiPrfAlgID,
-                                 unsigned int uiEccAlgID, ECCrefPublicKey *pucPublicKey, ECCCipher *pucKeyEnc,
-                                 unsigned int uiKeyBitsEnc, ECCCipher *pucKeyMac, unsigned int uiKeyBitsMac,
-                                 unsigned char *pucSalt, unsigned int uiSaltLength)
 {
     return absent(hSessionHandle);
 }

@@ -141,7 +141,9 @@ static uint32_t derive(struct sdf_session *session, struct wish *wish, uint16_t 
     uint8_t param[CM_DERIVE_SEALED], data[CM_DERIVE_DATA_MAX], point[FORM_POINT];
     uint32_t digest;
     struct call call = {.op = op, .param = param, .data = data};
-    uint32_t status = session_key(session, wish->secret, &call.key);
+    uint32_t status = SDR_OK;
+    if (cm_op_info(op)->fields & F_KEY)
+        status = session_key(session, wish->secret, &call.key);
     if (status != SDR_OK)
         return status;
     call.alg = alg_hash(wish->prf, &digest);
@@ -216,4 +218,108 @@ int SDF_GenerateKeywithEPK_SSL(void *hSessionHandle, void *hKeyHandlePreMaster, 
         .clear = {pucClientIV, pucServerIV},
     };
     return session_leave(session, derive(session, &wish, CM_OP_DERIVE_TLS_EPK));
+}
+
+int SDF_GenerateKeywithIKE(void *hSessionHandle, unsigned char *pucSponsorNonce, unsigned int uiSponsorNonceLength,
+                           unsigned char *pucResponseNonce, unsigned int uiResponseNonceLength,
+                           unsigned char *pucSponsorCookie, unsigned int uiSponsorCookieLength,
+                           unsigned char *pucResponseCookie, unsigned int uiResponseCookieLength,
+                           unsigned int uiPrfAlgID, void **phKeyHandleD, unsigned int uiKeyBitsD, void **phKeyHandleA,
+                           unsigned int uiKeyBitsA, void **phKeyHandleE, unsigned int uiKeyBitsE)
+{
+    struct sdf_session *session = session_enter(hSessionHandle);
+    if (!session)
+        return SDR_INARGERR;
+    struct wish wish = {
+        .kind = CM_DERIVE_IKE,
+        .texts = {pucSponsorNonce, pucResponseNonce, pucSponsorCookie, pucResponseCookie},
+        .lengths = {.text_len = {uiSponsorNonceLength, uiResponseNonceLength, uiSponsorCookieLength,
+                                 uiResponseCookieLength},
+                    .bits = {uiKeyBitsD, uiKeyBitsA, uiKeyBitsE}},
+        .prf = uiPrfAlgID,
+        .handles = {phKeyHandleD, phKeyHandleA, phKeyHandleE},
+    };
+    return session_leave(session, derive(session, &wish, CM_OP_DERIVE_IKE));
+}
+
+int SDF_GenerateKeywithEPK_IKE(void *hSessionHandle, unsigned char *pucSponsorNonce, unsigned int uiSponsorNonceLength,
+                               unsigned char *pucResponseNonce, unsigned int uiResponseNonceLength,
+                               unsigned char *pucSponsorCookie, unsigned int uiSponsorCookieLength,
+                               unsigned char *pucResponseCookie, unsigned int uiResponseCookieLength,
+                               unsigned int uiPrfAlgID, unsigned int uiEccAlgID, ECCrefPublicKey *pucPublicKey,
+                               ECCCipher *pucKeyD, unsigned int uiKeyBitsD, ECCCipher *pucKeyA, unsigned int uiKeyBitsA,
+                               ECCCipher *pucKeyE, unsigned int uiKeyBitsE)
+{
+    struct sdf_session *session = session_enter(hSessionHandle);
+    if (!session)
+        return SDR_INARGERR;
+    struct wish wish = {
+        .kind = CM_DERIVE_IKE,
+        .texts = {pucSponsorNonce, pucResponseNonce, pucSponsorCookie, pucResponseCookie},
+        .lengths = {.text_len = {uiSponsorNonceLength, uiResponseNonceLength, uiSponsorCookieLength,
+                                 uiResponseCookieLength},
+                    .bits = {uiKeyBitsD, uiKeyBitsA, uiKeyBitsE}},
+        .prf = uiPrfAlgID,
+        .ecc = uiEccAlgID,
+        .public = pucPublicKey,
+        .sealed = true,
+        .ciphers = {pucKeyD, pucKeyA, pucKeyE},
+    };
+    return session_leave(session, derive(session, &wish, CM_OP_DERIVE_IKE_EPK));
+}
+
+/* A salt (of GCM and the like) has a length in the prototype, and no public text says where it comes from. */
+static uint32_t derive_unsalted(struct sdf_session *session, struct wish *wish, uint16_t op, uint32_t salt_len)
+{
+    return salt_len ? SDR_NOTSUPPORT : derive(session, wish, op);
+}
+
+int SDF_GenerateKeywithIPSEC(void *hSessionHandle, unsigned char *pucProtocolID, unsigned int uiProtocolIDLength,
+                             unsigned char *pucSpi, unsigned int uiSpiLength, unsigned char *pucSponsorNonce,
+                             unsigned int uiSponsorNonceLength, unsigned char *pucResponseNonce,
+                             unsigned int uiResponseNonceLength, void *hKeyHandle, unsigned int uiPrfAlgID,
+                             void **phKeyHandleEnc, unsigned int uiKeyBitsEnc, void **phKeyHandleMac,
+                             unsigned int uiKeyBitsMac, unsigned char *pucSalt, unsigned int uiSaltLength)
+{
+    struct sdf_session *session = session_enter(hSessionHandle);
+    if (!session)
+        return SDR_INARGERR;
+    struct wish wish = {
+        .kind = CM_DERIVE_IPSEC,
+        .texts = {pucProtocolID, pucSpi, pucSponsorNonce, pucResponseNonce},
+        .lengths = {.text_len = {uiProtocolIDLength, uiSpiLength, uiSponsorNonceLength, uiResponseNonceLength},
+                    .bits = {uiKeyBitsEnc, uiKeyBitsMac}},
+        .secret = hKeyHandle,
+        .prf = uiPrfAlgID,
+        .handles = {phKeyHandleEnc, phKeyHandleMac},
+    };
+    (void)pucSalt;
+    return session_leave(session, derive_unsalted(session, &wish, CM_OP_DERIVE_IPSEC, uiSaltLength));
+}
+
+int SDF_GenerateKeywithEPK_IPSEC(void *hSessionHandle, unsigned char *pucProtocolID, unsigned int uiProtocolIDLength,
+                                 unsigned char *pucSpi, unsigned int uiSpiLength, unsigned char *pucSponsorNonce,
+                                 unsigned int uiSponsorNonceLength, unsigned char *pucResponseNonce,
+                                 unsigned int uiResponseNonceLength, void *hKeyHandle, unsigned int uiPrfAlgID,
+                                 unsigned int uiEccAlgID, ECCrefPublicKey *pucPublicKey, ECCCipher *pucKeyEnc,
+                                 unsigned int uiKeyBitsEnc, ECCCipher *pucKeyMac, unsigned int uiKeyBitsMac,
+                                 unsigned char *pucSalt, unsigned int uiSaltLength)
+{
+    struct sdf_session *session = session_enter(hSessionHandle);
+    if (!session)
+        return SDR_INARGERR;
+    struct wish wish = {
+        .kind = CM_DERIVE_IPSEC,
+        .texts = {pucProtocolID, pucSpi, pucSponsorNonce, pucResponseNonce},
+        .lengths = {.text_len = {uiProtocolIDLength, uiSpiLength, uiSponsorNonceLength, uiResponseNonceLength},
+                    .bits = {uiKeyBitsEnc, uiKeyBitsMac}},
+        .secret = hKeyHandle,
+        .prf = uiPrfAlgID,
+        .ecc = uiEccAlgID,
+        .public = pucPublicKey,
+        .sealed = true,
+        .ciphers = {pucKeyEnc, pucKeyMac},
+    };
+    (void)pucSalt;
+    return session_leave(session, derive_unsalted(session, &wish, CM_OP_DERIVE_IPSEC_EPK, uiSaltLength));
 }

@@ -21,7 +21,7 @@ AGREE_START, AGREE_CONCLUDE, AGREE_RESPOND = range(91, 94)
 FILE_CREATE, FILE_READ, FILE_WRITE, FILE_DELETE = range(120, 124)
 KEK_RIGHT = 124
 KEK_HANDLE = 140
-DERIVE_TLS, DERIVE_TLS_EPK = 150, 151
+DERIVE_TLS, DERIVE_TLS_EPK, DERIVE_IKE, DERIVE_IKE_EPK, DERIVE_IPSEC, DERIVE_IPSEC_EPK = range(150, 156)
 MAX_PARAM, MAX_DATA, HANDLE, BITS_128, SMALL = 8, 16, 32, 64, 128
 
 
@@ -108,6 +108,12 @@ def derive(op, texts, bits, clear, alg=SM3):
 for bits, clear in (((256, 256, 128, 128), (16, 16)), ((0, 0, 128, 128), (4, 4)), ((160, 0, 0, 0), ()), ((8, 0, 0, 0), ()), ((), (16, 16))):
     seeds += [change + derive(op, (32, 32), bits, clear, alg) * times for op in (DERIVE_TLS, DERIVE_TLS_EPK) for alg in (SM3, SHA256, NONE)
               for change, times in ((b'', 1), (few, 3), (failed, 1), (deny(1 << 14, 0), 1), (deny(1 << 11, 0), 1), (deny(0, 1 << 3), 1))]
+for more, nonce in ((0, 8), (MAX_DATA, 256)): # as many bytes of texts as the operation has at least and at most
+    for change, times in ((b'', 1), (few, 3), (failed, 1), (deny(1 << 14 | 1 << 11, 0), 1)):
+        seeds += [change + derive(op, (nonce, nonce, 8, 8), bits, (), SM3 | more) * times for op in (DERIVE_IKE, DERIVE_IKE_EPK)
+                  for bits in ((256, 256, 128), (256, 0, 256), (128, 256, 0))]
+        seeds += [change + derive(op, (1, 4, nonce, nonce), bits, (), SHA256 | more) * times for op in (DERIVE_IPSEC, DERIVE_IPSEC_EPK)
+                  for bits in ((128, 256), (0, 512))]
 seeds.append(call(DERIVE_TLS_EPK, HANDLE | SM3, quiet=True) + derive(DERIVE_TLS_EPK, (32, 32), (512,) * 2, ()) + passes + failed + workers)
 for name in (0, MAX_PARAM):
     create, read, write, drop = (call(op, name) + workers for op in range(FILE_CREATE, FILE_DELETE + 1))

@@ -193,6 +193,12 @@ enum card_op {
        RFC 5246, GB/T 38636: master = PRF(key, "master secret", texts 0, 1)[48], then PRF(master, "key expansion",
        texts 1, 0) cut into keys 0 to 3 and bytes in clear. alg: SGD_SM3, SGD_SHA256, SGD_SHA384 */
     CARD_DERIVE_TLS = 150,
+    /* GB/T 36968: key: NULL. texts: Ni, Nr (8 to 256 bytes each), CKY-I, CKY-R (8). keys: SKEYID_d and SKEYID_a, as long
+       as the hash, and the beginning of SKEYID_e. Nothing in clear. alg as above */
+    CARD_DERIVE_IKE,
+    /* GB/T 36968, RFC 2409: key: SKEYID_d. texts: protocol (1), SPI (4), Ni, Nr. keys: of KEYMAT for encryption, for a
+       MAC. Nothing in clear */
+    CARD_DERIVE_IPSEC,
     CARD_OP_END
 };
 
@@ -200,7 +206,7 @@ enum card_op {
 #define CARD_DERIVE_KEY_MAX 64u
 
 struct card_derive {
-    uint16_t text_len[4];     /* how `in` is cut; 32 and 32 for TLS */
+    uint16_t text_len[4];     /* how `in` is cut; TLS: 32 and 32 */
     uint8_t key_len[4];       /* 0: none wanted */
     uint8_t clear_len[2];     /* in clear, behind the keys */
     struct card_key *keys[4]; /* made; the caller sets NULL, and owns them where status is SDR_OK */

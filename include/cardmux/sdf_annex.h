@@ -147,6 +147,28 @@ SDF_API int SDF_ExternalDecrypt_SM9(void *hSessionHandle, SM9EncUserPrivateKey *
  * SDF_ImportKey. Randoms have 32 bytes. MAC keys have 128 to 512 bits, in full bytes, or 0 (AEAD); keys 128, 192 or 256
  * bits, or 0; IVs 0 to 16 bytes; at least one key is wanted. Any other length is SDR_INARGERR. A card may refuse IVs
  * with SDR_NOTSUPPORT to who may not take keys out of it: asked for with other lengths, those bytes are a key's.
+ *
+ * IKE: as GB/T 36968 (and GM/T 0022) has it, which is RFC 2409 section 5 with public-key encryption and without the
+ * Diffie-Hellman secret. PRF is HMAC with the hash of uiPrfAlgID, one of the above; HASH is that hash; 0, 1 and 2 are
+ * one byte each:
+ *
+ *     SKEYID   = PRF(HASH(sponsor's nonce || response's nonce), sponsor's cookie || response's cookie)
+ *     SKEYID_d = PRF(SKEYID, sponsor's cookie || response's cookie || 0)                     phKeyHandleD, pucKeyD
+ *     SKEYID_a = PRF(SKEYID, SKEYID_d || sponsor's cookie || response's cookie || 1)         phKeyHandleA, pucKeyA
+ *     SKEYID_e = PRF(SKEYID, SKEYID_a || sponsor's cookie || response's cookie || 2)         phKeyHandleE, pucKeyE
+ *
+ * Nonces have 8 to 256 bytes, cookies 8. The keys D and A are as long as what the hash gives (256 bits; SHA-384: 384),
+ * or 0; E is the beginning of SKEYID_e, 128, 192 or 256 bits, or 0.
+ *
+ * IPSEC: GB/T 36968 and RFC 2409 section 5.5, from SKEYID_d in hKeyHandle, for one direction, without a new Diffie-
+ * Hellman exchange:
+ *
+ *     KEYMAT = K1 || K2 || ...     K1 = PRF(SKEYID_d, protocol || SPI || sponsor's nonce || response's nonce)
+ *                                  Kn = PRF(SKEYID_d, Kn-1 || protocol || SPI || sponsor's nonce || response's nonce)
+ *
+ * cut into the encryption key, 128, 192 or 256 bits or 0, and the MAC key, 128 to 512 bits in full bytes or 0. The
+ * protocol has 1 byte, the SPI 4, nonces (the second phase's) 8 to 256. uiSaltLength must be 0, else SDR_NOTSUPPORT: no
+ * public text says whether the salt goes in or comes out, nor from where.
  */
 SDF_API int SDF_GenerateKeywithIKE(void *hSessionHandle, unsigned char *pucSponsorNonce,
                                    unsigned int uiSponsorNonceLength, unsigned char *pucResponseNonce,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/clients/derive_judge.h"
 
+#include <openssl/evp.h>
 #include <string.h>
 #include "tests/clients/mode_judge.h"
 
@@ -44,4 +45,37 @@ bool judge_tls(const char *hash, const uint8_t *secret, size_t secret_len, const
     memcpy(seed, server, 32);
     memcpy(seed + 32, client, 32);
     return judge_tls_prf(hash, master, 48, "key expansion", seed, 64, out, len);
+}
+
+bool judge_ike(const char *hash, const uint8_t *nonces, size_t nonces_len, const uint8_t cookies[16],
+               uint8_t keys[3][64], size_t *len)
+{
+    uint8_t digest[64], skeyid[64], text[64 + 16 + 1];
+    size_t n = 0;
+    bool ok = EVP_Q_digest(NULL, hash, NULL, nonces, nonces_len, digest, &n) &&
+              judge_hmac(hash, digest, n, cookies, 16, skeyid, len) && n == *len;
+    memcpy(text + n, cookies, 16);
+    for (uint8_t i = 0; i < 3 && ok; i++) {
+        size_t from = i ? 0 : n;
+        if (i)
+            memcpy(text, keys[i - 1], n);
+        text[n + 16] = i;
+        ok = judge_hmac(hash, skeyid, n, text + from, n + 17 - from, keys[i], len);
+    }
+    return ok;
+}
+
+bool judge_ipsec(const char *hash, const uint8_t *secret, size_t secret_len, const uint8_t *text, size_t text_len,
+                 uint8_t *out, size_t len)
+{
+    uint8_t seed[64 + 517], block[64];
+    size_t n = 0;
+    for (size_t at = 0; at < len; at += n) {
+        memcpy(seed, block, n);
+        memcpy(seed + n, text, text_len);
+        if (!judge_hmac(hash, secret, secret_len, seed, n + text_len, block, &n))
+            return false;
+        memcpy(out + at, block, len - at < n ? len - at : n);
+    }
+    return true;
 }

@@ -17,4 +17,12 @@ bool judge_tls_prf(const char *hash, const uint8_t *secret, size_t secret_len, c
 bool judge_tls(const char *hash, const uint8_t *secret, size_t secret_len, const uint8_t client[32],
                const uint8_t server[32], uint8_t *out, size_t len);
 
+/* GB/T 36968, RFC 2409. nonces: Ni | Nr; cookies: CKY-I | CKY-R; keys: SKEYID_d, SKEYID_a, SKEYID_e, *len bytes each.
+ */
+bool judge_ike(const char *hash, const uint8_t *nonces, size_t nonces_len, const uint8_t cookies[16],
+               uint8_t keys[3][64], size_t *len);
+/* The first len bytes of KEYMAT; text, protocol | SPI | Ni | Nr, has 517 bytes at most. */
+bool judge_ipsec(const char *hash, const uint8_t *secret, size_t secret_len, const uint8_t *text, size_t text_len,
+                 uint8_t *out, size_t len);
+
 #endif

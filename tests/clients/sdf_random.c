@@ -294,6 +294,33 @@ static void channels(void)
     NEED(SDF_DestroyKey(session, pre) == SDR_OK);
 }
 
+/* Both phases of an IPSec tunnel, the second from what the first gave. */
+static void tunnels(void)
+{
+    static const struct {
+        const char *name;
+        uint32_t alg, bits;
+    } prfs[] = {{"SM3", SGD_SM3, 256}, {"SHA256", SGD_SHA256, 256}, {"SHA384", SGD_SHA384, 384}};
+    uint32_t p = draw(3), ni = 8 + draw(249), nr = 8 + draw(249), e_bits = 128 + 64 * draw(3), enc = 128 + 64 * draw(3);
+    uint32_t mac = 128 + 8 * draw(49);
+    uint8_t first[528], second[517], ike[3][64], right[64 + 32];
+    void *d = NULL, *a = NULL, *e = NULL, *keys[2] = {NULL};
+    size_t len = 0;
+    draw_bytes(first, sizeof first);
+    draw_bytes(second, sizeof second);
+    NEED(SDF_GenerateKeywithIKE(session, first, ni, first + ni, nr, first + ni + nr, 8, first + ni + nr + 8, 8,
+                                prfs[p].alg, &d, prfs[p].bits, &a, prfs[p].bits, &e, e_bits) == SDR_OK);
+    NEED(judge_ike(prfs[p].name, first, ni + nr, first + ni + nr, ike, &len));
+    NEED(SDF_GenerateKeywithIPSEC(session, second, 1, second + 1, 4, second + 5, nr, second + 5 + nr, ni, d,
+                                  prfs[p].alg, &keys[0], enc, &keys[1], mac, NULL, 0) == SDR_OK);
+    NEED(judge_ipsec(prfs[p].name, ike[0], len, second, 5 + ni + nr, right, sizeof right));
+    key_is(d, ike[0], (uint32_t)len);
+    key_is(a, ike[1], (uint32_t)len);
+    key_is(e, ike[2], e_bits / 8);
+    key_is(keys[0], right, enc / 8);
+    key_is(keys[1], right + enc / 8, mac / 8);
+}
+
 int main(int argc, char **argv)
 {
     void *device;
@@ -314,6 +341,7 @@ int main(int argc, char **argv)
         digests();
         sealed();
         channels();
+        tunnels();
     }
     NEED(SDF_CloseDevice(device) == SDR_OK);
     return wrong != 0;

@@ -412,7 +412,7 @@ static uint32_t run_info(struct call *call)
 static uint32_t run_derive(struct session *session, struct call *call, const struct fake_key *secret)
 {
     struct fake_made made;
-    uint32_t status = fake_derive(call, secret->bytes, secret->len, &made);
+    uint32_t status = fake_derive(call, secret ? secret->bytes : NULL, secret ? secret->len : 0, &made);
     for (unsigned i = 0; i < CM_DERIVE_KEYS && status == SDR_OK && made.stay; i++)
         if (made.len[i]) {
             status = key_add(session, call, made.bytes[i], made.len[i]);

@@ -37,6 +37,7 @@ static void every_algorithm_has_a_known_answer(void **state)
         "sm4-xts",       "sm4-xts-ieee",  "aes-128-gcm",   "aes-192-gcm",   "aes-256-gcm", "aes-128-ccm", "aes-192-ccm",
         "aes-256-ccm",   "aes-128-xts",   "aes-256-xts",   "sha3-224",      "sha3-256",    "sha3-384",    "sha3-512",
         "hmac-sha3-224", "hmac-sha3-256", "hmac-sha3-384", "hmac-sha3-512", "tls-sm3",     "tls-sha256",  "tls-sha384",
+        "ike-sm3",       "ipsec-sm3",
     };
 
     (void)state;

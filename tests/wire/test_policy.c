@@ -175,6 +175,26 @@ static int call_sign(void)
     return SDF_InternalSign_ECC(session, 1, digest, 32, &signature);
 }
 
+static int call_ike(void)
+{
+    void *d = NULL;
+    int status = SDF_GenerateKeywithIKE(session, randoms[0], 16, randoms[1], 16, randoms[0], 8, randoms[1], 8, SGD_SM3,
+                                        &d, 256, NULL, 0, NULL, 0);
+    if (status == SDR_OK)
+        SDF_DestroyKey(session, d);
+    return status;
+}
+
+static int call_ipsec(void)
+{
+    void *enc = NULL;
+    int status = SDF_GenerateKeywithIPSEC(session, randoms[0], 1, randoms[1], 4, randoms[0], 16, randoms[1], 16, secret,
+                                          SGD_SHA256, &enc, 128, NULL, 0, NULL, 0);
+    if (status == SDR_OK)
+        SDF_DestroyKey(session, enc);
+    return status;
+}
+
 static const struct {
     const char *name;
     int (*call)(void);
@@ -200,6 +220,10 @@ static const struct {
     {"sha2", call_derive_sha256, SDR_ALGNOTSUPPORT, call_derive_ivs},
     {"sm3", call_derive_epk, SDR_ALGNOTSUPPORT, call_derive_sha256},
     {"sm2", call_derive_epk, SDR_ALGNOTSUPPORT, call_derive},
+    {"agreement", call_ike, SDR_NOTSUPPORT, call_mac},
+    {"agreement", call_ipsec, SDR_NOTSUPPORT, call_mac},
+    {"sm3", call_ike, SDR_ALGNOTSUPPORT, call_ipsec},
+    {"sha2", call_ipsec, SDR_ALGNOTSUPPORT, call_ike},
     {"sm4", call_encrypt, SDR_ALGNOTSUPPORT, call_sm3},
     {"sm4", call_generate, SDR_ALGNOTSUPPORT, call_sign},
     {"sm2", call_sign, SDR_ALGNOTSUPPORT, call_encrypt},
