@@ -91,6 +91,7 @@ static void check_master_form(struct doctor *doctor, const struct daemon_config 
     char error[VAULT_ERROR_TEXT] = "";
     enum vault_result result = master_key_head(path, &head, error);
     unsigned index = head.card.index;
+    struct stat st;
     const char *kind = head.card.kind == CARD_SEAL_KEK ? "KEK" : "key pair";
     if (result == VAULT_IO || (result != VAULT_OK && geteuid() != 0))
         doctor_note(doctor, "master-key", FINDING_WARN, "run this as the user who starts the daemon", "%s", error);
@@ -103,6 +104,9 @@ static void check_master_form(struct doctor *doctor, const struct daemon_config 
         doctor_note(doctor, "master-key", FINDING_FAIL,
                     "set [daemon] master-key-card to the SDF library of the card's vendor",
                     "%s is sealed by a card (%s %u), and none is named", path, kind, index);
+    else if (stat(library, &st) == 0 && st.st_mode & 022)
+        doctor_note(doctor, "master-key", FINDING_FAIL, "chmod go-w it: the daemon's user runs what stands in it",
+                    "the card's library %s can be written by others", library);
     else if (access(library, R_OK) != 0)
         doctor_note(doctor, "master-key", FINDING_FAIL,
                     "install the vendor's package, or mend [daemon] master-key-card",

@@ -254,7 +254,9 @@ static bool rekey_begin(struct keeper *keeper, const struct handover *message, s
     enum master_form form = message->form ? (enum master_form)(message->form - 1) : ground->form;
     char text[GROUND_TEXT] = "";
     bool child = form == MASTER_CARD || (form == MASTER_PASSPHRASE && message->form);
-    if (message->form > MASTER_FORMS) {
+    if (keeper->change.watch.fd >= 0) {
+        snprintf(text, sizeof(text), "a change of the master key is under way");
+    } else if (message->form > MASTER_FORMS) {
         snprintf(text, sizeof(text), "there is no such form of a master key");
     } else if (ground_rekey_look(ground, &keeper->config->daemon, text) == 0) {
         if (child && master_change_start(&keeper->change, form, message->region, text) == 0) {
