@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/sdf/form.h"
 
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "frontend/sdf/dialect.h"
 
@@ -23,6 +26,16 @@ static uint32_t word_read(const void *from)
     return word;
 }
 
+/* A program that did not fill its structures gets codes that do not tell why: once, to who asks for it. */
+static void upper_hint(void)
+{
+    static atomic_flag given = ATOMIC_FLAG_INIT;
+    if (getenv("CARDMUX_DEBUG") && !atomic_flag_test_and_set(&given))
+        fputs("libsdf: a number of an elliptic curve has more than 32 bytes; if the program leaves the others of its "
+              "field uninitialised, see CARDMUX_ECC_UPPER in libsdf(3)\n",
+              stderr);
+}
+
 /* The number of the struct's field `index`; false where it has more than 32 bytes. */
 static bool number_read(const unsigned char *fields, unsigned index, uint8_t *out)
 {
@@ -32,7 +45,10 @@ static bool number_read(const unsigned char *fields, unsigned index, uint8_t *ou
     for (size_t i = 0; i < pad; i++)
         above |= fields[i];
     memcpy(out, fields + pad, NUMBER);
-    return above == 0 || dialect()->ecc_upper_ignored;
+    if (above == 0 || dialect()->ecc_upper_ignored)
+        return true;
+    upper_hint();
+    return false;
 }
 
 static void number_write(unsigned char *fields, unsigned index, const uint8_t *in)

@@ -41,7 +41,7 @@ static int begin(void)
 
 static SGD_HANDLE key_of(const SGD_UCHAR *bytes, SGD_UINT32 len)
 {
-    SGD_RV (*import)
+    SGD_RV(*import)
     (SGD_HANDLE, const SGD_UCHAR *, SGD_UINT32, SGD_HANDLE *) =
         (SGD_RV(*)(SGD_HANDLE, const SGD_UCHAR *, SGD_UINT32, SGD_HANDLE *))dlsym(library, "SDF_ImportKey");
     SGD_HANDLE key = NULL;
@@ -73,10 +73,16 @@ static void longs(void)
     NEED(random((SGD_HANDLE)(uintptr_t)(unsigned)(uintptr_t)session, 8, bytes) == SDR_OK);
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define DEEPBIND 0 /* their runtimes end the program */
+#else
+#define DEEPBIND RTLD_DEEPBIND
+#endif
+
 /* What loaders ask for: no message of dlerror that nobody asked for, in any way of loading. */
 static void loading(void)
 {
-    static const int ways[] = {RTLD_LAZY, RTLD_NOW, RTLD_LAZY | RTLD_GLOBAL, RTLD_NOW | RTLD_DEEPBIND};
+    static const int ways[] = {RTLD_LAZY, RTLD_NOW, RTLD_LAZY | RTLD_GLOBAL, RTLD_NOW | DEEPBIND};
     Dl_info where;
     NEED(dladdr(dlsym(library, "SDF_OpenDevice"), &where));
     for (unsigned i = 0; i < sizeof ways / sizeof *ways; i++) {
@@ -118,7 +124,7 @@ static void rsa_usages(void)
     typedef SGD_RV inside(SGD_HANDLE, SGD_UINT32, SGD_UINT32, SGD_UCHAR *, SGD_UINT32, SGD_UCHAR *, SGD_UINT32 *);
     inside *private = (inside *)dlsym(library, "SDF_InternalPrivateKeyOperation_RSA");
     inside *public = (inside *)dlsym(library, "SDF_InternalPublicKeyOperation_RSA");
-    SGD_RV (*export)
+    SGD_RV(*export)
     (SGD_HANDLE, SGD_UINT32, RSArefPublicKey *) =
         (SGD_RV(*)(SGD_HANDLE, SGD_UINT32, RSArefPublicKey *))dlsym(library, "SDF_ExportEncPublicKey_RSA");
     static const SGD_UINT32 sign[] = {0x10000, 0x10100, 0x10001}, encrypt[] = {0x10200, 0x10400, 0x10800};
