@@ -444,7 +444,7 @@ op_handler op_rsa_export, op_rsa_keypair, op_key_generate_ipk_rsa, op_key_genera
     op_pke_rewrap, op_agree_start, op_agree_conclude, op_agree_respond, op_sign_clear, op_pke_decrypt_clear,
     op_p256_export, op_p256_keypair, op_p256_sign, op_p256_verify, op_key_export_epk, op_key_export_epk_rsa,
     op_key_export_kek, op_kek_handle, op_derive_tls, op_derive_tls_epk, op_derive_ike, op_derive_ike_epk,
-    op_derive_ipsec, op_derive_ipsec_epk;
+    op_derive_ipsec, op_derive_ipsec_epk, op_pair_import;
 
 /* Refuses: counts the reason, sets the status. */
 enum step refuse(struct job *job, enum cm_gate reason, uint32_t status);

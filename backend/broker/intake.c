@@ -94,6 +94,7 @@ static op_handler *const handlers[CM_OP_END] = {
     [CM_OP_KEK_RIGHT_GET] = op_right_get,
     [CM_OP_KEK_RIGHT_RELEASE] = op_right_release,
     [CM_OP_KEK_HANDLE] = op_kek_handle,
+    [CM_OP_PAIR_IMPORT] = op_pair_import,
 };
 
 static uint32_t gate_status(enum cm_gate reason)

@@ -4,6 +4,8 @@
 #include <time.h>
 #include "backend/vault/vault_internal.h"
 
+#define SM2_POINT 64u /* behind the private number */
+
 bool key_place_ok(enum vault_key_kind kind, uint32_t index)
 {
     return vault_kind_place_ok(kind, index);
@@ -268,6 +270,58 @@ enum vault_result vault_key_get(struct vault *vault, uint32_t id, enum vault_key
     if (result != VAULT_OK && encrypt)
         explicit_bzero(encrypt, sizeof *encrypt);
     return result == VAULT_OK ? vault_ok(error) : result;
+}
+
+static enum vault_result pair_replace(struct vault *vault, struct tenant_state *tenant, uint32_t index,
+                                      const uint8_t *sign_point, const struct vault_secret *encrypt,
+                                      struct vault_secret *sign, char *error)
+{
+    struct store_row old;
+    struct key_state key;
+    enum vault_result result = key_load(vault, tenant, VAULT_KEY_SM2, index, &key, error);
+
+    if (result == VAULT_OK)
+        result = part_get(tenant, &key, PART_KEY, sign, error);
+    if (result != VAULT_OK)
+        return result;
+    if (memcmp(sign->bytes + sign->len - SM2_POINT, sign_point, SM2_POINT) != 0)
+        return key_absent(tenant, VAULT_KEY_SM2, index, error); /* it is another one by now */
+    old = key.row;
+    if (!seal_close(key.keys, &key.record, PART_ENCRYPT, key.row.kind, index, encrypt->bytes, encrypt->len))
+        return vault_fail(error, VAULT_IO, "libcrypto failed to seal a record");
+    return key_save(vault, tenant, &key, &old, error);
+}
+
+enum vault_result vault_pair_replace(struct vault *vault, uint32_t id, uint32_t index, const uint8_t sign_point[64],
+                                     const struct vault_secret *encrypt, char *error)
+{
+    struct vault_secret *sign = vault_secret_new();
+    struct tenant_state tenant;
+    struct root_state root;
+    enum vault_result result = VAULT_OK;
+
+    if (!sign)
+        return vault_fail(error, VAULT_IO, "no locked memory for keys");
+    if (!key_place_ok(VAULT_KEY_SM2, index))
+        result = place_invalid(error);
+    else if (!key_bits(VAULT_KEY_SM2, encrypt->len))
+        result = vault_fail(error, VAULT_INVALID, "no SM2 key has %zu bytes", encrypt->len);
+    if (result != VAULT_OK) {
+        vault_secret_free(sign);
+        return result;
+    }
+    pthread_mutex_lock(&vault->lock);
+    result = change_begin(vault, id, &root, &tenant, error);
+    if (result == VAULT_OK && !id)
+        result = vault_fail(error, VAULT_NOT_FOUND, "there is no tenant with id 0");
+    if (result == VAULT_OK)
+        result = tenant_check(vault, &tenant, error);
+    if (result == VAULT_OK)
+        result = pair_replace(vault, &tenant, index, sign_point, encrypt, sign, error);
+    result = change_end(vault, &root, &tenant, result, error);
+    pthread_mutex_unlock(&vault->lock);
+    vault_secret_free(sign);
+    return result;
 }
 
 static enum vault_result key_delete(struct vault *vault, struct tenant_state *tenant, enum vault_key_kind kind,

@@ -175,6 +175,10 @@ enum vault_result vault_tenant_each(struct vault *vault, bool (*each)(void *arg,
 enum vault_result vault_key_put(struct vault *vault, uint32_t tenant, enum vault_key_kind kind, uint32_t index,
                                 const struct vault_secret *sign, const struct vault_secret *encrypt,
                                 const uint8_t *code, size_t code_len, char *error);
+/* Another encrypting pair for the SM2 key there, whose signing pair is the one with that point; else VAULT_NOT_FOUND. The
+   old one is lost. */
+enum vault_result vault_pair_replace(struct vault *vault, uint32_t tenant, uint32_t index,
+                                     const uint8_t sign_point[64], const struct vault_secret *encrypt, char *error);
 /* Fills what is not NULL. sign and encrypt are the caller's, from vault_secret_new. */
 enum vault_result vault_key_get(struct vault *vault, uint32_t tenant, enum vault_key_kind kind, uint32_t index,
                                 struct vault_key *key, struct vault_secret *sign, struct vault_secret *encrypt,

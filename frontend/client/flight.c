@@ -274,6 +274,7 @@ static void wipe_slot(struct link *link, unsigned slot, const struct call *call)
 {
     switch (call->op) {
     case CM_OP_RIGHT_GET:
+    case CM_OP_KEK_RIGHT_GET:
     case CM_OP_KEYPAIR_GENERATE:
     case CM_OP_P256_KEYPAIR:
         explicit_bzero(shm_bytes(link->queue.qp, cm_param_offset(slot), CM_PARAM_SIZE), CM_PARAM_SIZE);

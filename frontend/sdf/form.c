@@ -158,6 +158,42 @@ void form_cipher_write(ECCCipher *cipher, const uint8_t *in, size_t len)
     memcpy(bytes + at.C, in + FORM_PKE_HEAD, c_len);
 }
 
+/* The fields of GM/T 0016 have 64 bytes and this order in every header. */
+#define ENVELOPE_BITS   8u
+#define ENVELOPE_NUMBER 12u
+#define ENVELOPE_PUBLIC (ENVELOPE_NUMBER + 64u)         /* bits, x, y */
+#define ENVELOPE_CIPHER (ENVELOPE_PUBLIC + BITS + 128u) /* x, y, hash, length, cipher */
+
+static bool wide_read(const unsigned char *wide, uint8_t out[NUMBER])
+{
+    unsigned char above = 0;
+    for (size_t i = 0; i < 64 - NUMBER; i++)
+        above |= wide[i];
+    memcpy(out, wide + 64 - NUMBER, NUMBER);
+    return above == 0 || dialect()->ecc_upper_ignored;
+}
+
+uint32_t form_envelope_read(const EnvelopedECCKey *envelope, uint8_t *out, size_t *len, uint32_t *alg)
+{
+    const unsigned char *bytes = (const unsigned char *)envelope, *public = bytes + ENVELOPE_PUBLIC,
+                        *cipher = bytes + ENVELOPE_CIPHER, *hash = cipher + 128;
+    uint8_t *point = out + 64, *key = point + FORM_POINT;
+    uint32_t key_len = word_read(hash + NUMBER);
+    bool public_x = wide_read(public + BITS, point), public_y = wide_read(public + BITS + 64, point + NUMBER);
+    bool x = wide_read(cipher, key), y = wide_read(cipher + 64, key + NUMBER);
+    if (word_read(bytes) != 1 || word_read(bytes + ENVELOPE_BITS) != 256 || word_read(public) != 256 || !public_x ||
+        !public_y || (key_len != 16 && key_len != 24 && key_len != 32))
+        return SDR_INARGERR;
+    if (!x || !y)
+        return SDR_ENCDATAERR;
+    *alg = word_read(bytes + 4);
+    memcpy(out, bytes + ENVELOPE_NUMBER, 64);
+    memcpy(key + 2 * NUMBER, hash, NUMBER);
+    memcpy(key + FORM_PKE_HEAD, hash + NUMBER + LENGTH, key_len);
+    *len = 64 + FORM_POINT + FORM_PKE_HEAD + key_len;
+    return SDR_OK;
+}
+
 bool alg_is_sm2(uint32_t alg)
 {
     return alg == SGD_SM2 || alg == SGD_SM2_1 || alg == SGD_SM2_2 || alg == SGD_SM2_3 || alg == SGD_SM3_SM2 ||

@@ -39,6 +39,12 @@ uint32_t form_cipher_read(const ECCCipher *cipher, uint8_t *out, size_t *len);
 void form_cipher_write(ECCCipher *cipher, const uint8_t *in, size_t len);
 uint32_t form_cipher_length(const ECCCipher *cipher); /* L */
 
+/* An enveloped pair: encrypted number[64] || x || y || key's cipher, into out[FORM_ENVELOPE_MAX]: SDR_OK, SDR_INARGERR
+   (another version, other bits, a cipher of no key's length), SDR_ENCDATAERR as form_cipher_read. Its fields have 64
+   bytes whatever header the program has. */
+#define FORM_ENVELOPE_MAX (64u + FORM_POINT + FORM_PKE_HEAD + 32u)
+uint32_t form_envelope_read(const EnvelopedECCKey *envelope, uint8_t *out, size_t *len, uint32_t *alg);
+
 /* Any SM2 identifier of either numbering, the signature scheme and the bare family among them: what it is for is
    decided by the function that got it. */
 bool alg_is_sm2(uint32_t alg);

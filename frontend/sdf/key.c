@@ -270,18 +270,6 @@ int SDF_ImportKeyWithKEK(void *hSessionHandle, unsigned int uiAlgID, unsigned in
     return session_leave(session, key_import_kek(session, &call, phKeyHandle));
 }
 
-/* The KEK stays where it is; what is made and destroyed is the handle. */
-int SDF_GetSymmKeyHandle(void *hSessionHandle, unsigned int uiKeyIndex, void **phKeyHandle)
-{
-    struct sdf_session *session = session_enter(hSessionHandle);
-    if (!session)
-        return SDR_INARGERR;
-    if (!phKeyHandle)
-        return session_leave(session, SDR_OUTARGERR);
-    struct call call = {.op = CM_OP_KEK_HANDLE, .key = uiKeyIndex};
-    return session_leave(session, kek_status(session, key_make(session, &call, phKeyHandle)));
-}
-
 /* A handle whose key the back end no longer has is dropped all the same. One whose fate is unknown (SDR_COMMFAIL, the
    session still as it was) stays, so that the caller can try again. */
 static uint32_t key_destroy(struct sdf_session *session, void *handle)

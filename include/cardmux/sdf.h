@@ -277,7 +277,7 @@ typedef struct ECCSignature_st {
     unsigned char s[ECCref_MAX_LEN];
 } ECCSignature;
 
-/* A key pair under a symmetric key that is under SM2 (2023). The cipher comes last: it has PubKey's kind of C. */
+/* A key pair under a symmetric key that is under SM2 (2023; as GM/T 0016's ENVELOPEDKEYBLOB). The cipher comes last: it has PubKey's kind of C. */
 typedef struct EnvelopedECCKey_st {
     unsigned int Version; /* 1 */
     unsigned int ulSymmAlgID;
@@ -477,7 +477,7 @@ SDF_API int SDF_GetEncPrivateKeyAccessRight_ECC(void *hSessionHandle, unsigned i
                                                 unsigned char *pucPassword, unsigned int uiPwdLength);
 SDF_API int SDF_ReleaseEncPrivateKeyAccessRight_ECC(void *hSessionHandle, unsigned int uiKeyIndex);
 SDF_API int SDF_ImportKeyPair_ECC(void *hSessionHandle, unsigned int uiKeyIndex, unsigned int uiAlgID,
-                                  unsigned int uiKeyBits, void *pucEncedKeyPair);
+                                  unsigned int uiKeyBits, EnvelopedECCKey *pucEncedKeyPair);
 #if RSAref_MAX_BITS <= 2048
 /* With the structs of 4096 bits; a program built for those gets them under the standard's names. */
 SDF_API int SDF_ExportSignPublicKey_RSA_4096(void *hSessionHandle, unsigned int uiKeyIndex, void *pucPublicKey);

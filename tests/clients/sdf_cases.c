@@ -18,6 +18,7 @@ const struct sdf_case sdf_cases[] = {
     {"kek", case_kek},
     {"kek_rights", case_kek_rights},
     {"kek_handle", case_kek_handle},
+    {"pair_import", case_pair_import},
     {"export_key", case_export_key},
     {"destroy", case_destroy},
     {"sign", case_sign},

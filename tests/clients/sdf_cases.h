@@ -74,6 +74,7 @@ void case_ipk_isk(struct sdf_env *env);
 void case_kek(struct sdf_env *env);
 void case_kek_rights(struct sdf_env *env);
 void case_kek_handle(struct sdf_env *env);
+void case_pair_import(struct sdf_env *env);
 void case_export_key(struct sdf_env *env);
 void case_wrong_export(struct sdf_env *env);
 void case_destroy(struct sdf_env *env);

@@ -24,6 +24,5 @@ void case_absent(struct sdf_env *env)
         CALL(want, SDF_EncryptWithMasterEPK_SM9, s, NULL, NULL, 0, 0, NULL, NULL, 0, NULL);
         CALL(want, SDF_EncryptWithMasterIPK_SM9, s, 0, NULL, 0, 0, NULL, NULL, 0, NULL);
         CALL(want, SDF_DecryptWithISK_SM9, s, 0, NULL, 0, 0, NULL, NULL, NULL, NULL);
-        CALL(want, SDF_ImportKeyPair_ECC, s, 0, 0, 0, NULL);
     }
 }

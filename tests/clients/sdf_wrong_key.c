@@ -157,6 +157,19 @@ void case_wrong_stored(struct sdf_env *env)
     WRONG(uiKeyIndex, absent, SDR_KEYNOTEXIST, SDF_GetSymmKeyHandle, s, ABSENT_INDEX, &key);
     WRONG(uiKeyIndex, right, SDR_PARDENY, SDF_GetSymmKeyHandle, s, 2, &key);
     WRONG(phKeyHandle, null, SDR_OUTARGERR, SDF_GetSymmKeyHandle, s, 1, NULL);
+
+    EnvelopedECCKey envelope = {.Version = 1, .ulSymmAlgID = SGD_SM4_ECB, .ulBits = 256, .ECCCipherBlob.L = 16};
+    union { /* and the rest of its key */
+        EnvelopedECCKey e;
+        uint8_t bytes[sizeof(EnvelopedECCKey) + 16];
+    } room = {.e = envelope};
+    room.e.PubKey.bits = 256;
+    WRONG_SESSION(SDF_ImportKeyPair_ECC, 1, SGD_SM2_3, 256, &room.e);
+    WRONG(uiAlgID, unknown, SDR_ALGNOTSUPPORT, SDF_ImportKeyPair_ECC, s, 1, BAD_ALG, 256, &room.e);
+    WRONG(uiKeyBits, unknown, SDR_INARGERR, SDF_ImportKeyPair_ECC, s, 1, SGD_SM2_3, 255, &room.e);
+    WRONG(pucEncedKeyPair, null, SDR_INARGERR, SDF_ImportKeyPair_ECC, s, 1, SGD_SM2_3, 256, NULL);
+    WRONG(uiKeyIndex, absent, SDR_KEYNOTEXIST, SDF_ImportKeyPair_ECC, s, ABSENT_INDEX, SGD_SM2_3, 256, &room.e);
+    WRONG(uiKeyIndex, right, SDR_PARDENY, SDF_ImportKeyPair_ECC, s, 1, SGD_SM2_3, 256, &room.e);
 }
 
 void case_wrong_export(struct sdf_env *env)

@@ -12,6 +12,7 @@
 #include "tests/unit/fake_link.h"
 #include "tests/unit/fake_asym.h"
 #include "tests/unit/fake_digest.h"
+#include "tests/unit/fake_pair.h"
 #include "tests/unit/fake_sym.h"
 
 #define KEYS  64
@@ -334,6 +335,8 @@ static uint32_t run_inside(struct session *session, struct call *call)
         return SDR_OK;
     case CM_OP_VERIFY_INTERNAL:
         return sm2_raw_verify(sign_point, param, param + 32) ? SDR_OK : SDR_VERIFYERR;
+    case CM_OP_PAIR_IMPORT:
+        return fake_pair_import(call, pairs[call->key][0].d, pairs[call->key][1].d, pairs[call->key][1].point);
     case CM_OP_PKE_ENCRYPT_INTERNAL:
         sm2_raw_encrypt(enc_point, call->data, call->data_len, out);
         give_data(call, out, 96 + call->data_len);

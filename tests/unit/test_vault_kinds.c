@@ -195,6 +195,48 @@ static void test_code_set(void **state)
     env_end(&env);
 }
 
+/* The encrypting pair is another one, and all else of the key is as it was. */
+static void test_pair_replace(void **state)
+{
+    struct vault_secret *sign = vault_secret_new(), *encrypt = vault_secret_new();
+    struct vault_key before, after;
+    struct env env;
+    (void)state;
+
+    env_start(&env);
+    struct vault *vault = env_create(&env);
+    uint32_t id = env_tenant(&env, vault, "one");
+    assert_vault(&env, VAULT_OK, env_put(&env, vault, id, VAULT_KEY_SM2, 1, 5, "code"));
+    assert_vault(&env, VAULT_OK, env_put(&env, vault, id, VAULT_KEY_SM2, 2, 9, NULL));
+    assert_vault(&env, VAULT_OK, env_put(&env, vault, id, VAULT_KEY_RSA, 1, 7, "code"));
+    assert_vault(&env, VAULT_BAD_CODE, env_code(&env, vault, id, 1, "wrong"));
+    assert_vault(&env, VAULT_OK, vault_key_get(vault, id, VAULT_KEY_SM2, 1, &before, NULL, NULL, env.error));
+    assert_vault(&env, VAULT_NOT_FOUND, env_replace(&env, vault, id, 1, 9, 44)); /* another's signing pair */
+    assert_vault(&env, VAULT_NOT_FOUND, env_replace(&env, vault, id, 3, 5, 44));
+    assert_vault(&env, VAULT_NOT_FOUND, env_replace(&env, vault, 99, 1, 5, 44));
+    assert_vault(&env, VAULT_NOT_FOUND, env_replace(&env, vault, 0, 1, 5, 44));
+    assert_vault(&env, VAULT_INVALID, env_replace(&env, vault, id, VAULT_INDEX_MAX + 1, 5, 44));
+    assert_int_equal(env_get(&env, vault, id, VAULT_KEY_SM2, 1), 5);
+    assert_vault(&env, VAULT_OK, env_replace(&env, vault, id, 1, 5, 44));
+    vault_close(vault);
+    vault = env_open(&env);
+    assert_vault(&env, VAULT_OK, vault_key_get(vault, id, VAULT_KEY_SM2, 1, &after, sign, encrypt, env.error));
+    assert_memory_equal(&after, &before, sizeof after); /* the wrong code is still counted */
+    assert_int_equal(after.failures, 1);
+    assert_true(sign->len == 96 && encrypt->len == 96);
+    for (unsigned i = 0; i < 96; i++)
+        assert_true(sign->bytes[i] == 5 && encrypt->bytes[i] == 44);
+    assert_vault(&env, VAULT_OK, env_code(&env, vault, id, 1, "code"));
+    assert_int_equal(env_get(&env, vault, id, VAULT_KEY_SM2, 2), 9);
+    assert_int_equal(env_get(&env, vault, id, VAULT_KEY_RSA, 1), 7);
+    encrypt->len = 95;
+    assert_vault(&env, VAULT_INVALID, vault_pair_replace(vault, id, 1, sign->bytes, encrypt, env.error));
+    vault_secret_free(sign);
+    vault_secret_free(encrypt);
+    vault_close(vault);
+    env_end(&env);
+}
+
 /* A KEK's code is its own: what its index has for key pairs is another code, with another count. */
 static void test_kek_code(void **state)
 {
@@ -275,10 +317,11 @@ static void test_marks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),    cmocka_unit_test(test_tables_are_independent),
-        cmocka_unit_test(test_lengths),  cmocka_unit_test(test_one_code),
-        cmocka_unit_test(test_one_lock), cmocka_unit_test(test_code_set),
-        cmocka_unit_test(test_kek_code), cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_names),        cmocka_unit_test(test_tables_are_independent),
+        cmocka_unit_test(test_lengths),      cmocka_unit_test(test_one_code),
+        cmocka_unit_test(test_one_lock),     cmocka_unit_test(test_code_set),
+        cmocka_unit_test(test_pair_replace), cmocka_unit_test(test_kek_code),
+        cmocka_unit_test(test_marks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,11 +95,13 @@ static enum vault_result step_do(struct run *run, unsigned step)
         return vault_tenant_add(vault, &tenant, env->error);
     case 13:
         return env_put(env, vault, 3, VAULT_KEY_KEK, 6, 66, NULL);
+    case 14:
+        return env_replace(env, vault, 1, 4, 4, 44);
     default:
-        return file_step(run, step - 14);
+        return file_step(run, step - 15);
     }
 }
-#define STEPS 18u
+#define STEPS 19u
 
 struct painter {
     struct run *run;

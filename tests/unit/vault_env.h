@@ -108,6 +108,20 @@ static inline enum vault_result env_put(struct env *env, struct vault *vault, ui
     return result;
 }
 
+/* Another encrypting pair for an SM2 key whose signing pair has that fill byte. */
+static inline enum vault_result env_replace(struct env *env, struct vault *vault, uint32_t tenant, uint32_t index,
+                                            uint8_t sign_fill, uint8_t fill)
+{
+    struct vault_secret *encrypt = secret_of(fill, kind_len(VAULT_KEY_SM2));
+    uint8_t point[64];
+    enum vault_result result;
+
+    memset(point, sign_fill, sizeof point);
+    result = vault_pair_replace(vault, tenant, index, point, encrypt, env->error);
+    vault_secret_free(encrypt);
+    return result;
+}
+
 /* Reads a key and tells its fill byte: -1 absent, -2 damaged, -3 any other answer; -4 a wrong key. */
 static inline int env_get(struct env *env, struct vault *vault, uint32_t tenant, enum vault_key_kind kind,
                           uint32_t index)

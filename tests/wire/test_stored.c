@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Handles of stored keys, as applications and operators feel them: only where they were allowed; the KEK stays in the
- * card while it has one, at the cost of its tenant alone; and a handle dies with the KEK, or with its access code.
+ * card while it has one, at the cost of its tenant alone; and a handle dies with the KEK, or with its access code. And
+ * encrypting pairs that applications put in: what one did, all see, also after a restart, and the audit log tells.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,8 +11,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
+#include <openssl/evp.h>
+#include <pthread.h>
 
 #include "cardmux/sdf.h"
+#include "tests/clients/sdf_cases.h"
+#include "tests/clients/sm2_raw.h"
 #include "tests/wire/harness.h"
 
 #define KEKS  20u /* indexes 11 to 30 */
@@ -224,6 +229,163 @@ static void test_uses(void **state)
     use(0);
 }
 
+/* ---- pairs ---- */
+
+struct pair {
+    uint8_t d[32], point[64];
+};
+
+static void point_of(void *own, uint32_t index, bool encrypt, uint8_t point[64])
+{
+    ECCrefPublicKey key;
+    assert_int_equal(
+        encrypt ? SDF_ExportEncPublicKey_ECC(own, index, &key) : SDF_ExportSignPublicKey_ECC(own, index, &key), SDR_OK);
+    sdf_point_bytes(&key, point);
+}
+
+/* Makes a pair, and puts it into the index. */
+static int import(void *own, uint32_t index, struct pair *pair)
+{
+    union {
+        EnvelopedECCKey e;
+        uint8_t bytes[sizeof(EnvelopedECCKey) + 16];
+    } envelope = {.e = {.Version = 1, .ulSymmAlgID = SGD_SM4_ECB, .ulBits = 256}};
+    uint8_t key[16] = "a key of sixteen", clear[64] = {0}, sign[64], raw[96 + 16];
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    int n = 0;
+    point_of(own, index, false, sign);
+    assert_true(sm2_raw_generate(pair->d, pair->point) && sm2_raw_encrypt(sign, key, 16, raw));
+    memcpy(clear + 32, pair->d, 32);
+    assert_true(EVP_EncryptInit_ex(ctx, EVP_sm4_ecb(), NULL, key, NULL) && EVP_CIPHER_CTX_set_padding(ctx, 0) &&
+                EVP_EncryptUpdate(ctx, envelope.e.cbEncryptedPriKey, &n, clear, 64));
+    EVP_CIPHER_CTX_free(ctx);
+    sdf_point(pair->point, &envelope.e.PubKey);
+    sdf_cipher_fill(&envelope.e.ECCCipherBlob, raw, sizeof raw);
+    return SDF_ImportKeyPair_ECC(own, index, SGD_SM2_3, 256, &envelope.e);
+}
+
+/* What is encrypted inside is opened by the number outside: the pair is in use. */
+static void uses(void *own, uint32_t index, const struct pair *pair)
+{
+    uint8_t point[64], text[8] = "for whom", raw[96 + 8], out[8];
+    union sdf_cipher cipher;
+    point_of(own, index, true, point);
+    assert_memory_equal(point, pair->point, 64);
+    assert_int_equal(SDF_InternalEncrypt_ECC(own, index, SGD_SM2_3, text, 8, &cipher.c), SDR_OK);
+    assert_true(sm2_raw_decrypt(pair->d, raw, sdf_cipher_bytes(&cipher.c, raw), out));
+    assert_memory_equal(out, text, 8);
+}
+
+static void test_pair_is_everybodys(void **state)
+{
+    struct pair first, second, refused;
+    void *other;
+    (void)state;
+    assert_int_equal(SDF_OpenSession(device, &other), SDR_OK);
+    assert_int_equal(SDF_GetPrivateKeyAccessRight(session, 1, NULL, 0), SDR_OK);
+    assert_int_equal(import(other, 1, &refused), SDR_PARDENY);
+    assert_int_equal(import(session, 1, &first), SDR_OK);
+    uses(session, 1, &first);
+    uses(other, 1, &first);
+    change(0, 0, CM_ASKED_PAIR_IMPORT, NULL, NULL);
+    assert_int_equal(import(session, 1, &refused), SDR_NOTSUPPORT);
+    change(0, CM_ASKED_PAIR_IMPORT, 0, "key-import", NULL);
+    assert_int_equal(import(session, 1, &refused), SDR_NOTSUPPORT);
+    change(0, 0, 0, NULL, "key-import");
+    uses(other, 1, &first);
+    assert_int_equal(import(session, 1, &second), SDR_OK);
+    uses(other, 1, &second);
+    wire_broker_stop(wire);
+    wire_broker_start(wire);
+    uses(other, 1, &second);
+    assert_int_equal(import(session, 1, &refused), SDR_COMMFAIL); /* its right is gone */
+    assert_int_equal(import(session, 1, &refused), SDR_PARDENY);
+    assert_int_equal(SDF_CloseSession(other), SDR_OK);
+}
+
+/* The line of the audit log that has both texts. */
+static bool log_says(const char *one, const char *two)
+{
+    char text[1 << 16];
+    size_t len = 0;
+    struct admin_message message;
+    for (uint64_t segment = 1; segment < 100; segment++)
+        for (uint64_t offset = 0;; offset += message.audit.len) {
+            message = (struct admin_message){.type = ADMIN_AUDIT_READ};
+            message.audit.segment = segment;
+            message.audit.offset = offset;
+            if (wire_admin(wire, &message) != VAULT_OK || !message.audit.len ||
+                len + message.audit.len + 1 > sizeof text)
+                break;
+            memcpy(text + len, message.audit.bytes, message.audit.len);
+            len += message.audit.len;
+        }
+    text[len] = '\0';
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+        if (strstr(line, one) && strstr(line, two))
+            return true;
+    return false;
+}
+
+static void test_pair_is_told(void **state)
+{
+    struct pair pair;
+    (void)state;
+    assert_false(log_says("\"key-import\"", "sm2/2"));
+    assert_int_equal(SDF_GetPrivateKeyAccessRight(session, 2, (uint8_t *)WIRE_CODE, 8), SDR_OK);
+    assert_int_equal(import(session, 2, &pair), SDR_OK);
+    uses(session, 2, &pair);
+    assert_true(log_says("\"key-import\"", "sm2/2"));
+    assert_int_equal(SDF_ReleasePrivateKeyAccessRight(session, 2), SDR_OK);
+    assert_int_equal(SDF_GetPrivateKeyAccessRight(session, 2, NULL, 0), SDR_PRKRERR); /* its code is as it was */
+    assert_int_equal(SDF_GetPrivateKeyAccessRight(session, 2, (uint8_t *)WIRE_CODE, 8), SDR_OK);
+    assert_int_equal(import(session, 2, &pair), SDR_OK);
+}
+
+/* Many at once, of one index: one of them is there in the end, whole. */
+#define IMPORTERS 4u
+static struct pair made[IMPORTERS];
+
+static void *importer(void *arg)
+{
+    struct pair *pair = arg;
+    uintptr_t bad = 0;
+    void *own;
+    if (SDF_OpenSession(device, &own) != SDR_OK || SDF_GetPrivateKeyAccessRight(own, 1, NULL, 0) != SDR_OK)
+        return (void *)1;
+    for (unsigned i = 0; i < 8; i++) {
+        ECCrefPublicKey key;
+        bad += import(own, 1, pair) != SDR_OK;
+        bad += SDF_ExportEncPublicKey_ECC(own, 1, &key) != SDR_OK;
+    }
+    SDF_CloseSession(own);
+    return (void *)bad;
+}
+
+static void test_pairs_at_once(void **state)
+{
+    pthread_t threads[IMPORTERS];
+    uint8_t point[64];
+    unsigned found = IMPORTERS;
+    (void)state;
+    for (unsigned i = 0; i < IMPORTERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, importer, &made[i]), 0);
+    for (unsigned i = 0; i < IMPORTERS; i++) {
+        void *bad;
+        pthread_join(threads[i], &bad);
+        assert_null(bad);
+    }
+    point_of(session, 1, true, point);
+    for (unsigned i = 0; i < IMPORTERS; i++)
+        if (memcmp(point, made[i].point, 64) == 0)
+            found = i;
+    assert_true(found < IMPORTERS);
+    uses(session, 1, &made[found]);
+    wire_broker_stop(wire);
+    wire_broker_start(wire);
+    uses(session, 1, &made[found]);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -256,6 +418,9 @@ int main(void)
         cmocka_unit_test(test_dies_with_the_code),
         cmocka_unit_test(test_restart),
         cmocka_unit_test(test_uses),
+        cmocka_unit_test(test_pair_is_everybodys),
+        cmocka_unit_test(test_pair_is_told),
+        cmocka_unit_test(test_pairs_at_once),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
