@@ -248,10 +248,16 @@ static void agree_start_finish(struct broker *broker, struct job *job)
     agree_replied(job);
 }
 
+/* A session key's length, or that of a secret to derive a channel's keys from. */
+static bool agreed_bits_ok(uint32_t bits)
+{
+    return session_key_bits_ok(bits) || bits == 8 * CARD_TLS_SECRET;
+}
+
 enum step op_agree_start(struct broker *broker, struct job *job)
 {
     (void)broker;
-    if (!session_key_bits_ok(job->sqe.arg))
+    if (!agreed_bits_ok(job->sqe.arg))
         return refuse(job, CM_GATE_ARG, SDR_INARGERR);
     struct keypair *pair = find_own_pair(job, VAULT_KEY_SM2);
     if (!pair)
@@ -324,7 +330,7 @@ enum step op_agree_respond(struct broker *broker, struct job *job)
     (void)broker;
     uint32_t own_len;
     memcpy(&own_len, job->param + 2 * CARD_ECC_POINT, sizeof own_len);
-    if (!session_key_bits_ok(job->sqe.arg) || own_len < 1 || own_len > CARD_ID_MAX || own_len >= job->sqe.data_len)
+    if (!agreed_bits_ok(job->sqe.arg) || own_len < 1 || own_len > CARD_ID_MAX || own_len >= job->sqe.data_len)
         return refuse(job, CM_GATE_ARG, SDR_INARGERR);
     struct keypair *pair = find_own_pair(job, VAULT_KEY_SM2);
     if (!pair)

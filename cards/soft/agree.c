@@ -8,8 +8,8 @@
  *     t = d + bar(R) * r mod n        U = t * (P' + bar(R') * R')        K = KDF(xU || yU || ZA || ZB)
  *
  * The cofactor is 1. A is who began. Both of the peer's points are checked to be on the curve; U must not be infinity,
- * nor may K be all zero. One block of the KDF is enough for any session key. libcrypto 3.0 has no such operation, so
- * this is written on its curve arithmetic; private numbers are in its secure heap.
+ * nor may K be all zero. Two blocks of the KDF are enough for all that is asked for. libcrypto 3.0 has no such
+ * operation, so this is written on its curve arithmetic; private numbers are in its secure heap.
  */
 #include <openssl/bn.h>
 #include <openssl/err.h>
@@ -122,14 +122,16 @@ static uint32_t derive(struct card *card, struct card_job *job, uint8_t text[CAR
                        const uint8_t own_point[CARD_ECC_POINT])
 {
     size_t own_id = job->arg & ~CARD_AGREE_RESPONDER, len = job->in_key_bits / 8u;
-    uint8_t *za = text + CARD_ECC_POINT, *zb = za + 32, key[32], any = 0;
+    uint8_t *za = text + CARD_ECC_POINT, *zb = za + 32, key[2 * 32], any = 0;
     bool responder = job->arg & CARD_AGREE_RESPONDER;
     uint32_t status;
 
     sm2_z(job->in, own_id, own_point, responder ? zb : za);
     sm2_z(job->in + own_id, job->in_len - own_id, job->aux, responder ? za : zb);
-    memcpy(zb + 32, (const uint8_t[4]){0, 0, 0, 1}, 4);
-    gcry_md_hash_buffer(GCRY_MD_SM3, key, text, CARD_ECC_POINT + 64 + 4);
+    for (uint8_t block = 0; block < 2; block++) {
+        memcpy(zb + 32, (const uint8_t[4]){0, 0, 0, (uint8_t)(block + 1)}, 4);
+        gcry_md_hash_buffer(GCRY_MD_SM3, key + 32 * block, text, CARD_ECC_POINT + 64 + 4);
+    }
     for (size_t i = 0; i < len; i++)
         any |= key[i];
     status = any ? key_import(card, CARD_KEY_SYMMETRIC, key, len, &job->new_key) : SDR_KEYERR;
@@ -159,7 +161,8 @@ static uint32_t agree_judge(const struct card_job *job)
         return SDR_KEYTYPEERR;
     if (!job->aux || !job->aux2 || own_id < 1 || own_id > CARD_ID_MAX || job->in_len <= own_id ||
         job->in_len - own_id > CARD_ID_MAX ||
-        (job->in_key_bits != 128 && job->in_key_bits != 192 && job->in_key_bits != 256))
+        (job->in_key_bits != 128 && job->in_key_bits != 192 && job->in_key_bits != 256 &&
+         job->in_key_bits != 8 * CARD_TLS_SECRET))
         return SDR_INARGERR;
     if (!job->key2 && job->out_cap < CARD_ECC_POINT)
         return SDR_OUTARGERR;

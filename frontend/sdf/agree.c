@@ -12,6 +12,13 @@
 #define ID_MAX 8191u
 #define DIGEST 32u
 
+#define SECRET 384u /* bits of a secret to derive a channel's keys from, SDF_GenerateKeywithSSL */
+
+static bool bits_ok(uint32_t bits)
+{
+    return key_bits_ok(bits) || bits == SECRET;
+}
+
 static bool id_ok(const uint8_t *id, uint32_t len)
 {
     return id && len >= 1 && len <= ID_MAX;
@@ -28,7 +35,7 @@ static uint32_t start(struct sdf_session *session, struct call *call, ECCrefPubl
                       void **handle)
 {
     void *made;
-    if (!key_bits_ok(call->arg) || !id_ok(call->data, (uint32_t)call->data_len))
+    if (!bits_ok(call->arg) || !id_ok(call->data, (uint32_t)call->data_len))
         return SDR_INARGERR;
     if (!own || !temporary || !handle)
         return SDR_OUTARGERR;
@@ -124,8 +131,8 @@ int SDF_GenerateAgreementDataAndKeyWithECC(void *hSessionHandle, unsigned int ui
     struct sdf_session *session = session_enter(hSessionHandle);
     if (!session)
         return SDR_INARGERR;
-    if (!key_bits_ok(uiKeyBits) || !id_ok(pucResponseID, uiResponseIDLength) ||
-        !id_ok(pucSponsorID, uiSponsorIDLength) || !peer_read(pucSponsorPublicKey, pucSponsorTmpPublicKey, param))
+    if (!bits_ok(uiKeyBits) || !id_ok(pucResponseID, uiResponseIDLength) || !id_ok(pucSponsorID, uiSponsorIDLength) ||
+        !peer_read(pucSponsorPublicKey, pucSponsorTmpPublicKey, param))
         return session_leave(session, SDR_INARGERR);
     if (!pucResponsePublicKey || !pucResponseTmpPublicKey || !phKeyHandle)
         return session_leave(session, SDR_OUTARGERR);

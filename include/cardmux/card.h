@@ -36,7 +36,7 @@
 #define CARD_PKE_HEAD    96u  /* x || y || M (SM3), before C: C1 C3 C2, as SDF's ECCCipher has it; L is out_len - 96 */
 #define CARD_PKE_MAX     255u /* longest plaintext of one SM2 encryption that every caller's ECCCipher can take */
 #define CARD_SYM_KEY_MAX 32u
-#define CARD_TLS_SECRET  48u /* bytes of a pre-master secret that was sent encrypted */
+#define CARD_TLS_SECRET  48u /* bytes of TLCP's pre-master secret */
 #define CARD_TAG_MAX     16u /* of authenticated encryption */
 #define CARD_NONCE_MAX   64u
 #define CARD_XTS_BLOCKS  (1u << 20) /* longest data unit of XTS, blocks (IEEE 1619) */
@@ -217,7 +217,8 @@ struct card_derive {
 
 struct card_job {
     uint16_t op;          /* enum card_op */
-    uint16_t in_key_bits; /* of a session key: 128, 192, 256; CARD_RSA_KEYPAIR: 2048, 3072, 4096 */
+    uint16_t in_key_bits; /* of a session key: 128, 192, 256; CARD_AGREE_FINISH: 8 * CARD_TLS_SECRET too;
+                             CARD_RSA_KEYPAIR: 2048, 3072, 4096 */
     uint32_t alg;
     struct card_key *key;
     struct card_state *state; /* in; made by *_START */

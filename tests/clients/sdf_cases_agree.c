@@ -17,9 +17,19 @@ static bool z_of(const ECCrefPublicKey *key, const uint8_t *id, size_t len, uint
     return sm2_raw_z(point, id, len, z);
 }
 
-/* Is it the key behind the handle? One block says so. */
+#define SECRET 384u /* bits of what channels' keys are derived from; no cipher's */
+
+/* Is it the key behind the handle? One block says so, or an HMAC. */
 static bool is_key(struct sdf_env *env, void *handle, unsigned bits, const uint8_t *key)
 {
+    if (bits == SECRET) {
+        uint8_t text[] = "some text", mac[32], right[32];
+        unsigned len;
+        size_t right_len;
+        return CALL(SDR_OK, SDF_CalculateMAC, env->session, handle, SGD_SM3, NULL, text, sizeof text, mac, &len) &&
+               EVP_Q_mac(NULL, "HMAC", NULL, "SM3", NULL, key, SECRET / 8, text, sizeof text, right, 32, &right_len) &&
+               memcmp(mac, right, 32) == 0;
+    }
     uint8_t in[16] = "one single block", x[16], y[32];
     unsigned n;
     int out = 0;
@@ -36,7 +46,7 @@ static bool is_key(struct sdf_env *env, void *handle, unsigned bits, const uint8
 static void as_sponsor(struct sdf_env *env, unsigned bits)
 {
     ECCrefPublicKey own, temporary, host, host_temporary;
-    uint8_t d[32], p[64], r[32], rp[64], a[64], ra[64], za[32], zb[32], key[32];
+    uint8_t d[32], p[64], r[32], rp[64], a[64], ra[64], za[32], zb[32], key[64];
     void *agreement = NULL, *made = NULL, *s = env->session;
     unsigned n;
     HOLDS(sm2_raw_generate(d, p) && sm2_raw_generate(r, rp));
@@ -63,7 +73,7 @@ static void as_sponsor(struct sdf_env *env, unsigned bits)
 static void as_responder(struct sdf_env *env, unsigned bits)
 {
     ECCrefPublicKey own, temporary, host, host_temporary;
-    uint8_t d[32], p[64], r[32], rp[64], b[64], rb[64], za[32], zb[32], key[32];
+    uint8_t d[32], p[64], r[32], rp[64], b[64], rb[64], za[32], zb[32], key[64];
     void *made = NULL, *s = env->session;
     HOLDS(sm2_raw_generate(d, p) && sm2_raw_generate(r, rp));
     sdf_point(p, &host);
@@ -153,7 +163,7 @@ void case_agree(struct sdf_env *env)
     void *key, *s = env->session;
     CALL(SDR_PARDENY, SDF_GenerateAgreementDataWithECC, s, 1, 128, sponsor, SPONSOR, &own, &temporary, &key);
     CALL(SDR_OK, SDF_GetPrivateKeyAccessRight, s, 1, NULL, 0);
-    for (unsigned bits = 128; bits <= 256; bits += 64) {
+    for (unsigned bits = 128; bits <= SECRET; bits += bits < 256 ? 64 : 128) {
         as_sponsor(env, bits);
         as_responder(env, bits);
     }

@@ -248,13 +248,28 @@ static bool ends_meet(struct sdf_env *env, struct end *a, struct end *b)
     return HOLDS(end_derive(a, pre_a, true) && end_derive(b, pre_b, false));
 }
 
-void case_derive_channel(struct sdf_env *env)
+/* The pre-master secret of ECDHE: what SM2's key exchange gives. */
+static bool ends_agree(struct sdf_env *env, struct end *a, struct end *b)
+{
+    ECCrefPublicKey own_a, own_b, tmp_a, tmp_b;
+    uint8_t id[] = "1234567812345678";
+    void *agreement = NULL, *pre_a = NULL, *pre_b = NULL;
+    CALL(SDR_OK, SDF_GetPrivateKeyAccessRight, a->session, 1, NULL, 0);
+    CALL(SDR_OK, SDF_GetPrivateKeyAccessRight, b->session, 1, NULL, 0);
+    CALL(SDR_OK, SDF_GenerateAgreementDataWithECC, a->session, 1, 384, id, 16, &own_a, &tmp_a, &agreement);
+    CALL(SDR_OK, SDF_GenerateAgreementDataAndKeyWithECC, b->session, 1, 384, id, 16, id, 16, &own_a, &tmp_a, &own_b,
+         &tmp_b, &pre_b);
+    CALL(SDR_OK, SDF_GenerateKeyWithECC, a->session, id, 16, &own_b, &tmp_b, agreement, &pre_a);
+    return HOLDS(end_derive(a, pre_a, true) && end_derive(b, pre_b, false));
+}
+
+static void channel(struct sdf_env *env, bool (*meet)(struct sdf_env *, struct end *, struct end *))
 {
     struct end a = {.session = env->session}, b = {0};
     uint8_t text[600], record[1024], out[1024];
     if (!CALL(SDR_OK, SDF_OpenSession, env->device, &b.session))
         return;
-    if (ends_meet(env, &a, &b)) {
+    if (meet(env, &a, &b)) {
         HOLDS(SDF_GenerateRandom(a.session, sizeof text, text) == SDR_OK);
         for (unsigned len = 1; len <= sizeof text; len = len * 3 + 1) {
             unsigned n = record_seal(&a, text, len, record);
@@ -268,6 +283,12 @@ void case_derive_channel(struct sdf_env *env)
         HOLDS(record_open(&b, record, n, out) == 0);
     }
     CALL(SDR_OK, SDF_CloseSession, b.session);
+}
+
+void case_derive_channel(struct sdf_env *env)
+{
+    channel(env, ends_meet);
+    channel(env, ends_agree);
 }
 
 /* ---- what is refused ---- */

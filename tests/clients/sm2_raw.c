@@ -200,7 +200,7 @@ static bool bar(struct numbers *v, BIGNUM *to, const uint8_t *point)
 
 bool sm2_raw_agree(const uint8_t d[32], const uint8_t r[32], const uint8_t temporary[SM2_POINT],
                    const uint8_t peer[SM2_POINT], const uint8_t peer_temporary[SM2_POINT], const uint8_t za[32],
-                   const uint8_t zb[32], uint8_t key[32])
+                   const uint8_t zb[32], uint8_t key[64])
 {
     struct numbers v;
     uint8_t text[SM2_POINT + 32 + 32 + 4] = {0};
@@ -212,6 +212,9 @@ bool sm2_raw_agree(const uint8_t d[32], const uint8_t r[32], const uint8_t tempo
     numbers_free(&v);
     memcpy(text + SM2_POINT, za, 32);
     memcpy(text + SM2_POINT + 32, zb, 32);
-    text[sizeof text - 1] = 1;
-    return ok && EVP_Digest(text, sizeof text, key, NULL, EVP_sm3(), NULL);
+    for (uint8_t block = 0; block < 2 && ok; block++) {
+        text[sizeof text - 1] = (uint8_t)(block + 1);
+        ok = EVP_Digest(text, sizeof text, key + 32 * block, NULL, EVP_sm3(), NULL);
+    }
+    return ok;
 }

@@ -26,10 +26,10 @@ bool sm2_raw_sign(const uint8_t private_key[32], const uint8_t digest[32], uint8
 bool sm2_raw_verify(const uint8_t point[SM2_POINT], const uint8_t digest[32], const uint8_t signature[64]);
 /* Z = SM3(ENTL || id || a || b || G || point) */
 bool sm2_raw_z(const uint8_t point[SM2_POINT], const uint8_t *id, size_t id_len, uint8_t z[32]);
-/* Key agreement (GM/T 0003.3): 32 bytes of key, of which a shorter one is the beginning. d and r are the own private
+/* Key agreement (GM/T 0003.3): 64 bytes of key, of which a shorter one is the beginning. d and r are the own private
    numbers, temporary the point of r; za is of who began. */
 bool sm2_raw_agree(const uint8_t d[32], const uint8_t r[32], const uint8_t temporary[SM2_POINT],
                    const uint8_t peer[SM2_POINT], const uint8_t peer_temporary[SM2_POINT], const uint8_t za[32],
-                   const uint8_t zb[32], uint8_t key[32]);
+                   const uint8_t zb[32], uint8_t key[64]);
 
 #endif

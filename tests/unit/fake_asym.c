@@ -91,7 +91,7 @@ static uint32_t raw_outside(struct call *call)
     return SDR_INARGERR;
 }
 
-static uint32_t rsa_keys(struct call *call, uint8_t key[32], size_t *key_len)
+static uint32_t rsa_keys(struct call *call, uint8_t key[64], size_t *key_len)
 {
     uint8_t bytes[RSA_RAW_KEY_MAX];
     const uint8_t *data = call->data;
@@ -149,7 +149,7 @@ static uint32_t agree_start(struct fake_asym *asym, const struct fake_index *ind
 }
 
 static uint32_t agree_conclude(struct fake_asym *asym, const struct fake_index *index, struct call *call,
-                               uint8_t key[32], size_t *key_len)
+                               uint8_t key[64], size_t *key_len)
 {
     struct fake_agreement *agreement = call->key ? agreement_find(asym, call->key) : NULL;
     const uint8_t *peer = call->param, *d, *point;
@@ -168,7 +168,7 @@ static uint32_t agree_conclude(struct fake_asym *asym, const struct fake_index *
     return SDR_OK;
 }
 
-static uint32_t agree_respond(const struct fake_index *index, struct call *call, uint8_t key[32], size_t *key_len)
+static uint32_t agree_respond(const struct fake_index *index, struct call *call, uint8_t key[64], size_t *key_len)
 {
     const uint8_t *peer = call->param, *ids = call->data;
     uint8_t r[32], temporary[64], za[32], zb[32];
@@ -222,7 +222,7 @@ static bool by_index(uint16_t op)
 }
 
 uint32_t fake_asym_run(struct fake_asym *asym, const struct fake_index *index, struct call *call, uint32_t number,
-                       uint8_t key[32], size_t *key_len)
+                       uint8_t key[64], size_t *key_len)
 {
     uint8_t bytes[RSA_RAW_KEY_MAX];
     size_t len;

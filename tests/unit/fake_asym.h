@@ -22,9 +22,9 @@ struct fake_index {
 };
 
 bool fake_asym_has(uint16_t op);
-/* Runs it. A session key that it made is left in key[32] with *key_len; number: for a new agreement. */
+/* Runs it. A session key that it made is left in key[64] with *key_len; number: for a new agreement. */
 uint32_t fake_asym_run(struct fake_asym *asym, const struct fake_index *index, struct call *call, uint32_t number,
-                       uint8_t key[32], size_t *key_len);
+                       uint8_t key[64], size_t *key_len);
 bool fake_asym_drop(struct fake_asym *asym, uint32_t number);
 
 #endif

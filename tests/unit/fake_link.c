@@ -191,7 +191,8 @@ static struct fake_key *key_find(struct session *session, uint32_t number)
 static uint32_t key_add(struct session *session, struct call *call, const uint8_t *bytes, size_t len)
 {
     bool any = call->op == CM_OP_KEY_IMPORT || call->op == CM_OP_KEY_IMPORT_DEBUG || fake_derive_has(call->op) ||
-               (call->op == CM_OP_KEY_IMPORT_ISK && len == 48);
+               (len == 48 && (call->op == CM_OP_KEY_IMPORT_ISK || call->op == CM_OP_AGREE_CONCLUDE ||
+                              call->op == CM_OP_AGREE_RESPOND));
     if (!any && len != 16 && len != 24 && len != 32)
         return SDR_KEYERR;
     for (int i = 0; i < KEYS; i++)
@@ -382,7 +383,7 @@ static void encrypting_pair(uint32_t index, const uint8_t **d, const uint8_t **p
 static uint32_t run_asym(struct session *session, struct call *call)
 {
     struct fake_index index = {.there = index_ok(call->key), .pair = encrypting_pair};
-    uint8_t key[32];
+    uint8_t key[64];
     size_t len = 0;
     if (index.there) {
         index.right = session->rights[call->key];
