@@ -1,23 +1,28 @@
-/* covers: backend/broker/intake.c backend/broker/session.c backend/broker/numbers.c backend/broker/ops_file.c backend/broker/ops_data.c backend/broker/ops_derive.c backend/broker/ops_key.c backend/broker/rights.c backend/broker/ops_aead.c backend/broker/states.c */
+/* covers: backend/broker/intake.c backend/broker/session.c backend/broker/numbers.c backend/broker/ops_file.c
+ * backend/broker/ops_data.c backend/broker/ops_derive.c backend/broker/ops_key.c backend/broker/rights.c
+ * backend/broker/ops_aead.c backend/broker/states.c */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The broker against a tenant's memory. Card, vault, two workers and one tenant with keys are made once; each input has
  * a region of its own and is a program of steps: a submission with fields that make sense, a recorded one, one of raw
- * bytes, words written anywhere in the region, another epoch, what an operator or a failing card changes meanwhile,
- * passes of the broker, the region's end. Passes are made on this
- * thread (broker_pass), the workers' only after a step that waits for them, so that a run can be repeated. At the end
- * the region goes, and sessions, handles, jobs and mappings with it: what is left is a finding.
+ * bytes, words written anywhere in the region, another epoch, what an operator, a failing card, a full disk or a lack
+ * of memory changes meanwhile, passes of the broker, the region's end. Passes are made on this thread (broker_pass),
+ * the workers' only after a step that waits for them, so that a run can be repeated. At the end the region goes, and
+ * sessions, handles, jobs and mappings with it: what is left is a finding.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "backend/broker/keycache.h"
+#include "fuzz/scarce.h"
 #include "tests/wire/bare.h"
 
 #define STEPS 96
@@ -53,6 +58,7 @@ static void end_once(void)
 
 static void start_once(void)
 {
+    signal(SIGXFSZ, SIG_IGN);
     bare_start(&bare, &broker, &config, 1);
     atexit(end_once);
     record = broker.tenants[0]->record;
@@ -197,6 +203,15 @@ static void submit_recorded(struct program *in)
     publish(in, &sqe);
 }
 
+/* The vault can write no more; what was begun is taken back. */
+static void disk_full(bool is)
+{
+    struct rlimit limit;
+    must(!getrlimit(RLIMIT_FSIZE, &limit));
+    limit.rlim_cur = is ? 0 : limit.rlim_max;
+    must(!setrlimit(RLIMIT_FSIZE, &limit));
+}
+
 /* What comes from elsewhere while a tenant works: less is allowed to it, a code is set anew, the card fails and is well
  * again. And an entry that was meant for another life of the queue pair: it is not taken, and the next takes its place.
  */
@@ -229,9 +244,22 @@ static void meanwhile(struct program *in)
         stale.epoch = in->epoch;
         cm_entry_publish(in->qp, CM_QP_SQ, in->pos, &stale);
         break;
-    default:
+    case 5:
         stale.epoch = in->epoch + 1;
         cm_entry_publish(in->qp, CM_QP_SQ, in->pos, &stale);
+        break;
+    case 6: {
+        uint32_t which = take(in, 1);
+        if (which & 0x80)
+            disk_full(true);
+        else
+            scarce = which + 1;
+        break;
+    }
+    default:
+        less.codes = VAULT_CODES_ALWAYS;
+        tenant_set_policy(tenant, &less);
+        tenant->record.flags ^= VAULT_TENANT_DEBUG;
         break;
     }
 }
@@ -248,6 +276,8 @@ static void restore(void)
     struct tenant *tenant = broker.tenants[0];
     char error[VAULT_ERROR_TEXT];
     struct vault_file file = {.name_len = 0};
+    scarce = 0;
+    disk_full(false);
     tenant->record = record;
     tenant_set_policy(tenant, &policy);
     broker.card_failed = false;
@@ -255,6 +285,8 @@ static void restore(void)
         must(vault_file_remove(broker.vault, record.id, file.name, file.name_len, error) == VAULT_OK);
         file.name_len = 0;
     }
+    for (struct job *job; (job = broker.free_jobs); free(job)) /* or nothing would have to be allocated any more */
+        broker.free_jobs = job->next;
 }
 
 static void write_words(struct program *in)

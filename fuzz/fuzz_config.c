@@ -1,9 +1,11 @@
 /* covers: backend/main/config.c */
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon's configuration file: any bytes give a complete configuration, or a sentence that names file and line. */
+/* The daemon's configuration file: any bytes give a complete configuration, or a sentence that names file and line,
+ * also where memory is short. */
 #include <stdlib.h>
 #include <string.h>
 #include "backend/main/config.h"
+#include "fuzz/scarce.h"
 
 static void must(int condition)
 {
@@ -26,9 +28,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct config config;
     char text[CONFIG_TEXT];
+    if (size >= 2 && data[0] == 0xff) { /* in no file that means something */
+        scarce = data[1] % 32u + 1;
+        data += 2;
+        size -= 2;
+    }
     FILE *file = size ? fmemopen((void *)(uintptr_t)data, size, "r") : NULL;
     memset(text, 'x', sizeof text);
     int result = config_read(&config, file, "some.conf", text);
+    scarce = 0;
     must(memchr(text, 0, sizeof text) != NULL);
     if (result == 0)
         check_accepted(&config);
@@ -41,8 +49,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0) {
         must(config_load(&config, "/nonexistent/cardmuxd.conf", text) == -1 && strstr(text, "/nonexistent"));
         config_free(&config);
+        must(config_load(&config, "/", text) == -1 && strstr(text, "cannot be read"));
+        config_free(&config);
         must(config_load(&config, "/dev/null", text) == 0);
         config_free(&config);
+        for (unsigned refused = 1; refused < 16; refused++) {
+            scarce = refused;
+            must(config_load(&config, "/dev/null", text) == 0 || strstr(text, "out of memory"));
+            scarce = 0;
+            config_free(&config);
+        }
     }
     return 0;
 }

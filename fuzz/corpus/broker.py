@@ -20,6 +20,7 @@ KEY_IMPORT, KEY_IMPORT_DEBUG, SECTOR_ENCRYPT, SECTOR_DECRYPT, TENANT_INFO = rang
 AGREE_START, AGREE_CONCLUDE, AGREE_RESPOND = range(91, 94)
 FILE_CREATE, FILE_READ, FILE_WRITE, FILE_DELETE = range(120, 124)
 KEK_RIGHT = 124
+KEY_EXPORT_KEK = 98
 KEK_HANDLE = 140
 DERIVE_TLS, DERIVE_TLS_EPK, DERIVE_IKE, DERIVE_IKE_EPK, DERIVE_IPSEC, DERIVE_IPSEC_EPK = range(150, 156)
 MAX_PARAM, MAX_DATA, HANDLE, BITS_128, SMALL = 8, 16, 32, 64, 128
@@ -120,6 +121,34 @@ for name in (0, MAX_PARAM):
     seeds += [create * 2 + write + read + drop * 2, call(FILE_READ, name | SMALL) + workers + call(FILE_WRITE, name | MAX_DATA) + workers, read + write + create + call(FILE_WRITE, name | MAX_DATA | BITS_128 | SMALL) + workers + drop,
               call(FILE_CREATE, name | BITS_128 | SMALL) + workers + create + read + call(FILE_DELETE, name, 1) + workers,
               create + param(0, 255) + read + write + param(0, 256) + read + write + param(0, 0xffffffff) + read + write]
+def scarce(number):
+    """The next allocation but so many is refused."""
+    return bytes([MEANWHILE, 6, number])
+
+
+makes = b''.join(call(PAIR, BITS_128, slot, quiet=True) for slot in range(4))
+full_disk = bytes([MEANWHILE, 6, 128])
+file_life = b''.join(call(op) + workers for op in range(FILE_CREATE, FILE_DELETE + 1))
+seeds += [scarce(number) + one for number in range(4) for one in (
+    call(2), call(2) * 2, call(28, SM3 | MAX_DATA), call(KEY_GENERATE, ECB | BITS_128), call(KEK_HANDLE), call(STATE_HASH, SM3) * 2,
+    call(STATE_HASH, SM3) + call(STATE_COPY), right_of(RIGHT, 2, right), right_of(KEK_RIGHT, 2, right), call(AEAD_ENCRYPT, HANDLE | MAX_DATA), file_life,
+    call(AGREE_START, BITS_128) + workers)]
+seeds += [call(STATE_HASH, SM3) + scarce(number) + call(STATE_COPY) for number in range(3)]
+seeds += [before + scarce(number) + one for number in range(6) for before, one in (
+    (call(OPEN), right_of(RIGHT, 2, right)), (call(OPEN), call(KEY_GENERATE, ECB | BITS_128)), (call(OPEN), call(KEK_HANDLE)), (bytes([EPOCH, 2]), call(OPEN)),
+    (b'', makes + passes + workers), (call(OPEN), call(STATE_HASH, SM3)))]
+seeds += [full_disk + file_life, call(FILE_CREATE) + workers + full_disk + file_life, full_disk + right_of(RIGHT, 2, right), full_disk + right_of(RIGHT, 2, wrong),
+          full_disk + right_of(KEK_RIGHT, 2, wrong), full_disk + call(PAIR, BITS_128) + workers]
+made = call(KEY_GENERATE, ECB | BITS_128)
+seeds += [made + call(KEY_EXPORT_KEK, ECB | HANDLE | SMALL, index) * 2 for index in range(4)] + [call(KEK_HANDLE) + call(KEY_EXPORT_KEK, ECB | HANDLE | SMALL, 1)]
+# until the key that it takes has come to the card
+seeds += [(call(AGREE_START, BITS_128) + workers) * 2 + (call(AGREE_CONCLUDE, HANDLE | MAX_DATA) + workers) * 2,
+          (call(AGREE_START, BITS_128) + workers) * 2 + revoke + (call(AGREE_CONCLUDE, HANDLE) + workers) * 2]
+strict = bytes([MEANWHILE, 7])
+seeds += [strict + b''.join(some[at:at + STEPS - 1]) for at in range(0, len(some), STEPS - 1)]
+seeds += [strict + right_of(get, index, code) for get in (RIGHT, KEK_RIGHT) for index, code in ((1, b''), (2, right))]
+seeds += [few + call(KEY_GENERATE, ECB | BITS_128) * 4 + one * 2 for one in (call(STATE_HASH, SM3), call(KEK_HANDLE), call(STATE_MAC, MAC | HANDLE))]
+seeds += [call(STATE_HASH, SM3) * (STEPS - 2) + call(STATE_COPY), call(STATE_HASH, SM3) + call(STATE_COPY) * (STEPS - 2)]
 dice = random.Random(1)
 for _ in range(24):
     program = b''

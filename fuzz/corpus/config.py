@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""config.py FOLDER: a complete configuration, its parts, and every kind of mistake once."""
+"""config.py FOLDER: a complete configuration, its parts, every kind of mistake once, and memory that is refused."""
 import os
 import sys
 
@@ -53,6 +53,8 @@ seeds = [
     '[daemon]\nvsock = maybe\n', '[audit]\nfile-size = 63\n', '[broker]\nself-test = 0\n',
     '[daemon]\nmaster-key-kind = key-pair\n', '[daemon]\nmaster-key-kind = rsa\n',
     '[daemon]\nstate = /' + 'c' * 180 + '\n']
+seeds = [seed.encode() for seed in seeds]
+seeds += [bytes([0xff, number]) + seed for number in range(32) for seed in (whole.encode(), b'[card null]\n', b'')]
 for number, seed in enumerate(seeds):
     with open(os.path.join(sys.argv[1], f'{number:02}'), 'wb') as file:
-        file.write(seed.encode())
+        file.write(seed)

@@ -37,6 +37,12 @@ SEEDS = [
         ('kek', '"wrapped": 1'), ('kek', '"sign": "%s"' % ('0a' * 208)), ('rsa', '"wrapped": "0a"'),
         ('sm2', '"sign": "%s", "encrypt": "%s"' % ('0a' * 208, 'ff' * 208)), ('sm2', '"sign": "0a"'), ('sm2', '"sign": "%s"' % ('0a' * 209)))),
     'POST /v1/vault/rekey\n', 'POST /v1/vault/rekey\n{"form": "card"}', 'POST /v1/vault/rekey\n{"form": "tpm"}', 'POST /v1/vault/rekey\n{"form": 2}',
+    'GET /v1/audit/files/1/0\n', 'GET /v1/audit/files/12/4096\n', 'GET /v1/audit/files/0/0\n', 'GET /v1/audit/files/01/1\n', 'GET /v1/audit/files/1/x\n',
+    'GET /v1/audit/files/99999999999999999999/1\n', 'DELETE /v1/tenants/vm1/files/0g\n', 'DELETE /v1/tenants/vm1/files/abc\n',
+    'POST /v1/tenants\n{"name": ""}', 'POST /v1/tenants\n{"name": "-a"}', 'POST /v1/tenants\n{"name": "%s"}' % ('a' * 33), 'POST /v1/tenants\n{"name": "vm1", "weight": "7"}',
+    'POST /v1/tenants\n{"name": "vm1", "weight": 1.5}', *('POST /v1/tenants/vm1/keys\n{"kind": "sm2", "index": 1, "code": %s}' % code for code in (
+        '7', '""', '"%s"' % ('x' * 300), '"a\\u0000b"')), 'POST /v1/tenants/vm1/keys\n{"kind": "dsa", "index": 1}', 'POST /v1/tenants/vm1/keys\n{"kind": "kek", "index": 0}',
+    'POST /v1/tenants\n{"name": "vm1"%s}' % (' ' * 20000), 'X' * 400,
     'POST /v1/tenants/vm1/keys\n{"kind": "kek", "index": 3}', 'POST /v1/tenants/vm1/keys\n{"kind": "rsa", "index": 3}',
 ]
 
