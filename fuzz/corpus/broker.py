@@ -126,7 +126,7 @@ def scarce(number):
     return bytes([MEANWHILE, 6, number])
 
 
-makes = b''.join(call(PAIR, BITS_128, slot, quiet=True) for slot in range(4))
+makes = b''.join(call(PAIR, 0, slot, quiet=True) for slot in range(4))
 full_disk = bytes([MEANWHILE, 6, 128])
 file_life = b''.join(call(op) + workers for op in range(FILE_CREATE, FILE_DELETE + 1))
 seeds += [scarce(number) + one for number in range(4) for one in (
@@ -138,7 +138,7 @@ seeds += [before + scarce(number) + one for number in range(6) for before, one i
     (call(OPEN), right_of(RIGHT, 2, right)), (call(OPEN), call(KEY_GENERATE, ECB | BITS_128)), (call(OPEN), call(KEK_HANDLE)), (bytes([EPOCH, 2]), call(OPEN)),
     (b'', makes + passes + workers), (call(OPEN), call(STATE_HASH, SM3)))]
 seeds += [full_disk + file_life, call(FILE_CREATE) + workers + full_disk + file_life, full_disk + right_of(RIGHT, 2, right), full_disk + right_of(RIGHT, 2, wrong),
-          full_disk + right_of(KEK_RIGHT, 2, wrong), full_disk + call(PAIR, BITS_128) + workers]
+          full_disk + right_of(KEK_RIGHT, 2, wrong), full_disk + call(PAIR) + workers]
 made = call(KEY_GENERATE, ECB | BITS_128)
 seeds += [made + call(KEY_EXPORT_KEK, ECB | HANDLE | SMALL, index) * 2 for index in range(4)] + [call(KEK_HANDLE) + call(KEY_EXPORT_KEK, ECB | HANDLE | SMALL, 1)]
 # until the key that it takes has come to the card
