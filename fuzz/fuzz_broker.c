@@ -1,6 +1,4 @@
-/* covers: backend/broker/intake.c backend/broker/session.c backend/broker/numbers.c backend/broker/ops_file.c
- * backend/broker/ops_data.c backend/broker/ops_derive.c backend/broker/ops_key.c backend/broker/rights.c
- * backend/broker/ops_aead.c backend/broker/states.c */
+/* covers: backend/broker/intake.c backend/broker/session.c backend/broker/numbers.c backend/broker/ops_file.c backend/broker/ops_data.c backend/broker/ops_derive.c backend/broker/ops_key.c backend/broker/rights.c backend/broker/ops_aead.c backend/broker/states.c */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The broker against a tenant's memory. Card, vault, two workers and one tenant with keys are made once; each input has
