@@ -116,7 +116,8 @@ struct cm_control {
     uint32_t broker_sleeps;
     uint32_t crowded; /* CM_CROWDED_ bits: what a waiter on the host should know of its cores (wait.h) */
     uint32_t answered; /* the question that was answered last */
-    uint32_t pad0[10];
+    uint32_t mark;     /* the broker's own: another one each time that it wakes for this queue pair */
+    uint32_t pad0[9];
     /* line 1: written by the front end (by the guest's kernel module where there is one) */
     uint32_t epoch_wanted; /* 0: leave the queue pair */
     uint32_t pad1[15];

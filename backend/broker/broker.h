@@ -148,6 +148,8 @@ struct channel {
     bool has_stalled; /* `stalled` was taken but could not be started: card or pool is full */
     uint32_t sq_pos, cq_pos;
     uint64_t generation;     /* of its region: what every submission must name */
+    uint32_t mark;           /* as it stands in the control page: region_back.c */
+    bool renewing;           /* takes nothing and answers nothing until its last job has ended */
     uint64_t busy;           /* slots in flight */
     unsigned jobs;           /* in flight */
     bool turn_over;          /* set by intake: others come first now */
@@ -172,6 +174,7 @@ struct region {
     struct stream *stream;   /* NULL: shared memory */
     struct vsock_port *port; /* a device that has the streams */
     bool gone;               /* the front end is gone: dropped with the last job */
+    uint32_t renewals;       /* how often it was set back */
     struct region *next;
     unsigned qp_count;
     struct channel channels[];
@@ -384,6 +387,18 @@ void regions_drop(struct broker *broker, struct tenant *tenant); /* all of a ten
 void regions_mend(struct broker *broker); /* says again what tenants overwrote; about once a second */
 void region_say_closed(const struct region *region);
 void region_release(struct broker *broker, struct region *region); /* frees it where gone and without jobs */
+uint64_t region_generation(const struct broker *broker, const struct region *region);
+void region_write_header(struct broker *broker, struct region *region);
+/* A channel of a region begins anew: sessions end, positions are 1. Not while it has jobs. */
+void channel_begin(struct broker *broker, struct channel *channel);
+
+/* region_back.c: memory that was set back. */
+void channel_mark(struct channel *channel);
+/* True: it was, and the region is being renewed; what the channel shows is not to be believed. */
+bool channel_set_back(struct broker *broker, struct channel *channel);
+/* When the last job has ended. */
+void channel_renew(struct broker *broker, struct channel *channel);
+
 void channel_answer_question(struct channel *channel); /* "is anybody there?": layout.h */
 bool channel_reset_wanted(const struct channel *channel);
 void channel_reset(struct broker *broker, struct channel *channel); /* when no job is in flight */

@@ -60,6 +60,7 @@ unsigned card_collect(struct broker *broker)
                 channel_notify(broker, last);
             if (broker->card_failed)
                 card_void(broker, job);
+            channel_set_back(broker, channel);
             job_complete(broker, job);
             last = gone ? NULL : channel;
         }

@@ -100,14 +100,16 @@ void job_complete(struct broker *broker, struct job *job)
     if (card->status == SDR_OK) {
         cqe.value = job->value;
         memcpy(cqe.iv, card->iv, sizeof cqe.iv);
-        job_reply(job, &cqe);
+        if (__builtin_expect(!channel->renewing, 1))
+            job_reply(job, &cqe);
         counters->bytes += job->sqe.data_len;
     } else {
         counters->errors++;
     }
     channel->busy &= ~(1ull << job->sqe.slot);
     channel->jobs--;
-    publish(channel, &cqe);
+    if (__builtin_expect(!channel->renewing, 1))
+        publish(channel, &cqe);
     if (job->key)
         key_release(broker, job->key);
     if (job->key2)

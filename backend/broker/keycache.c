@@ -315,7 +315,7 @@ static void job_resume(struct broker *broker, struct job *job, const struct fetc
     channel->tenant->key_waits--;
     if (fetch && fetch->result == VAULT_NOT_FOUND)
         job->absent |= 1u << fetch->kind;
-    if (broker->card_failed || broker->pool.stopping ||
+    if (channel_set_back(broker, channel) || broker->card_failed || broker->pool.stopping ||
         (fetch && fetch->result != VAULT_OK && fetch->result != VAULT_NOT_FOUND)) {
         job->card.status = SDR_HARDFAIL;
         job_complete(broker, job);

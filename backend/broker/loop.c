@@ -32,9 +32,18 @@ static unsigned channel_turn(struct broker *broker, struct channel *channel)
 {
     if (channel->port)
         return vsock_port_turn(broker, channel);
+    if (__builtin_expect(channel->renewing, 0) && !channel->region->gone) {
+        if (channel->jobs)
+            return 0;
+        channel_renew(broker, channel);
+        broker->clock_due = CLOCK_DUE;
+        return 1;
+    }
     if (channel_reset_wanted(channel)) {
         if (channel->jobs)
             return 0;
+        if (channel_set_back(broker, channel))
+            return 1;
         channel_reset(broker, channel);
         broker->clock_due = CLOCK_DUE;
         return 1;

@@ -74,6 +74,7 @@ void job_finish_on_broker(struct broker *broker, struct task *task)
         channel->tenant->working--;
     if (broker->card_failed)
         card_void(broker, job);
+    channel_set_back(broker, channel);
     job_complete(broker, job);
     if (!gone)
         channel_notify(broker, channel);

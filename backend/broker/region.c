@@ -18,9 +18,9 @@
 
 /* Another one for each region of each broker: a virtual machine can be saved, and restored into a region of its own,
    where it brings all words of the old one with it. */
-static uint64_t generation_of(const struct broker *broker, const struct region *region)
+uint64_t region_generation(const struct broker *broker, const struct region *region)
 {
-    uint64_t generation = broker->generation ^ region->id * 0x9e3779b97f4a7c15u;
+    uint64_t generation = broker->generation ^ (region->id * 0x9e3779b97f4a7c15u + region->renewals * 0xd1b54a32d192ed03u);
     return generation ? generation : broker->generation;
 }
 
@@ -29,7 +29,7 @@ static struct cm_header header_of(const struct broker *broker, const struct regi
     struct cm_header header = {.magic = CM_MAGIC,
                                .version = CM_LAYOUT_VERSION,
                                .qp_count = region->qp_count,
-                               .generation = generation_of(broker, region),
+                               .generation = region_generation(broker, region),
                                .region_size = (uint32_t)region->all.size,
                                .slots = CM_SLOTS,
                                .slot_size = CM_SLOT_SIZE,
@@ -42,13 +42,13 @@ static struct cm_header header_of(const struct broker *broker, const struct regi
     return header;
 }
 
-static void header_write(struct broker *broker, struct region *region)
+void region_write_header(struct broker *broker, struct region *region)
 {
     struct cm_header header = header_of(broker, region);
     header.generation = 0;
     shm_store64(region->all, offsetof(struct cm_header, generation), 0);
     shm_copy_out(region->all, 0, &header, sizeof header);
-    shm_store64(region->all, offsetof(struct cm_header, generation), generation_of(broker, region));
+    shm_store64(region->all, offsetof(struct cm_header, generation), region_generation(broker, region));
 }
 
 /* A word of ours that the tenant overwrote. Written only where it differs, so that an honest guest's pages stay clean.
@@ -75,9 +75,11 @@ void regions_mend(struct broker *broker)
             struct cm_header now, meant = header_of(broker, region);
             shm_copy_in(&now, region->all, 0, sizeof now);
             if (memcmp(&now, &meant, sizeof now))
-                header_write(broker, region);
+                region_write_header(broker, region);
             for (unsigned i = 0; i < region->qp_count; i++) {
                 struct channel *channel = &region->channels[i];
+                if (channel_set_back(broker, channel))
+                    continue;
                 if (shm_load64(channel->qp, offsetof(struct cm_control, generation)) != channel->generation)
                     shm_store64(channel->qp, offsetof(struct cm_control, generation), channel->generation);
                 mend32(channel->qp, offsetof(struct cm_control, epoch), channel->epoch);
@@ -103,7 +105,7 @@ bool channel_has_work(const struct channel *channel)
 {
     if (channel->region->gone)
         return false; /* only its jobs are waited for */
-    if (channel_reset_wanted(channel))
+    if (channel->renewing || channel_reset_wanted(channel))
         return true;
     /* nobody's queue pair: what stands in its ring is not looked at, whatever it looks like */
     return channel->epoch &&
@@ -129,15 +131,21 @@ static void end_sessions(struct broker *broker, struct channel *channel)
     numbers_free(&channel->sessions);
 }
 
-void channel_reset(struct broker *broker, struct channel *channel)
+void channel_begin(struct broker *broker, struct channel *channel)
 {
     end_sessions(broker, channel);
-    wipe_slots(channel);
     channel->sq_pos = channel->cq_pos = 1;
     channel->busy = 0;
     channel->has_stalled = false;
     channel->stale_pos = channel->rung_at = 0;
     cm_ring_clear(channel->qp, CM_QP_SQ);
+}
+
+void channel_reset(struct broker *broker, struct channel *channel)
+{
+    channel_begin(broker, channel);
+    wipe_slots(channel);
+    channel_mark(channel);
     channel->epoch = shm_load32(channel->qp, offsetof(struct cm_control, epoch_wanted));
     shm_store32(channel->qp, offsetof(struct cm_control, epoch), channel->epoch);
     if (channel->epoch)
@@ -175,6 +183,10 @@ void channel_activate(struct broker *broker, struct channel *channel)
     if (channel->active)
         return;
     struct tenant *tenant = channel->tenant;
+    if (!channel_set_back(broker, channel))
+        channel_mark(channel);
+    else if (channel->active) /* all channels of the region are, by now */
+        return;
     channel->active = true;
     channel->looks_empty = 0;
     channel->idle_since = 0;
@@ -216,7 +228,8 @@ static void unlink_active(struct broker *broker, struct channel *channel)
 /* There is work, but nothing to be done before a job of its own ends; job_complete makes it active again. */
 static bool waits_for_own_jobs(const struct channel *channel)
 {
-    return channel->jobs && (channel->has_stalled || channel->jobs >= CM_SLOTS || channel_reset_wanted(channel));
+    return channel->jobs && (channel->renewing || channel->has_stalled || channel->jobs >= CM_SLOTS ||
+                             channel_reset_wanted(channel));
 }
 
 /* An entry of another generation or epoch is no work. */
@@ -230,6 +243,8 @@ static bool stale_entry(const struct channel *channel)
 
 bool channel_deactivate(struct broker *broker, struct channel *channel)
 {
+    if (!channel->renewing && channel_set_back(broker, channel))
+        return false;
     shm_store32(channel->qp, offsetof(struct cm_control, broker_sleeps), 1);
     shm_fence();
     if ((channel_has_work(channel) && !waits_for_own_jobs(channel) && !stale_entry(channel)) ||
@@ -251,11 +266,13 @@ static void channel_open(struct broker *broker, struct region *region, unsigned 
     channel->doorbell_fd = doorbell_fd;
     channel->wake_fd = wake_fd;
     channel->sq_pos = channel->cq_pos = 1;
-    channel->generation = generation_of(broker, region);
+    channel->generation = region_generation(broker, region);
     /* Whoever owned it under the last broker goes on with the same epoch. An owner that came or went since then waits
        for a reset, as ever: what its predecessor left is wiped first. */
     channel->epoch = shm_load32(channel->qp, offsetof(struct cm_control, epoch));
     channel->used = channel->epoch ? ~0ull : 0;
+    channel->mark = (uint32_t)channel->generation;
+    channel_mark(channel);
     cm_ring_clear(channel->qp, CM_QP_SQ);
     shm_store32(channel->qp, offsetof(struct cm_control, broker_sleeps), 1);
     shm_store32(channel->qp, offsetof(struct cm_control, crowded), 0);
@@ -304,7 +321,7 @@ void region_attach(struct broker *broker, const struct handover *message, const 
     tenant->counters.regions++;
     for (unsigned i = 0; i < region->qp_count; i++)
         channel_open(broker, region, i, fds[1 + i], fds[1 + region->qp_count + i]);
-    header_write(broker, region);
+    region_write_header(broker, region);
 }
 
 void region_say_closed(const struct region *region)
