@@ -21,6 +21,7 @@ static enum cli_status run(struct cli *cli, int argc, char **argv)
         {"version", "version"},
         {"card", "card.name"},
         {"card state", "card.state"},
+        {"master key", "master_key"},
         {"tenants", "tenants"},
         {"uptime, s", "uptime_s"},
         {"broker pid", "broker_pid"},

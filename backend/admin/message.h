@@ -85,6 +85,7 @@ struct admin_status {
     uint32_t tenants;
     char card[16];
     char card_state[16]; /* "ok", "failed" */
+    char master[16];     /* the form of the master key's file: master_form_name */
     char version[16];
     struct admin_counters total;
     uint64_t sleeps, passes; /* of the broker thread */

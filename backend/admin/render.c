@@ -122,10 +122,11 @@ json_t *render_status(const struct admin_message *row)
     const struct admin_status *s = &row->status;
     char generation[17];
     snprintf(generation, sizeof generation, "%016" PRIx64, s->generation);
-    return json_pack("{s:o s:s s:o s:I s:I s:{s:o s:o} s:o s:o s:o}", "version", text(s->version), "generation",
+    return json_pack("{s:o s:s s:o s:I s:I s:{s:o s:o} s:o s:o s:o s:o}", "version", text(s->version), "generation",
                      generation, "uptime_s", number(s->uptime_s), "broker_pid", (json_int_t)s->broker_pid, "tenants",
-                     (json_int_t)s->tenants, "card", "name", text(s->card), "state", text(s->card_state), "total",
-                     render_counters(&s->total), "sleeps", number(s->sleeps), "passes", number(s->passes));
+                     (json_int_t)s->tenants, "card", "name", text(s->card), "state", text(s->card_state), "master_key",
+                     text(s->master), "total", render_counters(&s->total), "sleeps", number(s->sleeps), "passes",
+                     number(s->passes));
 }
 
 json_t *render_vault(const struct admin_message *row)

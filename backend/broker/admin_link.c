@@ -463,6 +463,7 @@ static void begin_status(struct broker *broker, uint32_t id)
     status->tenants = broker->tenant_count;
     snprintf(status->card, sizeof status->card, "%s", broker->driver->name);
     snprintf(status->card_state, sizeof status->card_state, "%s", broker->card_state);
+    rekey_form(broker, status->master, sizeof status->master);
     snprintf(status->version, sizeof status->version, "%s", CARDMUX_VERSION);
     status->total = broker->total;
     status->sleeps = broker->sleeps;

@@ -242,7 +242,7 @@ void work_rekey(struct broker *broker, struct task *task)
         act->result = VAULT_BUSY;
         snprintf(act->error, sizeof act->error, "the keeper did not answer: nothing was changed");
     }
-    if (rekey->form && rekey->form <= MASTER_FORMS)
+    if (rekey->form)
         snprintf(act->detail, sizeof act->detail, "form=%s", master_form_name((enum master_form)(rekey->form - 1)));
     rekey->text[0] = 0;
     rekey->state = REKEY_IDLE;
@@ -271,6 +271,14 @@ void rekey_stop(struct broker *broker)
     broker->rekey.stopping = true;
     pthread_cond_broadcast(&broker->rekey.changed);
     pthread_mutex_unlock(&broker->rekey.lock);
+}
+
+void rekey_form(struct broker *broker, char *text, size_t size)
+{
+    pthread_mutex_lock(&broker->rekey.lock);
+    uint32_t form = broker->rekey.form;
+    pthread_mutex_unlock(&broker->rekey.lock);
+    snprintf(text, size, "%s", form ? master_form_name((enum master_form)(form - 1)) : "");
 }
 
 /* The keeper's answers; broker's thread. */

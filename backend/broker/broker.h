@@ -539,6 +539,7 @@ void admin_door_result(struct broker *broker, const struct handover *message); /
 void rekey_start(struct broker *broker);
 void rekey_stop(struct broker *broker); /* before the pool is stopped */
 void rekey_go_on(struct broker *broker);
+void rekey_form(struct broker *broker, char *text, size_t size); /* of the master key's file; "": not known */
 void rekey_heard(struct broker *broker, const struct handover *message);
 
 /* open.c: what broker_main does, step by step, for tests that have broker and front end in one process. text has 256

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* child.h: a process that the keeper forks (it never executes another program), and how one is ended. */
+/* child.h: a process that the keeper forks, and how one is ended. (The one program that it executes is the helper of
+   cards/sdf/seal.h.) */
 #ifndef CARDMUX_CHILD_H
 #define CARDMUX_CHILD_H
 

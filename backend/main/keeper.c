@@ -14,6 +14,9 @@
  *   end        SIGTERM, SIGINT: links closed, so that children end; SIGTERM, SIGKILL for one that does not; sockets
  *              removed
  *
+ * A change of the master key that needs scrypt or a card has a child do that (master_change.c), so that the loop goes
+ * on.
+ *
  * The admin process and the broker share a socket pair, made anew for each broker. The keeper keeps the admin's end
  * too, to give it to an admin process that was started again: it may find answers there to questions of the one before.
  */

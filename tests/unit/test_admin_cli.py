@@ -24,7 +24,7 @@ KEY = {'kind': 'sm2', 'index': 1, 'bits': 256, 'has_code': True, 'failures': 0, 
        'sign_uses': 2, 'encrypt_uses': 3,
        'sign_public': 'ab' * 64, 'encrypt_public': 'cd' * 64}
 STATUS = {'version': '0', 'generation': '00000000000000aa', 'uptime_s': 5, 'broker_pid': 1, 'tenants': 1,
-          'card': {'name': 'soft', 'state': 'ok'}, 'total': COUNTERS, 'sleeps': 0, 'passes': 0}
+          'card': {'name': 'soft', 'state': 'ok'}, 'master_key': 'card', 'total': COUNTERS, 'sleeps': 0, 'passes': 0}
 ANSWERS = {
     'GET /v1/status': (200, STATUS),
     'GET /v1/tenants': (200, {'tenants': [TENANT, {**TENANT, 'name': 'a-longer-name', 'weight': 5}]}),

@@ -213,6 +213,37 @@ static void test_rounds(void **state)
     link_env_close(&env);
 }
 
+static bool on_rekey_later(struct broker_link *link, const struct handover *message, struct handover *answer)
+{
+    (void)link, (void)message, (void)answer;
+    return false;
+}
+
+/* An answer that took longer comes when it is given, and is wiped; without a broker it goes nowhere. */
+static void test_rekeyed_later(void **state)
+{
+    (void)state;
+    struct link_env env;
+    struct handover message = {.type = HANDOVER_REKEY, .region = 7}, answer = {0}, got;
+    static const struct handover none;
+    unsigned fds;
+    link_env_open(&env);
+    env.link.on_rekey = on_rekey_later;
+    assert_int_equal(send(env.broker, &message, sizeof(message), MSG_NOSIGNAL), sizeof(message));
+    turn(&env);
+    assert_false(broker_take(&env, &got, &fds));
+    answer = (struct handover){.type = HANDOVER_MASTER, .region = 7, .text = "key"};
+    broker_link_rekeyed(&env.link, &answer);
+    assert_memory_equal(&answer, &none, sizeof(none));
+    assert_true(broker_take(&env, &got, &fds) && got.region == 7 && strcmp(got.text, "key") == 0);
+    assert_int_equal(env.link.rejected, 0);
+    broker_link_close(&env.link);
+    answer = (struct handover){.type = HANDOVER_MASTER, .region = 7, .text = "key"};
+    broker_link_rekeyed(&env.link, &answer);
+    assert_memory_equal(&answer, &none, sizeof(none));
+    link_env_close(&env);
+}
+
 static void test_wrong_packets(void **state)
 {
     (void)state;
@@ -295,6 +326,7 @@ int main(void)
         cmocka_unit_test(test_many_doors_before_reading),
         cmocka_unit_test(test_slow_broker),
         cmocka_unit_test(test_rounds),
+        cmocka_unit_test(test_rekeyed_later),
         cmocka_unit_test(test_wrong_packets),
         cmocka_unit_test(test_descriptors_of_the_broker),
         cmocka_unit_test(test_end),
