@@ -263,13 +263,14 @@ typedef struct ECCrefPrivateKey_st {
     unsigned char K[ECCref_MAX_LEN];
 } ECCrefPrivateKey;
 
-/* C has L bytes: the object must own 164 + L bytes, and the library writes no more than those. */
+/* C has L bytes, 255 at most, for which there is room here, so that a variable of this type holds any cipher. Headers
+   declare other lengths, and programs allocate less: the library reads and writes 164 + L bytes, no more. */
 typedef struct ECCCipher_st {
     unsigned char x[ECCref_MAX_LEN];
     unsigned char y[ECCref_MAX_LEN];
     unsigned char M[32];
     unsigned int L;
-    unsigned char C[1];
+    unsigned char C[255];
 } ECCCipher;
 
 typedef struct ECCSignature_st {

@@ -51,6 +51,8 @@ bool sdf_holds(struct sdf_env *env, bool truth, const char *text, int line);
 void *sdf_known_key(struct sdf_env *env, unsigned bits, uint8_t bytes[32]);
 void sdf_point(const uint8_t point[64], ECCrefPublicKey *key);
 void sdf_point_bytes(const ECCrefPublicKey *key, uint8_t point[64]);
+_Static_assert(sizeof(ECCCipher) >= 164 + 255, "programs have variables of it");
+
 /* x || y || M || C, between the wire's order and ECCCipher; the object owns 164 + C bytes. */
 size_t sdf_cipher_bytes(const ECCCipher *cipher, uint8_t *out);
 void sdf_cipher_fill(ECCCipher *cipher, const uint8_t *in, size_t len);

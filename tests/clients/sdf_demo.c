@@ -31,10 +31,6 @@ struct program {
     size_t len, cap;
 };
 
-struct cipher_room { /* an ECCCipher with room for 255 bytes */
-    unsigned char bytes[164 + 255];
-};
-
 static void must(int status, const char *what)
 {
     if (status == SDR_OK)
@@ -173,8 +169,7 @@ static void mac_item(struct program *p, const char *item, void *key, unsigned al
 
 static void symmetric_items(struct program *p, ECCrefPublicKey *host)
 {
-    struct cipher_room room;
-    ECCCipher *wrapped = (ECCCipher *)room.bytes;
+    ECCCipher room, *wrapped = &room;
     void *key;
     MUST(SDF_GenerateKeyWithEPK_ECC(p->session, 128, SGD_SM2_3, host, wrapped, &key));
     put_cipher(p, "session.cipher", wrapped);
@@ -206,8 +201,7 @@ static void sign_items(struct program *p, ECCrefPublicKey *key)
 /* Encryption: to the host, to a key pair that the card hands out, to the card's own key and back. */
 static void encrypt_items(struct program *p, ECCrefPublicKey *host, const char *sealed)
 {
-    struct cipher_room room;
-    ECCCipher *cipher = (ECCCipher *)room.bytes;
+    ECCCipher room, *cipher = &room;
     unsigned char data[100], out[255], bytes[96 + 255];
     ECCrefPublicKey key;
     ECCrefPrivateKey private_key;
@@ -234,7 +228,7 @@ static void encrypt_items(struct program *p, ECCrefPublicKey *host, const char *
         memcpy(cipher->y + 32, bytes + 32, 32);
         memcpy(cipher->M, bytes + 64, 32);
         cipher->L = (unsigned)(len - 96);
-        memcpy(room.bytes + 164, bytes + 96, len - 96);
+        memcpy(cipher->C, bytes + 96, len - 96);
         MUST(SDF_InternalDecrypt_ECC(p->session, p->index, SGD_SM2_3, cipher, out, &n));
         put(p, "sealed.cipher", bytes, len);
         put(p, "sealed.out", out, n);
@@ -285,7 +279,7 @@ struct timed {
     void *key;
     unsigned char *data, digest[64], iv[16];
     ECCSignature signature;
-    struct cipher_room room;
+    ECCCipher room;
 };
 
 static int time_hash(struct program *p, struct timed *t)
@@ -326,14 +320,14 @@ static int time_verify(struct program *p, struct timed *t)
 
 static int time_pke_encrypt(struct program *p, struct timed *t)
 {
-    return SDF_InternalEncrypt_ECC(p->session, p->index, SGD_SM2_3, t->digest, 32, (ECCCipher *)t->room.bytes);
+    return SDF_InternalEncrypt_ECC(p->session, p->index, SGD_SM2_3, t->digest, 32, &t->room);
 }
 
 static int time_pke_decrypt(struct program *p, struct timed *t)
 {
     unsigned char out[255];
     unsigned n;
-    return SDF_InternalDecrypt_ECC(p->session, p->index, SGD_SM2_3, (ECCCipher *)t->room.bytes, out, &n);
+    return SDF_InternalDecrypt_ECC(p->session, p->index, SGD_SM2_3, &t->room, out, &n);
 }
 
 static const struct timed_op {
@@ -381,7 +375,7 @@ static int timing(struct program *p, const char *name, const char *size, const c
     if (!t.data)
         must((int)SDR_NOBUFFER, "memory");
     MUST(SDF_GetPrivateKeyAccessRight(p->session, p->index, p->code_len ? p->code : NULL, p->code_len));
-    MUST(SDF_GenerateKeyWithIPK_ECC(p->session, p->index, 128, (ECCCipher *)t.room.bytes, &t.key));
+    MUST(SDF_GenerateKeyWithIPK_ECC(p->session, p->index, 128, &t.room, &t.key));
     MUST(time_sign(p, &t));
     MUST(time_pke_encrypt(p, &t));
     unsigned long ops = 0, errors = 0;
