@@ -11,8 +11,7 @@
  * The answer: where keys stay, parameters: u32 x 4, their handles (0: none), then the bytes in clear. Where they leave,
  * data: for each key x || y || M || C, then the bytes in clear.
  *
- * No key is shorter than 128 bits: what a caller can choose to be short he can find by trying, and so, byte after byte,
- * all that it is cut from.
+ * No key is shorter than 128 bits: no protocol has such, and they could be found by trying.
  */
 #ifndef CARDMUX_PROTO_DERIVE_H
 #define CARDMUX_PROTO_DERIVE_H

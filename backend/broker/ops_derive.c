@@ -2,11 +2,8 @@
 /*
  * ops_derive.c: handlers of what is derived for a secure channel. The parameters' form is proto/derive.h.
  *
- * Several keys come of one operation: all get handles, or none does. What comes out in clear is cut from the same
- * material as the keys, at a place that depends on lengths of the caller's choice, so it can be made to be what is a
- * key in another call. Whoever must not take session keys out of the card (class key-export) must therefore not ask for
- * such bytes either. A key that leaves under a public key is of that class by the table; it is an agreement's key and
- * needs SM2 too, which the table has no second column for.
+ * Several keys come of one operation: all get handles, or none does. A key that leaves under a public key is of the
+ * class key-export by the table; it is an agreement's key and needs SM2 too, which the table has no second column for.
  */
 #include "backend/broker/ops_key.h"
 
@@ -35,7 +32,7 @@ static bool alg_denied(const struct job *job, enum cm_alg alg)
 static bool may(struct job *job, const struct cm_derive *derive)
 {
     uint32_t status = SDR_OK;
-    if ((derive->point && denied(job, C_AGREE)) || (cm_derive_clear(derive) && denied(job, C_EXPORT)))
+    if (derive->point && denied(job, C_AGREE))
         status = SDR_NOTSUPPORT;
     else if (derive->point && alg_denied(job, A_SM2))
         status = SDR_ALGNOTSUPPORT;

@@ -146,8 +146,7 @@ SDF_API int SDF_ExternalDecrypt_SM9(void *hSessionHandle, SM9EncUserPrivateKey *
  * is a session key of 8 to 2048 bits: one of 384 bits, TLCP's, comes in by SDF_ImportKeyWithISK_ECC or SDF_ImportKey,
  * or is agreed on by SDF_GenerateAgreementDataWithECC and its two companions. Randoms have 32 bytes. MAC keys have 128
  * to 512 bits, in full bytes, or 0 (AEAD); keys 128, 192 or 256 bits, or 0; IVs 0 to 16 bytes; at least one key is
- * wanted. Any other length is SDR_INARGERR. A card may refuse IVs with SDR_NOTSUPPORT to who may not take keys out of
- * it: asked for with other lengths, those bytes are a key's.
+ * wanted. Any other length is SDR_INARGERR.
  *
  * IKE: as GB/T 36968 (and GM/T 0022) has it, which is RFC 2409 section 5 with public-key encryption and without the
  * Diffie-Hellman secret. PRF is HMAC with the hash of uiPrfAlgID, one of the above; HASH is that hash; 0, 1 and 2 are

@@ -213,9 +213,7 @@ static const struct {
     {"key-export", call_export_key, SDR_NOTSUPPORT, call_encrypt},
     {"agreement", call_derive, SDR_NOTSUPPORT, call_encrypt},
     {"agreement", call_derive_epk, SDR_NOTSUPPORT, call_export_key},
-    /* what comes out in clear can be made to be a part of a key */
-    {"key-export", call_derive_ivs, SDR_NOTSUPPORT, call_derive},
-    {"key-export", call_derive_epk, SDR_NOTSUPPORT, call_derive},
+    {"key-export", call_derive_epk, SDR_NOTSUPPORT, call_derive_ivs},
     {"sm3", call_derive, SDR_ALGNOTSUPPORT, call_derive_sha256},
     {"sha2", call_derive_sha256, SDR_ALGNOTSUPPORT, call_derive_ivs},
     {"sm3", call_derive_epk, SDR_ALGNOTSUPPORT, call_derive_sha256},
