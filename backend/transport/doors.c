@@ -154,6 +154,7 @@ static void door_region_leave(struct door_region *region)
         door->live--;
     } else if (door->live_ivshmem == region) {
         door->live_ivshmem = NULL;
+        doors_retry_in(door->doors, 0); /* for its heir */
     } else if (door->live_vhost == region) {
         door->live_vhost = NULL;
     }
@@ -170,10 +171,7 @@ void door_region_free(struct door_region *region)
     struct door *door = region->door;
     pending_remove(region);
     if (region->parked) {
-        TAILQ_REMOVE(&door->parked, region, in_door);
-        door->parked_count--;
-        door->doors->fds_used--;
-        doors_retry_in(door->doors, 0); /* the listener may have waited for this */
+        ivshmem_unpark(region);
     } else if (region->id) {
         TAILQ_REMOVE(&door->regions, region, in_door);
         if (region->state == REGION_LIVE) {
@@ -183,6 +181,7 @@ void door_region_free(struct door_region *region)
         }
     } else if (door->live_ivshmem == region) {
         door->live_ivshmem = NULL; /* its handshake was not finished */
+        doors_retry_in(door->doors, 0);
     }
     watch_close(door->doors->epoll_fd, &region->connection);
     door_region_close(region);

@@ -36,7 +36,7 @@ struct door_region {
     enum region_state state;
     bool told;
     bool pending;            /* in the list of what the broker is to be told */
-    bool parked;             /* ivshmem: nobody will serve it */
+    bool parked;             /* ivshmem: nobody serves it */
     unsigned handshake_sent; /* ivshmem: messages that QEMU was sent */
     uint32_t peer_pid;
     uint32_t cid; /* it came by vsock, from there; 0: through a socket of its door's */

@@ -126,7 +126,8 @@ static void test_without_broker(void **state)
     env_close(&env);
 }
 
-/* A second QEMU gets a whole handshake and a region that nobody serves; a VM after the first gets memory of its own. */
+/* A second QEMU gets a whole handshake and memory of its own, which is served, with what it holds by then, when the first
+   one has ended; a third one is its heir in turn. */
 static void test_second(void **state)
 {
     (void)state;
@@ -146,9 +147,10 @@ static void test_second(void **state)
     assert_false(doors_next(env.doors, &message, fds, &count));
     assert_int_equal(memory_read(second.memory, CM_QP_OFFSET(3)), 0);
     assert_int_equal(memory_read(second.memory, 0), 0); /* magic: nobody serves it */
-    assert_int_equal(doors_fds(env.doors), DOOR_FDS + REGION_FDS + 2);
+    assert_int_equal(doors_fds(env.doors), DOOR_FDS + 2 * REGION_FDS);
+    memory_write(second.memory, CM_QP_OFFSET(5), 0xa11e); /* as a migration does */
 
-    /* the first ends and its successor connects before the keeper has seen either */
+    /* the first ends and one more connects before the keeper has seen either */
     guest_leave(&first);
     guest_enter(&env, &third);
     assert_true(doors_next(env.doors, &message, fds, &count));
@@ -156,12 +158,67 @@ static void test_second(void **state)
     doors_next_sent(env.doors);
     assert_true(doors_next(env.doors, &message, fds, &count));
     assert_true(message.type == HANDOVER_REGION && message.region > id);
+    doors_next_sent(env.doors);
+    assert_same_file(fds[0], second.memory);
+    for (unsigned i = 0; i < CM_QP_MAX; i++) {
+        assert_same_eventfd(second.host[i], fds[1 + i]);
+        assert_same_eventfd(fds[1 + CM_QP_MAX + i], second.own[i]);
+    }
+    assert_int_equal(memory_read(second.memory, CM_QP_OFFSET(5)), 0xa11e);
+    assert_false(doors_next(env.doors, &message, fds, &count));
+    id = message.region;
+    guest_leave(&second);
+    env_pump(&env);
+    doors_retry(env.doors);
+    assert_true(doors_next(env.doors, &message, fds, &count));
+    assert_true(message.type == HANDOVER_REGION_GONE && message.region == id);
+    doors_next_sent(env.doors);
+    assert_true(doors_next(env.doors, &message, fds, &count));
+    assert_true(message.type == HANDOVER_REGION && message.region > id);
     assert_same_file(fds[0], third.memory);
     assert_int_equal(memory_read(third.memory, CM_QP_OFFSET(3)), 0);
-    guest_leave(&second);
     guest_leave(&third);
     env_pump(&env);
-    assert_int_equal(doors_fds(env.doors), DOOR_FDS + 1);
+    assert_int_equal(doors_fds(env.doors), DOOR_FDS);
+    env_close(&env);
+}
+
+/* An heir that ends before its time, and one that ends with the one before it. */
+static void test_heir_ends(void **state)
+{
+    (void)state;
+    struct door_env env;
+    struct guest first, second;
+    struct handover message;
+    int fds[HANDOVER_FDS];
+    unsigned count;
+    env_open(&env, BUDGET);
+    assert_int_equal(door_open_as(&env, 7, "t1", 4), 0);
+    unsigned before = fds_open();
+    for (int i = 0; i < 20; i++) {
+        guest_enter(&env, &first);
+        assert_true(doors_next(env.doors, &message, fds, &count));
+        doors_next_sent(env.doors);
+        guest_enter(&env, &second);
+        if (i & 1)
+            guest_leave(&first);
+        guest_leave(&second);
+        if (!(i & 1)) {
+            env_pump(&env);
+            assert_int_equal(doors_fds(env.doors), DOOR_FDS + REGION_FDS);
+            guest_leave(&first);
+        }
+        env_pump(&env);
+        doors_retry(env.doors);
+        env_pump(&env);
+        while (doors_next(env.doors, &message, fds, &count)) {
+            doors_next_sent(env.doors);
+            if (message.type == HANDOVER_REGION_GONE)
+                assert_true(doors_dropped(env.doors, message.region));
+        }
+    }
+    assert_int_equal(fds_open(), before);
+    assert_int_equal(doors_fds(env.doors), DOOR_FDS);
     env_close(&env);
 }
 
@@ -260,6 +317,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_handshake), cmocka_unit_test(test_without_broker), cmocka_unit_test(test_second),
         cmocka_unit_test(test_waits),     cmocka_unit_test(test_thousand),       cmocka_unit_test(test_crowd),
+        cmocka_unit_test(test_heir_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

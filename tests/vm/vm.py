@@ -267,13 +267,47 @@ class Vm:
 
     def save(self, path, timeout=60):
         """Writes the machine's state to a file, as a migration that nobody receives yet, and ends QEMU."""
-        self.qmp("migrate", uri=f"exec:cat >{path}")
+        self._migrate(f"exec:cat >{path}", timeout)
+        self._end()
+
+    def _migrate(self, uri, timeout):
+        self.qmp("migrate", uri=uri)
         until = time.monotonic() + timeout
         while (now := self.qmp("query-migrate"))["status"] != "completed":
             if now["status"] in ("failed", "cancelled") or time.monotonic() > until:
                 raise RuntimeError(f"{self.name}: not saved: {now}")
             time.sleep(0.05)
-        self._end()
+
+    def _await_running(self, timeout):
+        until = time.monotonic() + timeout
+        while not (self.work / "qmp").exists() or self.qmp("query-status")["status"] != "running":
+            if self.process.poll() is not None or time.monotonic() > until:
+                self._read(1)
+                raise RuntimeError(f"{self.name}: not restored:\n{self.console}")
+            time.sleep(0.05)
+
+    def move(self, timeout=120):
+        """Live migration, to another QEMU on this host; the first one is ended when all is there."""
+        self.qmp("migrate-set-parameters", **{"max-bandwidth": 1 << 30, "downtime-limit": 5000})
+        source, monitor, path = self.process, self.monitor, self.work / "moving"
+        (self.work / "qmp").unlink()
+        try:
+            self.start("-incoming", f"unix:{path}")
+            until = time.monotonic() + timeout
+            while not path.exists():
+                if self.process.poll() is not None or time.monotonic() > until:
+                    raise RuntimeError(f"{self.name}: nobody receives it")
+                time.sleep(0.05)
+            self._migrate(f"unix:{path}", timeout)
+            self.console += (source.stdout.read() or b"").decode(errors="replace").replace("\r", "")
+        finally:
+            source.kill()
+            source.wait()
+            monitor.close()
+            source.stdin.close()
+            source.stdout.close()
+            self.monitor = None
+        self._await_running(timeout)
 
     def restore(self, path, without=(), timeout=60):
         """A QEMU that goes on with what save() left; `without` are words of its line that are unplugged by now."""
@@ -281,12 +315,7 @@ class Vm:
                      not (word in ("-device", "-chardev") and self.line[i + 1] in without)]
         (self.work / "qmp").unlink()
         self.start("-incoming", f"exec:cat {path}")
-        until = time.monotonic() + timeout
-        while not (self.work / "qmp").exists() or self.qmp("query-status")["status"] != "running":
-            if self.process.poll() is not None or time.monotonic() > until:
-                self._read(1)
-                raise RuntimeError(f"{self.name}: not restored:\n{self.console}")
-            time.sleep(0.05)
+        self._await_running(timeout)
 
     def finish(self, timeout=120):
         try:

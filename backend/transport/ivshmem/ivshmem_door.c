@@ -14,9 +14,10 @@
  *
  * After that nothing is ever sent: announcing that the host's peer left is a use-after-free in QEMU.
  *
- * One QEMU at a door is served. Another one that comes while it lives (a mistake, or the far end of a migration) is
- * parked: it gets a complete handshake, with memory in which magic stays 0 and eventfds that nobody holds. When the
- * served one has ended, the next to connect gets memory of its own, never that of the one before.
+ * One QEMU at a door is served. Another one that comes while it lives is its heir: the far end of a migration on this
+ * host, or a mistake. It gets memory of its own too, never that of the one before, and is served when that one has ended,
+ * with what the migration has put into its memory; the broker finds there the words of another region, and begins anew.
+ * Any further one is parked: a complete handshake, with memory in which magic stays 0 and eventfds that nobody holds.
  *
  * If a region cannot be made, or the kernel will not take another descriptor in flight, the connection waits, open,
  * and doors_retry goes on with it: late is better than closed.
@@ -93,7 +94,7 @@ static void handshake_continue(struct door_region *region)
 {
     struct door *door = region->door;
     if (region->ring_front[CM_QP_MAX - 1] < 0) {
-        if (!doors_room(door->doors, door_region_fds(TRANSPORT_IVSHMEM), 100)) {
+        if (region != door->heir && !doors_room(door->doors, door_region_fds(TRANSPORT_IVSHMEM), 100)) {
             errno = EMFILE;
         } else if (door_region_fill(region) == 0) {
             goto filled;
@@ -112,11 +113,41 @@ filled:
         }
         region->handshake_sent++;
     }
-    if (region->parked) {
-        parked_close(region);
-    } else {
+    if (!region->parked) {
         door_region_begin(region);
+    } else if (region != door->heir) {
+        parked_close(region);
     }
+}
+
+void ivshmem_unpark(struct door_region *region)
+{
+    struct door *door = region->door;
+    bool heir = door->heir == region;
+    TAILQ_REMOVE(&door->parked, region, in_door);
+    door->parked_count--;
+    door->doors->fds_used -= heir ? door_region_fds(TRANSPORT_IVSHMEM) : 1;
+    if (heir) {
+        door->heir = NULL;
+    }
+    region->parked = false;
+    doors_retry_in(door->doors, 0); /* the listener may have waited for this */
+}
+
+/* The served one has ended. */
+static void heir_take_over(struct door *door)
+{
+    struct door_region *heir = door->heir;
+    if (door->live_ivshmem || !heir || heir->handshake_sent < HANDSHAKE_MESSAGES) {
+        return;
+    }
+    if (door->draining >= door->max_connections + DOOR_DRAINING_SLACK) {
+        doors_retry_in(door->doors, RETRY_MS);
+        return;
+    }
+    ivshmem_unpark(heir);
+    door->live_ivshmem = heir;
+    door_region_begin(heir);
 }
 
 void ivshmem_retry(struct door *door)
@@ -131,30 +162,35 @@ void ivshmem_retry(struct door *door)
             handshake_continue(region);
         }
     }
+    heir_take_over(door);
 }
 
-/* A region for the parked: its memory is the door's, made once, without pages. */
+/* The heir has memory of its own, the other parked ones have the door's, made once, without pages. */
 static void door_region_park(struct door_region *region)
 {
     struct door *door = region->door;
-    if (door->parked_memory < 0) {
+    bool heir = !door->heir && doors_room(door->doors, door_region_fds(TRANSPORT_IVSHMEM), 100);
+    if (!heir && door->parked_memory < 0) {
         door->parked_memory = door_memory_make(CM_REGION_IVSHMEM, 0);
         door->doors->fds_used += door->parked_memory >= 0;
     }
-    if (door->parked_memory >= 0) {
+    if (!heir && door->parked_memory >= 0) {
         region->memory = dup(door->parked_memory);
+    }
+    if (heir) {
+        door->heir = region;
     }
     region->parked = true;
     TAILQ_INSERT_TAIL(&door->parked, region, in_door);
     door->parked_count++;
-    door->doors->fds_used++;
+    door->doors->fds_used += heir ? door_region_fds(TRANSPORT_IVSHMEM) : 1;
     if (door->parked_count >= DOOR_PARKED_MAX) {
         listener_pause(&door->listeners[DOOR_IVSHMEM], PARKED_PAUSE_MS);
     }
     if (say_allowed(&door->refused)) {
-        say("tenant %s: process %u connected to ivshmem.sock while process %u is served; it gets a device that does "
-            "nothing",
-            door->name, region->peer_pid, door->live_ivshmem ? door->live_ivshmem->peer_pid : 0);
+        say("tenant %s: process %u connected to ivshmem.sock while process %u is served; %s", door->name,
+            region->peer_pid, door->live_ivshmem ? door->live_ivshmem->peer_pid : 0,
+            heir ? "its device is served when that one has ended" : "it gets a device that does nothing");
     }
 }
 
@@ -164,6 +200,7 @@ void ivshmem_connection(struct door *door, int fd)
     if (door->live_ivshmem && connection_ended(door->live_ivshmem->connection.fd)) {
         door_region_end(door->live_ivshmem);
     }
+    heir_take_over(door);
     struct door_region *region = door_region_new(TRANSPORT_IVSHMEM);
     if (!region) {
         close(fd);
