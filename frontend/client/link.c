@@ -53,7 +53,7 @@ static void fork_child(void)
         pthread_mutex_init(&link->poll, NULL);
         pthread_mutex_init(&link->submit, NULL);
     }
-    pthread_mutex_init(&current_lock, NULL);
+    pthread_mutex_unlock(&current_lock); /* this thread's since fork_prepare */
 }
 
 static void register_atfork(void)

@@ -90,7 +90,7 @@ static void fork_child(void)
         }
         atomic_store(&slot->word, generation | state);
     }
-    pthread_mutex_init(&table_lock, NULL);
+    pthread_mutex_unlock(&table_lock);
 }
 
 static void fork_watch(void)

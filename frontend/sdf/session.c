@@ -20,19 +20,14 @@ static void fork_prepare(void)
     pthread_mutex_lock(&lists_lock);
 }
 
-static void fork_parent(void)
+static void fork_over(void)
 {
     pthread_mutex_unlock(&lists_lock);
 }
 
-static void fork_child(void)
-{
-    pthread_mutex_init(&lists_lock, NULL);
-}
-
 static void fork_watch(void)
 {
-    pthread_atfork(fork_prepare, fork_parent, fork_child);
+    pthread_atfork(fork_prepare, fork_over, fork_over);
 }
 
 bool handle_forked(enum handle_kind kind, void *object)
@@ -42,7 +37,7 @@ bool handle_forked(enum handle_kind kind, void *object)
         return true;
     bool idle = pthread_mutex_trylock(&session->lock) == 0;
     if (idle)
-        pthread_mutex_init(&session->lock, NULL);
+        pthread_mutex_unlock(&session->lock);
     else
         atomic_fetch_sub(&session->device->refs, 1);
     return idle;
