@@ -364,13 +364,12 @@ static void confined(void)
 
 static void *on_small_stack(void *arg)
 {
-    static SGD_UCHAR bytes[MIB];
-    SGD_UCHAR iv[16] = {0}, tag[16];
+    SGD_UCHAR iv[16] = {0}, tag[16], *bytes = calloc(1, MIB);
     ECCCipher cipher;
     SGD_HANDLE s;
     SGD_UINT32 n, t;
     (void)arg;
-    NEED(SDF_OpenSession(device, &s) == SDR_OK);
+    NEED(bytes != NULL && SDF_OpenSession(device, &s) == SDR_OK);
     SGD_HANDLE key = new_key(s);
     NEED(SDF_Encrypt(s, key, SGD_SM4_CTR, iv, bytes, MIB, bytes, &n) == SDR_OK);
     NEED(SDF_AuthEnc(s, key, SGD_SM4_GCM, iv, 12, iv, 16, bytes, MIB, bytes, &n, tag, &t) == SDR_OK);
@@ -378,6 +377,7 @@ static void *on_small_stack(void *arg)
     NEED(SDF_GetPrivateKeyAccessRight(s, 1, NULL, 0) == SDR_OK);
     NEED(SDF_GenerateKeyWithIPK_ECC(s, 1, 128, &cipher, &key) == SDR_OK);
     NEED(SDF_ImportKeyWithISK_ECC(s, 1, &cipher, &key) == SDR_OK && SDF_CloseSession(s) == SDR_OK);
+    free(bytes);
     return NULL;
 }
 

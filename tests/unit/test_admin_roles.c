@@ -70,6 +70,7 @@ static void roles_come_from_groups(void **state)
     expect_as(f, 65534, 65534, officers, "POST", "/v1/tenants", "{\"name\": \"a\"}", 403,
               "this needs the role operator (group games); user 65534 has the roles: security-officer");
     /* which the broker has been told by then, to record it */
+    assert_int_not_equal(refused_count, 0);
     assert_int_equal(refused_seen.actor.uid, 65534);
     assert_string_equal(refused_seen.actor.user, "nobody");
     assert_int_equal(refused_seen.actor.roles, ROLE_SECURITY);

@@ -195,7 +195,7 @@ void attack_doorbell(struct raw *raw, struct dice *dice)
 static void *take_back(void *arg)
 {
     eventfd_t count;
-    while (!eventfd_read(((struct raw *)arg)->ring, &count))
+    while (!eventfd_read((int)(intptr_t)arg, &count)) /* until this process ends */
         ;
     return NULL;
 }
@@ -218,7 +218,7 @@ void attack_eventfds(struct raw *raw)
         usleep(200);
     }
     fcntl(raw->ring, F_SETFL, fcntl(raw->ring, F_GETFL) & ~O_NONBLOCK);
-    if (pthread_create(&thief, NULL, take_back, raw))
+    if (pthread_create(&thief, NULL, take_back, (void *)(intptr_t)raw->ring))
         return;
     for (unsigned i = 0; i < 20000; i++) {
         raw_ring(raw);
