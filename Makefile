@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin front for meson and for the scripts in tools/; docs/HACKING.md explains them.
-.PHONY: build demo check check-long bench fuzz clean install setup
+.PHONY: build demo check check-long check-tsan bench fuzz clean install setup
 .DEFAULT_GOAL := build
 
 BUILD  ?= build
@@ -22,6 +22,10 @@ demo: build
 
 check: setup
 	@tools/run-tests
+
+# Races: all of the stage of which `make check` has a part.
+check-tsan: setup
+	@tools/run-tests --long --only tsan
 
 check-long: setup
 	@tools/run-tests --long

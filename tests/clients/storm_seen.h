@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* storm_seen.h: each function that the storm calls, by way of `seen`, which is told what it returned. */
+#ifndef CLIENTS_STORM_SEEN_H
+#define CLIENTS_STORM_SEEN_H
+
+static int seen(int status);
+
+#define SDF_AuthDecFinal(...)                       seen(SDF_AuthDecFinal(__VA_ARGS__))
+#define SDF_AuthDecInit(...)                        seen(SDF_AuthDecInit(__VA_ARGS__))
+#define SDF_AuthDecUpdate(...)                      seen(SDF_AuthDecUpdate(__VA_ARGS__))
+#define SDF_AuthEnc(...)                            seen(SDF_AuthEnc(__VA_ARGS__))
+#define SDF_CalculateMACFinal(...)                  seen(SDF_CalculateMACFinal(__VA_ARGS__))
+#define SDF_CalculateMACInit(...)                   seen(SDF_CalculateMACInit(__VA_ARGS__))
+#define SDF_CalculateMACUpdate(...)                 seen(SDF_CalculateMACUpdate(__VA_ARGS__))
+#define SDF_CloseDevice(...)                        seen(SDF_CloseDevice(__VA_ARGS__))
+#define SDF_CloseSession(...)                       seen(SDF_CloseSession(__VA_ARGS__))
+#define SDF_CreateFile(...)                         seen(SDF_CreateFile(__VA_ARGS__))
+#define SDF_Decrypt(...)                            seen(SDF_Decrypt(__VA_ARGS__))
+#define SDF_DeleteFile(...)                         seen(SDF_DeleteFile(__VA_ARGS__))
+#define SDF_DestroyKey(...)                         seen(SDF_DestroyKey(__VA_ARGS__))
+#define SDF_Encrypt(...)                            seen(SDF_Encrypt(__VA_ARGS__))
+#define SDF_EncryptFinal(...)                       seen(SDF_EncryptFinal(__VA_ARGS__))
+#define SDF_EncryptInit(...)                        seen(SDF_EncryptInit(__VA_ARGS__))
+#define SDF_EncryptUpdate(...)                      seen(SDF_EncryptUpdate(__VA_ARGS__))
+#define SDF_GenerateAgreementDataAndKeyWithECC(...) seen(SDF_GenerateAgreementDataAndKeyWithECC(__VA_ARGS__))
+#define SDF_GenerateAgreementDataWithECC(...)       seen(SDF_GenerateAgreementDataWithECC(__VA_ARGS__))
+#define SDF_GenerateKeyWithECC(...)                 seen(SDF_GenerateKeyWithECC(__VA_ARGS__))
+#define SDF_GenerateKeyWithIPK_ECC(...)             seen(SDF_GenerateKeyWithIPK_ECC(__VA_ARGS__))
+#define SDF_GenerateRandom(...)                     seen(SDF_GenerateRandom(__VA_ARGS__))
+#define SDF_GetPrivateKeyAccessRight(...)           seen(SDF_GetPrivateKeyAccessRight(__VA_ARGS__))
+#define SDF_HMACFinal(...)                          seen(SDF_HMACFinal(__VA_ARGS__))
+#define SDF_HMACInit(...)                           seen(SDF_HMACInit(__VA_ARGS__))
+#define SDF_HMACUpdate(...)                         seen(SDF_HMACUpdate(__VA_ARGS__))
+#define SDF_HashFinal(...)                          seen(SDF_HashFinal(__VA_ARGS__))
+#define SDF_HashInit(...)                           seen(SDF_HashInit(__VA_ARGS__))
+#define SDF_HashUpdate(...)                         seen(SDF_HashUpdate(__VA_ARGS__))
+#define SDF_ImportKey(...)                          seen(SDF_ImportKey(__VA_ARGS__))
+#define SDF_ImportKeyWithISK_ECC(...)               seen(SDF_ImportKeyWithISK_ECC(__VA_ARGS__))
+#define SDF_OpenDevice(...)                         seen(SDF_OpenDevice(__VA_ARGS__))
+#define SDF_OpenSession(...)                        seen(SDF_OpenSession(__VA_ARGS__))
+#define SDF_ReadFile(...)                           seen(SDF_ReadFile(__VA_ARGS__))
+#define SDF_ReleasePrivateKeyAccessRight(...)       seen(SDF_ReleasePrivateKeyAccessRight(__VA_ARGS__))
+#define SDF_WriteFile(...)                          seen(SDF_WriteFile(__VA_ARGS__))
+#define cardmux_hash_clone(...)                     seen(cardmux_hash_clone(__VA_ARGS__))
+#define cardmux_hash_close(...)                     seen(cardmux_hash_close(__VA_ARGS__))
+#define cardmux_hash_final(...)                     seen(cardmux_hash_final(__VA_ARGS__))
+#define cardmux_hash_open(...)                      seen(cardmux_hash_open(__VA_ARGS__))
+#define cardmux_hash_update(...)                    seen(cardmux_hash_update(__VA_ARGS__))
+#define cardmux_sdf_batch(...)                      seen(cardmux_sdf_batch(__VA_ARGS__))
+#define cardmux_sdf_queue_open(...)                 seen(cardmux_sdf_queue_open(__VA_ARGS__))
+#define cardmux_sdf_submit(...)                     seen(cardmux_sdf_submit(__VA_ARGS__))
+
+#endif
