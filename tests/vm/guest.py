@@ -157,7 +157,7 @@ class Spawned:
     def said(self):
         return self.guest.run(f"cat /out/{self.number}.txt", quiet=True)[1]
 
-    def expect(self, pattern, seconds=60):
+    def expect(self, pattern, seconds=120):
         """Until what it printed has `pattern`; the guest itself looks, ten times a second."""
         status, text = self.guest.run(f"for i in $(seq {int(seconds * 5)}); do grep -E '{pattern}' /out/{self.number}.txt"
                                       f" && exit 0; sleep 0.2; done; cat /out/{self.number}.txt; exit 1", seconds + 30,
@@ -165,7 +165,7 @@ class Spawned:
         need(status == 0, f'{self.guest.name}: "{self.line}" does not say /{pattern}/:', text, self.guest.vm.console)
         return text
 
-    def wait(self, seconds=120):
+    def wait(self, seconds=300):
         """(status, output)"""
         match = self.guest.vm.expect(rf"^GUEST {self.number} (\d+)\n", seconds)
         return int(match[1]), self.said()
@@ -175,7 +175,7 @@ class Spawned:
         self.guest.run(f"for p in $(pidof {name}); do [ \"$(readlink /proc/$p/fd/1)\" = /out/{self.number}.txt ] && "
                        f"kill -{number} $p; done; true", quiet=True)
 
-    def end(self, seconds=60):
+    def end(self, seconds=120):
         self.kill("TERM")
         status, text = self.wait(seconds)
         need(status == 0, f'{self.guest.name}: "{self.line}" ended with {status}:', text)
@@ -202,7 +202,7 @@ class Guest:
         self.vm.send(f"{self.count} {line}")
         return Spawned(self, self.count, line)
 
-    def run(self, line, seconds=120, quiet=False):
+    def run(self, line, seconds=300, quiet=False):
         """(status, output). The output comes over the console, between two marks."""
         self.count += 1
         number = self.count
@@ -213,7 +213,7 @@ class Guest:
         text = re.search(rf"^SAYS{number}\n(.*?)\n*^SAID{number}$", self.vm.console, re.M | re.S)
         return int(match[1]), text[1] if text else ""
 
-    def must(self, line, seconds=120):
+    def must(self, line, seconds=300):
         status, text = self.run(line, seconds)
         need(status == 0, f'{self.name}: "{line}" ended with {status}:', text, self.vm.console[-3000:])
         return text
@@ -231,7 +231,7 @@ class Guest:
 
     def finish(self):
         self.vm.send("end")
-        self.vm.finish(60)
+        self.vm.finish(120)
 
     def kill(self):
         self.vm.kill()

@@ -18,7 +18,7 @@ class Sdf:
     def cases(self, reach, wait, words=""):
         """All cases; the reach as the library names it, and nothing left in the broker."""
         before = self.daemon.counters("vm1")
-        text = self.guest.must(f"CARDMUX_DEBUG=1 CARDMUX_REACH={reach} CARDMUX_WAIT={wait} {ALL_OF_SDF} {words}", 240)
+        text = self.guest.must(f"CARDMUX_DEBUG=1 CARDMUX_REACH={reach} CARDMUX_WAIT={wait} {ALL_OF_SDF} {words}", 600)
         chosen = set(re.findall(r"virtual card by (\S+)", text))
         need(chosen == {reach}, f"{reach} was forced, but {chosen or 'no way'} used:", text)
         count = re.search(r"^(\d+) cases, 0 failed$", text, re.M)
