@@ -171,6 +171,67 @@ static void random_numbers_are_judged(void **state)
     assert_false(held);
 }
 
+/* SP 800-90B, 4.4.1 and 4.4.2, as they stand there: one sample after another. */
+struct plain {
+    unsigned a, b, i, first, same;
+};
+
+static bool plain_holds(struct plain *plain, const uint8_t *bytes, size_t len)
+{
+    for (size_t at = 0; at < len; at++) {
+        plain->b = plain->b && bytes[at] == plain->a ? plain->b + 1 : 1;
+        plain->a = bytes[at];
+        if (plain->i == 0)
+            plain->first = bytes[at], plain->same = 0;
+        plain->same += bytes[at] == plain->first;
+        plain->i = (plain->i + 1) % 512;
+        if (plain->b >= 16 || plain->same >= 40) {
+            *plain = (struct plain){0};
+            return false;
+        }
+    }
+    return true;
+}
+
+static uint64_t draw(uint64_t *x)
+{
+    return *x ^= *x << 13, *x ^= *x >> 7, *x ^= *x << 17;
+}
+
+/* Good bytes, bytes of which one value comes too often, now more, now less, and runs of about the length that is too
+   long: each piece, however long, gets the verdict that the plain tests give, and leaves what they leave. */
+static void the_quick_tests_are_the_plain_ones(void **state)
+{
+    static uint8_t bytes[5000];
+    uint64_t x = 0x2545f4914f6cdd1du;
+    unsigned bad[3] = {0}, good[3] = {0};
+    (void)state;
+    for (unsigned kind = 0; kind < 3; kind++) {
+        struct random_health health = {0};
+        struct plain plain = {0};
+        for (unsigned turn = 0; turn < 6000; turn++) {
+            size_t len = turn % 4 ? 1 + draw(&x) % 700 : 1 + draw(&x) % sizeof bytes;
+            unsigned often = (unsigned)(draw(&x) % 24);
+            for (size_t i = 0; i < len; i++) {
+                uint64_t r = draw(&x) >> 20;
+                bytes[i] = (uint8_t)r;
+                if (kind == 1 && (r >> 8) % 256 < often)
+                    bytes[i] = 0x42;
+            }
+            if (kind == 2) {
+                size_t run = 10 + draw(&x) % 9, at = draw(&x) % len;
+                memset(bytes + at, (int)draw(&x), run < len - at ? run : len - at);
+            }
+            bool held = plain_holds(&plain, bytes, len);
+            assert_int_equal(random_holds(&health, bytes, len), held);
+            assert_int_equal(health.seen, plain.i);
+            ++*(held ? &good[kind] : &bad[kind]);
+        }
+    }
+    assert_int_equal(bad[0], 0);
+    assert_true(bad[1] > 100 && good[1] > 1000 && bad[2] > 100 && good[2] > 1000);
+}
+
 static void no_act_is_left_out_of_the_audit_log(void **state)
 {
     (void)state;
@@ -190,6 +251,7 @@ int main(void)
         cmocka_unit_test(an_inline_card_fails),
         cmocka_unit_test(a_card_with_threads_fails),
         cmocka_unit_test(random_numbers_are_judged),
+        cmocka_unit_test(the_quick_tests_are_the_plain_ones),
         cmocka_unit_test(no_act_is_left_out_of_the_audit_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
