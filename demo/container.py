@@ -119,7 +119,8 @@ class Container:
         os.dup2(os.open('/dev/null', os.O_RDONLY) if self.input is None else self.input, 0)
         binds = {inside: taken(path) for inside, path in self.binds.items()}
         results = taken(self.results)
-        checked(LIBC.unshare(NEWUSER | NEWNS | NEWPID | NEWNET | NEWIPC | NEWUTS), 'unshare')
+        checked(LIBC.unshare(NEWUSER | NEWNS | NEWPID | NEWNET | NEWIPC | NEWUTS),
+                'namespaces for the container (in a chroot, or where the kernel allows no user namespaces, there are none)')
         os.write(ready, b'1')
         if os.read(go, 1) != b'1':
             os._exit(125)
