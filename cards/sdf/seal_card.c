@@ -161,7 +161,7 @@ static size_t written(const uint8_t *room, size_t size)
 static bool key_make(struct run *run, uint8_t blob[CARD_SEAL_BLOB], uint32_t *len, void **key)
 {
     static uint8_t room[ROOM] __attribute__((aligned(16)));
-    unsigned length = 0;
+    unsigned length = ROOM; /* some take it for the room that there is */
     int code;
     memset(room, run->ask->kind == CARD_SEAL_KEK ? (int)PATTERN : 0, sizeof room);
     if (run->ask->kind == CARD_SEAL_KEK) {
@@ -201,7 +201,7 @@ static bool salt_encrypt(struct run *run, void *key, uint8_t made[CARD_SEAL_SALT
 {
     static uint8_t room[ROOM] __attribute__((aligned(16)));
     uint8_t salt[CARD_SEAL_SALT], iv[16] = {0};
-    unsigned length = 0;
+    unsigned length = ROOM;
     int code;
     memset(room, (int)PATTERN, sizeof room);
     memcpy(salt, run->ask->salt, sizeof salt);
