@@ -16,6 +16,8 @@ group = nogroup
 {extra}
 [card soft]
 driver = soft
+[broker]
+deadline = 300000
 """
 ADMIN = "cardmux --socket /run/cardmux/admin.sock"
 

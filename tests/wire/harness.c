@@ -17,6 +17,8 @@
 #include "tests/wire/bare.h"
 #include "tests/wire/populate.h"
 
+#define DEADLINE_MS 120000 /* RSA pairs are made, of sanitized code on a busy machine too */
+
 struct wire {
     char dir[64], state[80], run[80], path[200];
     struct daemon_config config;
@@ -206,7 +208,7 @@ struct wire *wire_start(const struct wire_options *options)
                                           .card_fault = options->fault,
                                           .card_threads = options->card_threads,
                                           .wait = options->wait,
-                                          .deadline_ms = options->deadline_ms ? options->deadline_ms : 5000,
+                                          .deadline_ms = options->deadline_ms ? options->deadline_ms : DEADLINE_MS,
                                           .workers = 2,
                                           .keys_loaded = options->keys_loaded,
                                           .code_attempts = 10};

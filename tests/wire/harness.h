@@ -22,7 +22,7 @@ struct wire_options {
     uint32_t card_threads;
     unsigned tenants; /* 1 unless set */
     enum wait_mode wait;
-    uint32_t deadline_ms; /* 5000 unless set */
+    uint32_t deadline_ms; /* 120000 unless set */
     uint32_t keys_loaded; /* 4096 unless set */
 };
 
