@@ -65,8 +65,8 @@ static bool check_bar(struct doctor *doctor, const char *address)
     char driver[64];
     pci_driver(address, driver);
     if (!strcmp(driver, "cardmux")) { /* it has looked at the magic, and lets nobody else map it */
-        doctor_note(doctor, "device", FINDING_OK, NULL, "ivshmem device %s is a cardmux card, held by the kernel module",
-                    address);
+        doctor_note(doctor, "device", FINDING_OK, NULL,
+                    "ivshmem device %s is a cardmux card, held by the kernel module", address);
         return true;
     }
     int fd = pci_open_file(address, "resource2", O_RDONLY | O_CLOEXEC);
@@ -107,12 +107,13 @@ static void check_answer(struct doctor *doctor)
                     "the daemon behind the ivshmem device answers (%u ms), to tenant %.39s", ms, header.tenant);
         queue_close(&queue);
     } else if (strstr(text, "does not answer")) {
-        doctor_note(doctor, "daemon", FINDING_FAIL,
-                    "on the host: does cardmuxd run (cardmux doctor)? if it was restarted as a whole: unplug the guest's "
-                    "ivshmem device and plug it anew (cardmux qemu-args NAME --hotplug qmp)",
-                    "nobody answers behind the ivshmem device, %u ms long, though its memory looks well: its daemon has "
-                    "ended, or is stopped",
-                    ms);
+        doctor_note(
+            doctor, "daemon", FINDING_FAIL,
+            "on the host: does cardmuxd run (cardmux doctor)? if it was restarted as a whole: unplug the guest's "
+            "ivshmem device and plug it anew (cardmux qemu-args NAME --hotplug qmp)",
+            "nobody answers behind the ivshmem device, %u ms long, though its memory looks well: its daemon has "
+            "ended, or is stopped",
+            ms);
     } else {
         doctor_note(doctor, "daemon", FINDING_WARN, NULL, "no queue pair of the ivshmem device to be had: %s", text);
     }

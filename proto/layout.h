@@ -93,7 +93,7 @@ struct cm_header {
     uint32_t state;       /* enum cm_door_state */
     uint32_t deadline_ms; /* longest time that a call may take before the front end gives it up */
     uint32_t features;    /* CM_FEATURE_ bits: what a broker of this release does that older ones do not */
-    char tenant[40]; /* its own name, for messages; NUL-padded */
+    char tenant[40];      /* its own name, for messages; NUL-padded */
 };
 
 #define CM_FEATURE_ANSWERS 1u /* `asked` is answered */
@@ -114,7 +114,7 @@ struct cm_control {
     uint64_t generation; /* the same as in the header: one line to look at */
     uint32_t epoch;      /* the epoch that the broker serves; 0: none */
     uint32_t broker_sleeps;
-    uint32_t crowded; /* CM_CROWDED_ bits: what a waiter on the host should know of its cores (wait.h) */
+    uint32_t crowded;  /* CM_CROWDED_ bits: what a waiter on the host should know of its cores (wait.h) */
     uint32_t answered; /* the question that was answered last */
     uint32_t mark;     /* the broker's own: another one each time that it wakes for this queue pair */
     uint32_t pad0[9];

@@ -20,7 +20,8 @@
    where it brings all words of the old one with it. */
 uint64_t region_generation(const struct broker *broker, const struct region *region)
 {
-    uint64_t generation = broker->generation ^ (region->id * 0x9e3779b97f4a7c15u + region->renewals * 0xd1b54a32d192ed03u);
+    uint64_t generation =
+        broker->generation ^ (region->id * 0x9e3779b97f4a7c15u + region->renewals * 0xd1b54a32d192ed03u);
     return generation ? generation : broker->generation;
 }
 
@@ -228,8 +229,8 @@ static void unlink_active(struct broker *broker, struct channel *channel)
 /* There is work, but nothing to be done before a job of its own ends; job_complete makes it active again. */
 static bool waits_for_own_jobs(const struct channel *channel)
 {
-    return channel->jobs && (channel->renewing || channel->has_stalled || channel->jobs >= CM_SLOTS ||
-                             channel_reset_wanted(channel));
+    return channel->jobs &&
+           (channel->renewing || channel->has_stalled || channel->jobs >= CM_SLOTS || channel_reset_wanted(channel));
 }
 
 /* An entry of another generation or epoch is no work. */

@@ -8,9 +8,9 @@
  *
  * Each channel has a mark, which changes whenever the broker wakes for it or begins it anew, and stands in its control
  * page. An older one there says that the memory was set back to before that. As long as the broker stays awake for a
- * channel the mark stays, but the place of its last completion moves, and is looked at too. Where neither tells, nothing
- * was completed since the snapshot, nor anything taken: a machine stands still while it is saved or loaded, and the
- * broker sleeps long before that is over.
+ * channel the mark stays, but the place of its last completion moves, and is looked at too. Where neither tells,
+ * nothing was completed since the snapshot, nor anything taken: a machine stands still while it is saved or loaded, and
+ * the broker sleeps long before that is over.
  *
  * Looked at before a channel is believed anything: when it wakes, sleeps or is reset, about once a second, and before
  * what took longer than its turn (a worker, a card with threads) is answered, as it would be answered to whoever waits

@@ -39,7 +39,7 @@ struct door {
     unsigned live, draining, parked_count; /* live: but for ivshmem and vhost */
     struct door_region *live_ivshmem, *live_vhost;
     struct door_region *heir; /* of live_ivshmem: one of the parked */
-    int parked_memory; /* one for all parked but the heir: none of them is served */
+    int parked_memory;        /* one for all parked but the heir: none of them is served */
     struct say_limit refused, trouble;
     TAILQ_ENTRY(door) in_doors;
 };
@@ -95,7 +95,7 @@ int door_region_watch(struct door_region *region);
 void unix_connection(struct door *door, int fd);    /* takes fd over */
 void ivshmem_connection(struct door *door, int fd); /* takes fd over */
 void ivshmem_retry(struct door *door);              /* goes on with handshakes that are not finished */
-void ivshmem_unpark(struct door_region *region); /* it ends, or is served */
+void ivshmem_unpark(struct door_region *region);    /* it ends, or is served */
 
 /* vsock/stream_door.c, vsock/vsock_door.c */
 void stream_connection(struct door *door, int fd, uint32_t cid); /* takes fd over */

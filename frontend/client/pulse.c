@@ -4,15 +4,15 @@
  * device of its own that nobody ends; the kernel of a guest knows nothing of either.
  *
  *   HEARD     completions come, or questions are answered; so it is as long as nobody waits
- *   MUTE      for PATIENCE of waiting nothing was drained, and no question answered (layout.h). Other ways are tried, if
- *             there are any; where one opens, the flights are lost as with a broker that was replaced. Else all wait on
- *   HOPELESS  mute, and a call has waited for its whole deadline in vain. A call is not even sent, and ends after
- *             HOPELESS_MS, unless the question with which it begins is answered, or another way has opened
+ *   MUTE      for PATIENCE of waiting nothing was drained, and no question answered (layout.h). Other ways are tried,
+ * if there are any; where one opens, the flights are lost as with a broker that was replaced. Else all wait on HOPELESS
+ * mute, and a call has waited for its whole deadline in vain. A call is not even sent, and ends after HOPELESS_MS,
+ * unless the question with which it begins is answered, or another way has opened
  *
  * From each of them a sign of life leads back to HEARD, with sessions and all: a daemon that was stopped, or slow, goes
  * on where it was. So nothing is given up by being mute but time, unless there is a way that does answer; and what
- * then happens is right also where the old way's broker was only slow: it may end what was sent, but nobody repeats what
- * must not be done twice, and its queue pair is left to it as any that is closed.
+ * then happens is right also where the old way's broker was only slow: it may end what was sent, but nobody repeats
+ * what must not be done twice, and its queue pair is left to it as any that is closed.
  *
  * Patience is counted in looks, none of which counts for more than it should have taken: a program or machine that was
  * stopped for a while learns nothing from the time that has passed.

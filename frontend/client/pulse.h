@@ -13,8 +13,8 @@ struct pulse {
     bool asked;
 };
 
-/* About each WAIT_BLOCK_MS of a wait, by a thread that has a slot. True: what flies is lost, since the host side is gone,
-   or nobody is there and another way is. */
+/* About each WAIT_BLOCK_MS of a wait, by a thread that has a slot. True: what flies is lost, since the host side is
+   gone, or nobody is there and another way is. */
 bool pulse_gone(struct link *link, struct pulse *pulse, uint64_t now);
 
 static inline bool pulse_is_hopeless(struct link *link)

@@ -126,8 +126,8 @@ static void test_without_broker(void **state)
     env_close(&env);
 }
 
-/* A second QEMU gets a whole handshake and memory of its own, which is served, with what it holds by then, when the first
-   one has ended; a third one is its heir in turn. */
+/* A second QEMU gets a whole handshake and memory of its own, which is served, with what it holds by then, when the
+   first one has ended; a third one is its heir in turn. */
 static void test_second(void **state)
 {
     (void)state;

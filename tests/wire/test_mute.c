@@ -3,10 +3,10 @@
  * A daemon that is not there any more, behind memory and a connection that look well: the keeper's end of both lives,
  * the broker has ended (as where a machine's ivshmem device outlives its daemon), or is stopped.
  *
- *   another daemon at another way   the process goes on there: what needs nothing goes well, always; what a session held
- *                                   is lost with SDR_COMMFAIL, once
- *   none, or another tenant's       calls end with SDR_COMMFAIL: the first at its deadline, those after it soon
- *   it comes back                   calls go well again; where it was only stopped, with all that sessions held
+ *   another daemon at another way   the process goes on there: what needs nothing goes well, always; what a session
+ * held is lost with SDR_COMMFAIL, once none, or another tenant's       calls end with SDR_COMMFAIL: the first at its
+ * deadline, those after it soon it comes back                   calls go well again; where it was only stopped, with
+ * all that sessions held
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,10 +4,9 @@
  * the broker's is of now. Here a front end's positions (raw.h) and the bytes of its region are kept, and later put back
  * under a broker that runs.
  *
- *   something happened since   the front end hears of another generation, its sessions are gone, it begins anew and goes
- *                              on; until then nothing is answered, in particular not what was asked in the time that
- *                              never was
- *   nothing happened           it goes on
+ *   something happened since   the front end hears of another generation, its sessions are gone, it begins anew and
+ * goes on; until then nothing is answered, in particular not what was asked in the time that never was nothing happened
+ * it goes on
  *
  * Another region of the same tenant notices nothing.
  */
@@ -59,14 +58,12 @@ static uint32_t make_key(struct raw *who)
 {
     uint32_t key = 0;
     assert_int_equal(ask(who, (struct cm_sqe){.op = CM_OP_SESSION_OPEN}, NULL), SDR_OK);
-    assert_int_equal(ask(who,
-                         (struct cm_sqe){.op = CM_OP_KEY_GENERATE_KEK,
-                                         .session = who->session,
-                                         .key = 1,
-                                         .alg = SGD_SM4_ECB,
-                                         .arg = 128},
-                         &key),
-                     SDR_OK);
+    assert_int_equal(
+        ask(who,
+            (struct cm_sqe){
+                .op = CM_OP_KEY_GENERATE_KEK, .session = who->session, .key = 1, .alg = SGD_SM4_ECB, .arg = 128},
+            &key),
+        SDR_OK);
     return key;
 }
 
@@ -91,7 +88,8 @@ static void put_back(struct snapshot *snapshot)
     free(snapshot->bytes);
 }
 
-/* A call in the belief that it is still then, of a broker that seemed to sleep or not, and what a front end does when it sees another generation. */
+/* A call in the belief that it is still then, of a broker that seemed to sleep or not, and what a front end does when
+ * it sees another generation. */
 static void goes_on_anew(uint32_t key, bool rings)
 {
     struct cm_cqe cqe;
@@ -107,8 +105,7 @@ static void goes_on_anew(uint32_t key, bool rings)
     do {
         shm_copy_in(&header, raw.all, 0, sizeof header);
         assert_true(now_s() - since < NOTICED_S);
-    } while (header.generation != generation ||
-             shm_load32(raw.qp, offsetof(struct cm_control, epoch)) != raw.epoch);
+    } while (header.generation != generation || shm_load32(raw.qp, offsetof(struct cm_control, epoch)) != raw.epoch);
     raw.generation = generation;
     raw.sq_pos = raw.cq_pos = 1;
     cm_ring_clear(raw.qp, CM_QP_CQ);

@@ -15,9 +15,10 @@
  * After that nothing is ever sent: announcing that the host's peer left is a use-after-free in QEMU.
  *
  * One QEMU at a door is served. Another one that comes while it lives is its heir: the far end of a migration on this
- * host, or a mistake. It gets memory of its own too, never that of the one before, and is served when that one has ended,
- * with what the migration has put into its memory; the broker finds there the words of another region, and begins anew.
- * Any further one is parked: a complete handshake, with memory in which magic stays 0 and eventfds that nobody holds.
+ * host, or a mistake. It gets memory of its own too, never that of the one before, and is served when that one has
+ * ended, with what the migration has put into its memory; the broker finds there the words of another region, and
+ * begins anew. Any further one is parked: a complete handshake, with memory in which magic stays 0 and eventfds that
+ * nobody holds.
  *
  * If a region cannot be made, or the kernel will not take another descriptor in flight, the connection waits, open,
  * and doors_retry goes on with it: late is better than closed.
