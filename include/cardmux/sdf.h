@@ -64,10 +64,20 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define SDF_API __attribute__((visibility("default")))
+#define SDF_API       __attribute__((visibility("default")))
+#define SDF_EXTENSION __extension__ /* unions without a name, before C11 */
 #else
 #define SDF_API
+#define SDF_EXTENSION
 #endif
+
+/* Names for types that many programs use. */
+typedef char SGD_CHAR;
+typedef unsigned char SGD_UCHAR;
+typedef int SGD_INT32;
+typedef unsigned int SGD_UINT32;
+typedef unsigned int SGD_RV;
+typedef void *SGD_HANDLE;
 
 /* Algorithm identifiers: GM/T 0006. A symmetric id is cipher | mode. */
 #define SGD_ECB   0x00000001u
@@ -94,6 +104,14 @@ extern "C" {
 #define SGD_SM4_OFB (SGD_SM4 | SGD_OFB)
 #define SGD_SM4_MAC (SGD_SM4 | SGD_MAC)
 #define SGD_SM4_CTR (SGD_SM4 | SGD_CTR)
+/* SM4 under the name that it had first */
+#define SGD_SMS4     SGD_SM4
+#define SGD_SMS4_ECB SGD_SM4_ECB
+#define SGD_SMS4_CBC SGD_SM4_CBC
+#define SGD_SMS4_CFB SGD_SM4_CFB
+#define SGD_SMS4_OFB SGD_SM4_OFB
+#define SGD_SMS4_MAC SGD_SM4_MAC
+#define SGD_SMS4_CTR SGD_SM4_CTR
 #define SGD_AES_ECB (SGD_AES | SGD_ECB)
 #define SGD_AES_CBC (SGD_AES | SGD_CBC)
 #define SGD_AES_CFB (SGD_AES | SGD_CFB)
@@ -260,7 +278,10 @@ typedef struct ECCrefPublicKey_st {
 
 typedef struct ECCrefPrivateKey_st {
     unsigned int bits;
-    unsigned char K[ECCref_MAX_LEN];
+    SDF_EXTENSION union {
+        unsigned char K[ECCref_MAX_LEN];
+        unsigned char D[ECCref_MAX_LEN]; /* as some vendors call it */
+    };
 } ECCrefPrivateKey;
 
 /* C has L bytes, 255 at most, for which there is room here, so that a variable of this type holds any cipher. Headers
