@@ -107,7 +107,8 @@ struct tenant {
     unsigned in_card;                     /* jobs that a card with threads has */
     bool blocks;                          /* made an eventfd that it shares with us block: guard.c */
     uint64_t policy_told, policy_told_ns; /* rejects[CM_GATE_POLICY] that the audit log has, and since when */
-    unsigned making;                      /* lengthy ones */
+    unsigned making;                      /* lengthy ones, of which one is with the pool */
+    struct task *makes, **makes_end;      /* and the others wait here */
     uint32_t bad_unwraps;                 /* of RSA envelopes, less what is forgotten with time: ops_asym.c */
     uint64_t bad_unwraps_at, bad_unwraps_told;
     struct admin_counters counters;
@@ -465,6 +466,11 @@ op_handler op_rsa_export, op_rsa_keypair, op_key_generate_ipk_rsa, op_key_genera
 enum step refuse(struct job *job, enum cm_gate reason, uint32_t status);
 /* The `done` of a job's task. */
 void job_finish_on_broker(struct broker *broker, struct task *task);
+/* A job whose task is lengthy is given to the pool, one of each tenant at a time: the others wait, and hold up nothing.
+ */
+void lengthy_start(struct broker *broker, struct job *job);
+/* When one has ended: the next one that somebody still wants. */
+void lengthy_next(struct broker *broker, struct tenant *tenant);
 /* Uses a key for this job, counted until the job's end. */
 void job_use_key(struct job *job, struct key *key);
 void job_use_key2(struct job *job, struct key *key);

@@ -206,10 +206,11 @@ void job_run(struct broker *broker, struct job *job)
         card_start(broker, job);
         break;
     case STEP_WORK:
-        if (job->task.lengthy)
-            channel->tenant->making++;
-        else
-            channel->tenant->working++;
+        if (job->task.lengthy) {
+            lengthy_start(broker, job);
+            break;
+        }
+        channel->tenant->working++;
         pool_submit(broker, &job->task);
         break;
     }
@@ -223,7 +224,7 @@ static bool must_stall(const struct broker *broker, const struct channel *channe
     if (!info)
         return false;
     if (sqe->op == CM_OP_RSA_KEYPAIR)
-        return channel->tenant->making > 0; /* seconds each, all tenants' one after the other: one at a time of each */
+        return false; /* waits in a line of its own: lengthy_start */
     if (info->fields & F_KEY && channel->tenant->key_waits >= KEY_WAITS_MAX)
         return true;
     if (info->traits & T_SLOW)

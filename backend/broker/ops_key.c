@@ -69,7 +69,7 @@ void job_finish_on_broker(struct broker *broker, struct task *task)
     struct channel *channel = job->channel;
     bool gone = channel->region->gone; /* then the job's end frees it */
     if (task->lengthy)
-        channel->tenant->making--;
+        lengthy_next(broker, channel->tenant);
     else
         channel->tenant->working--;
     if (broker->card_failed)

@@ -124,3 +124,41 @@ unsigned pool_collect(struct broker *broker)
     }
     return n;
 }
+
+void lengthy_start(struct broker *broker, struct job *job)
+{
+    struct tenant *tenant = job->channel->tenant;
+    if (!tenant->making++) {
+        tenant->makes = NULL;
+        tenant->makes_end = &tenant->makes;
+        pool_submit(broker, &job->task);
+        return;
+    }
+    job->task.next = NULL;
+    *tenant->makes_end = &job->task;
+    tenant->makes_end = &job->task.next;
+}
+
+void lengthy_next(struct broker *broker, struct tenant *tenant)
+{
+    bool more = --tenant->making > 0;
+    while (more) {
+        struct task *task = tenant->makes;
+        struct job *job = (struct job *)((char *)task - offsetof(struct job, task));
+        struct channel *channel = job->channel;
+        tenant->makes = task->next;
+        if (!tenant->makes)
+            tenant->makes_end = &tenant->makes;
+        if (!channel->region->gone && !channel->renewing && !channel_reset_wanted(channel) && !broker->pool.stopping &&
+            !broker->card_failed) {
+            pool_submit(broker, task);
+            return;
+        }
+        more = --tenant->making > 0;
+        bool gone = channel->region->gone; /* then the job's end frees it, and maybe the tenant */
+        job->card.status = broker->card_failed ? SDR_HARDFAIL : SDR_COMMFAIL;
+        job_complete(broker, job);
+        if (!gone)
+            channel_notify(broker, channel);
+    }
+}

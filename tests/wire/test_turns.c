@@ -243,6 +243,38 @@ static void storm_is_read_once(void **state)
     stage_end(&stage);
 }
 
+/* Key pairs that take seconds to make wait for each other, and for nobody else: not even their own process. */
+static void lengthy_ones_wait_aside(void **state)
+{
+    (void)state;
+    enum {
+        MAKES = 3
+    };
+    struct stage stage;
+    struct lane lane;
+    stage_start(&stage, NULL, 0);
+    lane_open(&stage, &lane, 0);
+    struct cm_sqe make = {.op = CM_OP_RSA_KEYPAIR, .session = lane.session, .arg = 4096};
+    for (make.slot = 0; make.slot < MAKES; make.slot++)
+        lane_submit(&lane, make);
+    lane_submit(&lane, (struct cm_sqe){.op = CM_OP_DEVICE_INFO, .session = lane.session, .slot = MAKES});
+    for (unsigned i = 0; i < 10000 && !lane.answered; i++) {
+        broker_pass(&stage.broker, true);
+        lane_look(&lane);
+    }
+    assert_true(lane.answered >= 1);
+    assert_true(lane.tenant->making >= MAKES - 1); /* the first may just have been made; not all of them */
+    /* who goes leaves no more to do than what has been begun */
+    shm_store32(lane.qp, offsetof(struct cm_control, epoch_wanted), 2);
+    for (unsigned i = 0; i < 600000 && lane.tenant->making; i++)
+        if (!broker_pass(&stage.broker, true))
+            usleep(100);
+    assert_int_equal(lane.tenant->making, 0);
+    assert_true(lane.tenant->counters.errors >= 1);
+    lane_close(&stage, &lane);
+    stage_end(&stage);
+}
+
 /* A worker, held at its work. */
 struct held {
     struct task task;
@@ -349,9 +381,13 @@ static void what_was_heard_is_not_slept_over(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refused_is_charged),       cmocka_unit_test(overdraft_is_paid_back),
-        cmocka_unit_test(card_is_shared),           cmocka_unit_test(storm_is_read_once),
-        cmocka_unit_test(cold_keys_wait_in_bounds), cmocka_unit_test(what_was_heard_is_not_slept_over),
+        cmocka_unit_test(refused_is_charged),
+        cmocka_unit_test(overdraft_is_paid_back),
+        cmocka_unit_test(card_is_shared),
+        cmocka_unit_test(storm_is_read_once),
+        cmocka_unit_test(cold_keys_wait_in_bounds),
+        cmocka_unit_test(lengthy_ones_wait_aside),
+        cmocka_unit_test(what_was_heard_is_not_slept_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
