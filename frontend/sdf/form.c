@@ -158,7 +158,7 @@ void form_cipher_write(ECCCipher *cipher, const uint8_t *in, size_t len)
     memcpy(bytes + at.C, in + FORM_PKE_HEAD, c_len);
 }
 
-/* The fields of GM/T 0016 have 64 bytes and this order in every header. */
+/* The fields of GM/T 0016 have 64 bytes and this order. */
 #define ENVELOPE_BITS   8u
 #define ENVELOPE_NUMBER 12u
 #define ENVELOPE_PUBLIC (ENVELOPE_NUMBER + 64u)         /* bits, x, y */
@@ -170,7 +170,15 @@ static bool wide_read(const unsigned char *wide, uint8_t out[NUMBER])
     for (size_t i = 0; i < 64 - NUMBER; i++)
         above |= wide[i];
     memcpy(out, wide + 64 - NUMBER, NUMBER);
-    return above == 0 || dialect()->ecc_upper_ignored;
+    if (above == 0 || dialect()->ecc_upper_ignored)
+        return true;
+    upper_hint();
+    return false;
+}
+
+bool form_envelope_known(void)
+{
+    return field() == ECCref_MAX_LEN && !dialect()->length_first;
 }
 
 uint32_t form_envelope_read(const EnvelopedECCKey *envelope, uint8_t *out, size_t *len, uint32_t *alg)

@@ -41,7 +41,9 @@ uint32_t form_cipher_length(const ECCCipher *cipher); /* L */
 
 /* An enveloped pair: encrypted number[64] || x || y || key's cipher, into out[FORM_ENVELOPE_MAX]: SDR_OK, SDR_INARGERR
    (another version, other bits, a cipher of no key's length), SDR_ENCDATAERR as form_cipher_read. Its fields have 64
-   bytes whatever header the program has. */
+   bytes: to be asked only where form_envelope_known, as no header is known that has such a struct and the dialect's
+   shorter numbers or other order in it. */
+bool form_envelope_known(void);
 #define FORM_ENVELOPE_MAX (64u + FORM_POINT + FORM_PKE_HEAD + 32u)
 uint32_t form_envelope_read(const EnvelopedECCKey *envelope, uint8_t *out, size_t *len, uint32_t *alg);
 

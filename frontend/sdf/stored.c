@@ -28,6 +28,8 @@ static uint32_t pair_import(struct sdf_session *session, uint32_t index, uint32_
         return SDR_ALGNOTSUPPORT;
     if (bits != 256 || !envelope)
         return SDR_INARGERR;
+    if (!form_envelope_known())
+        return SDR_NOTSUPPORT;
     uint32_t status = form_envelope_read(envelope, data, &call.data_len, &call.alg);
     call.alg = dialect_alg(call.alg);
     if (status == SDR_OK)
