@@ -277,6 +277,7 @@ static void wipe_slot(struct link *link, unsigned slot, const struct call *call)
     case CM_OP_KEK_RIGHT_GET:
     case CM_OP_KEYPAIR_GENERATE:
     case CM_OP_P256_KEYPAIR:
+    case CM_OP_DERIVE_TLS: /* the initialisation vectors; the randoms were sent in clear */
         explicit_bzero(shm_bytes(link->queue.qp, cm_param_offset(slot), CM_PARAM_SIZE), CM_PARAM_SIZE);
         break;
     case CM_OP_KEY_IMPORT:
@@ -285,6 +286,11 @@ static void wipe_slot(struct link *link, unsigned slot, const struct call *call)
     case CM_OP_RSA_PRIVATE_EXTERNAL:
     case CM_OP_SIGN_CLEAR:
     case CM_OP_PKE_DECRYPT_CLEAR:
+    case CM_OP_DERIVE_TLS_EPK: /* these vectors come as data */
+    case CM_OP_DERIVE_IKE:     /* from the nonces all of its keys follow, from those of IPSEC with the secret only: */
+    case CM_OP_DERIVE_IKE_EPK: /* but they came encrypted */
+    case CM_OP_DERIVE_IPSEC:
+    case CM_OP_DERIVE_IPSEC_EPK:
         explicit_bzero(shm_bytes(link->queue.qp, cm_slot_offset(slot), KEY_BYTES), KEY_BYTES);
         break;
     default:

@@ -123,17 +123,16 @@ static uint32_t keys_leave(struct sdf_session *session, const struct wish *wish,
     call->out = out;
     call->out_cap = sizeof out;
     uint32_t status = session_call_expect(session, call, 0, cm_derive_sealed(&wish->lengths));
-    if (status != SDR_OK)
-        return status;
-    for (unsigned i = 0; i < KEYS; i++) {
+    for (unsigned i = 0; i < KEYS && status == SDR_OK; i++) {
         size_t len = wish->lengths.bits[i] ? FORM_PKE_HEAD + wish->lengths.bits[i] / 8 : 0;
         if (len)
             form_cipher_write(wish->ciphers[i], at, len);
         at += len;
     }
-    clear_write(wish, at);
+    if (status == SDR_OK)
+        clear_write(wish, at);
     explicit_bzero(out, sizeof out);
-    return SDR_OK;
+    return status;
 }
 
 static uint32_t derive(struct sdf_session *session, struct wish *wish, uint16_t op)
@@ -152,13 +151,17 @@ static uint32_t derive(struct sdf_session *session, struct wish *wish, uint16_t 
     if (wish->sealed && (!wish->public || !form_point_read(wish->public, point)))
         return SDR_INARGERR;
     wish->lengths.point = wish->sealed ? point : NULL;
-    if (!cm_derive_ok(&wish->lengths, wish->kind) || !texts_join(wish, data))
+    if (!cm_derive_ok(&wish->lengths, wish->kind))
         return SDR_INARGERR;
-    if (!places_ok(wish))
-        return SDR_OUTARGERR;
-    call.param_len = cm_derive_write(&wish->lengths, param);
-    call.data_len = cm_derive_texts(&wish->lengths);
-    status = wish->sealed ? keys_leave(session, wish, &call) : keys_stay(session, wish, &call);
+    if (!texts_join(wish, data))
+        status = SDR_INARGERR;
+    else if (!places_ok(wish))
+        status = SDR_OUTARGERR;
+    else {
+        call.param_len = cm_derive_write(&wish->lengths, param);
+        call.data_len = cm_derive_texts(&wish->lengths);
+        status = wish->sealed ? keys_leave(session, wish, &call) : keys_stay(session, wish, &call);
+    }
     explicit_bzero(data, sizeof data);
     explicit_bzero(call.param_out, sizeof call.param_out);
     return status;
