@@ -2,6 +2,7 @@
 #include "frontend/sdf/dialect.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "cardmux/sdf.h"
@@ -12,33 +13,53 @@
 
 static struct dialect said;
 
-static bool says(const char *name, const char *value)
+static char wrong[160]; /* what is wrong with a value */
+
+static const char *value_of(const char *name)
 {
-    const char *is = secure_getenv(name);
+    const char *value = secure_getenv(name);
+    return value && *value ? value : NULL;
+}
+
+/* usual: what may be said too, as it is so anyway; NULL: nothing. */
+static bool says(const char *name, const char *value, const char *usual)
+{
+    const char *is = value_of(name);
+    if (is && strcmp(is, value) != 0 && !(usual && strcmp(is, usual) == 0))
+        snprintf(wrong, sizeof wrong, "%s is '%.40s', and can only be %s", name, is, value);
     return is && strcmp(is, value) == 0;
 }
 
-/* 0: nothing, or nothing that could be a cipher's number. */
+/* 0: nothing. */
 static uint32_t cipher_number(const char *name)
 {
-    const char *text = secure_getenv(name);
+    const char *text = value_of(name);
     char *end = NULL;
     unsigned long number = text ? strtoul(text, &end, 0) : 0;
-    return text && *end == '\0' && number < NO_CIPHER && (number & ~(unsigned long)CIPHER) == 0 ? (uint32_t)number : 0;
+    if (!text)
+        return 0;
+    if (*end == '\0' && number != 0 && number < NO_CIPHER && (number & ~(unsigned long)CIPHER) == 0)
+        return (uint32_t)number;
+    snprintf(wrong, sizeof wrong, "%s is '%.40s', not a cipher's number without a mode, such as 0x2000", name, text);
+    return 0;
 }
 
 static void ask(void)
 {
-    said.ecc_field = says("CARDMUX_ECC_BITS", "256") ? 32 : ECCref_MAX_LEN;
-    said.ecc_upper_ignored = says("CARDMUX_ECC_UPPER", "ignore");
-    said.length_first = says("CARDMUX_ECC_CIPHER", "LxyCM");
-    said.iv_kept = says("CARDMUX_IV", "keep");
+    said.ecc_field = says("CARDMUX_ECC_BITS", "256", "512") ? 32 : ECCref_MAX_LEN;
+    said.ecc_upper_ignored = says("CARDMUX_ECC_UPPER", "ignore", NULL);
+    said.length_first = says("CARDMUX_ECC_CIPHER", "LxyCM", NULL);
+    said.iv_kept = says("CARDMUX_IV", "keep", NULL);
+    said.rsa_4096 = says("CARDMUX_RSA_BITS", "4096", "2048");
     said.sm4 = cipher_number("CARDMUX_SGD_SM4");
     said.aes = cipher_number("CARDMUX_SGD_AES");
     if (said.aes == 0)
         said.aes = said.sm4 == SGD_AES ? SGD_SM4 : SGD_AES;
     if (said.sm4 == 0)
         said.sm4 = SGD_SM4;
+    if (said.sm4 == said.aes)
+        snprintf(wrong, sizeof wrong, "CARDMUX_SGD_SM4 and CARDMUX_SGD_AES: both ciphers would have the number 0x%x",
+                 (unsigned)said.sm4);
 }
 
 const struct dialect *dialect(void)
@@ -46,6 +67,12 @@ const struct dialect *dialect(void)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, ask);
     return &said;
+}
+
+const char *dialect_wrong(void)
+{
+    (void)dialect();
+    return wrong[0] ? wrong : NULL;
 }
 
 uint32_t dialect_alg(uint32_t alg)

@@ -9,6 +9,7 @@
  *   CARDMUX_SGD_SM4=0x2000      the number of SM4 in symmetric identifiers; that of AES is then 0x400, or
  *   CARDMUX_SGD_AES=NUMBER      another
  *   CARDMUX_IV=keep             pucIV is never written
+ *   CARDMUX_RSA_BITS=4096       structures of RSA that are written have 4096 bits, not 2048
  */
 #ifndef CARDMUX_SDF_DIALECT_H
 #define CARDMUX_SDF_DIALECT_H
@@ -24,10 +25,13 @@ struct dialect {
     bool ecc_upper_ignored;
     bool length_first; /* LxyCM */
     bool iv_kept;
+    bool rsa_4096;
     uint32_t sm4, aes; /* SGD_SM4 and SGD_AES of that header */
 };
 
 const struct dialect *dialect(void);
+/* NULL, or a sentence: a value that is none of these. No device is opened then. */
+const char *dialect_wrong(void);
 /* A symmetric identifier as ours; one of ours that means another cipher there, or none, becomes one that no card has.
  */
 uint32_t dialect_alg(uint32_t alg);

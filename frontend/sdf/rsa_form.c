@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/sdf/rsa_form.h"
 
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include "cardmux/sdf.h"
+#include "frontend/sdf/dialect.h"
 
 #define BITS 4u /* bytes of the word in front */
 
@@ -16,19 +15,9 @@ bool rsa_bits_ok(uint32_t bits)
     return bits == 2048 || bits == 3072 || bits == 4096;
 }
 
-static size_t field_wanted;
-
-static void field_ask(void)
-{
-    const char *bits = secure_getenv("CARDMUX_RSA_BITS");
-    field_wanted = bits && strcmp(bits, "4096") == 0 ? RSA_FIELD_LARGE : RSA_FIELD_SMALL;
-}
-
 size_t rsa_field(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, field_ask);
-    return field_wanted;
+    return dialect()->rsa_4096 ? RSA_FIELD_LARGE : RSA_FIELD_SMALL;
 }
 
 /* Of the struct that `key` points to; 0: it is none. */

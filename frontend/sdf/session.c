@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "frontend/sdf/session.h"
+#include "frontend/sdf/dialect.h"
 
 struct sdf_device {
     _Atomic uint32_t refs; /* its handle, and each session */
@@ -110,10 +111,13 @@ static int as_before(int cancel_state, uint32_t status)
 static uint32_t device_open(void **handle_out)
 {
     char text[256] = "";
+    const char *wrong = dialect_wrong();
     struct sdf_device *device = calloc(1, sizeof *device);
     if (!device)
         return SDR_NOBUFFER;
-    uint32_t status = link_get(&device->link, text, sizeof text);
+    if (wrong)
+        snprintf(text, sizeof text, "%s", wrong);
+    uint32_t status = wrong ? SDR_OPENDEVICE : link_get(&device->link, text, sizeof text);
     if (status != SDR_OK) {
         if (getenv("CARDMUX_DEBUG"))
             fprintf(stderr, "libsdf: no virtual card: %s\n", text);

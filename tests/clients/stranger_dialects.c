@@ -10,10 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "tests/clients/stranger.h"
 
+#define SDR_NOTSUPPORT    0x01000002
+#define SDR_OPENDEVICE    0x01000005
 #define SDR_ALGNOTSUPPORT 0x01000009
 #define SDR_VERIFYERR     0x0100000E
 #define FIELD             64
@@ -193,10 +196,84 @@ static SGD_UINT32 abilities(void)
 
 static void numbers_usual(void)
 {
-    setenv("CARDMUX_SGD_SM4", "SM4", 1); /* no number: as if it were not there */
-    setenv("CARDMUX_SGD_AES", "0x10000", 1);
+    setenv("CARDMUX_SGD_SM4", "", 1); /* as if it were not there */
     NEED(begin() && is_sm4(0x401) && is_aes(0x2001) && ecb(0x8001) == SDR_ALGNOTSUPPORT);
     NEED((abilities() & 0xff00) == 0x0400);
+}
+
+/* What OpenDevice says with these; the dialect is read once, so each is a process. */
+static int refused(const char *name, const char *value)
+{
+    SGD_HANDLE device = NULL;
+    int ends[2], status = -1;
+    char said[300] = "";
+    if (!NEED(pipe(ends) == 0))
+        return 0;
+    pid_t child = fork();
+    if (child == 0) {
+        setenv("CARDMUX_DEBUG", "1", 1);
+        setenv(name, value, 1);
+        dup2(ends[1], 2);
+        _exit(SDF_OpenDevice(&device) == SDR_OPENDEVICE && device == NULL ? 0 : 1);
+    }
+    close(ends[1]);
+    int ok = child > 0 && waitpid(child, &status, 0) == child && status == 0 && read(ends[0], said, 299) > 0 &&
+             strstr(said, name) && strstr(said, value);
+    close(ends[0]);
+    if (!ok)
+        fprintf(stderr, "stranger_dialects: %s=%s: status %x, %s\n", name, value, (unsigned)status, said);
+    return ok;
+}
+
+/* A value that says nothing would otherwise be another cipher, or another struct, than the program means. */
+static void values_mistyped(void)
+{
+    static const char *const bad[][2] = {
+        {"CARDMUX_SGD_SM4", "SM4"},
+        {"CARDMUX_SGD_SM4", "0x2001"},
+        {"CARDMUX_SGD_SM4", "0"},
+        {"CARDMUX_SGD_SM4", "-1"},
+        {"CARDMUX_SGD_AES", "0x10000"},
+        {"CARDMUX_SGD_AES", "0x400"},
+        {"CARDMUX_SGD_AES", "0xff00"},
+        {"CARDMUX_ECC_BITS", "32"},
+        {"CARDMUX_ECC_CIPHER", "lxycm"},
+        {"CARDMUX_ECC_UPPER", "ignored"},
+        {"CARDMUX_IV", "1"},
+        {"CARDMUX_RSA_BITS", "4069"},
+    };
+    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++)
+        NEED(refused(bad[i][0], bad[i][1]));
+    setenv("CARDMUX_ECC_BITS", "512", 1); /* as it is anyway */
+    setenv("CARDMUX_RSA_BITS", "2048", 1);
+    setenv("CARDMUX_SGD_SM4", "0x400", 1);
+    setenv("CARDMUX_SGD_AES", "0x2000", 1);
+    NEED(begin() && is_sm4(0x401) && is_aes(0x2001));
+}
+
+/* With what differs an envelope is not looked at: the page behind what a narrow struct has is not there. */
+static void envelope_unknown(const char *name, const char *value)
+{
+    SGD_RV(*import)
+    (SGD_HANDLE, SGD_UINT32, SGD_UINT32, SGD_UINT32, void *) =
+        (SGD_RV(*)(SGD_HANDLE, SGD_UINT32, SGD_UINT32, SGD_UINT32, void *))dlsym(library, "SDF_ImportKeyPair_ECC");
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    setenv(name, value, 1);
+    if (!NEED(pages != MAP_FAILED && mprotect(pages + page, page, PROT_NONE) == 0) || !begin())
+        return;
+    NEED(import(session, 1, SGD_SM2_3, 256, pages + page - 12) == SDR_NOTSUPPORT);
+    NEED(import(session, 1, SGD_SM2_3, 256, NULL) == SDR_INARGERR);
+}
+
+static void envelope_narrow(void)
+{
+    envelope_unknown("CARDMUX_ECC_BITS", "256");
+}
+
+static void envelope_length_first(void)
+{
+    envelope_unknown("CARDMUX_ECC_CIPHER", "LxyCM");
 }
 
 static void numbers_swapped(void)
@@ -358,6 +435,9 @@ static const struct {
     {"sm2_numbers", sm2_numbers},
     {"rsa_usages", rsa_usages},
     {"numbers_usual", numbers_usual},
+    {"values_mistyped", values_mistyped},
+    {"envelope_narrow", envelope_narrow},
+    {"envelope_length_first", envelope_length_first},
     {"numbers_swapped", numbers_swapped},
     {"numbers_of_aes", numbers_of_aes},
     {"iv_kept", iv_kept},
