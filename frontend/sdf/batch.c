@@ -12,6 +12,7 @@
 #include <string.h>
 #include "frontend/sdf/aead.h"
 #include "frontend/sdf/alg.h"
+#include "frontend/sdf/dialect.h"
 #include "frontend/sdf/form.h"
 #include "frontend/sdf/transform.h"
 
@@ -32,7 +33,7 @@ static bool fits(const struct cardmux_sdf_call *c)
 static bool crypt_make(struct item *i, bool decrypt, uint32_t key)
 {
     struct cardmux_sdf_call *c = i->from;
-    uint32_t alg = c->alg;
+    uint32_t alg = dialect_alg(c->alg);
     if (alg_cipher(&alg) != SDR_OK || !c->in || !c->out || c->in_len == 0)
         return false;
     uint32_t mode = alg & 0xff;
@@ -58,7 +59,7 @@ static bool mac_make(struct item *i, uint32_t key)
 {
     struct cardmux_sdf_call *c = i->from;
     bool hmac = c->what == CARDMUX_SDF_HMAC || c->alg == SGD_SM3;
-    uint32_t alg = hmac ? alg_hmac(c->alg, &i->result_len) : c->alg;
+    uint32_t alg = hmac ? alg_hmac(c->alg, &i->result_len) : dialect_alg(c->alg);
     if (!c->out || alg == 0 ||
         (!hmac && (alg_check(alg, ALG_USE_MAC) != SDR_OK || !c->iv || c->in_len == 0 || c->in_len % BLOCK != 0)))
         return false;
@@ -85,7 +86,7 @@ static bool auth_make(struct item *i, bool decrypt, uint32_t key)
     struct cardmux_sdf_call *c = i->from;
     struct aead_args a = {.decrypt = decrypt,
                           .key = key,
-                          .alg = c->alg,
+                          .alg = dialect_alg(c->alg),
                           .nonce = c->iv,
                           .aad = c->aad,
                           .nonce_len = c->iv_len,
@@ -187,8 +188,8 @@ static void settle(struct item *i)
     }
     bool chains = c->what == CARDMUX_SDF_ENCRYPT || c->what == CARDMUX_SDF_DECRYPT ||
                   (c->what == CARDMUX_SDF_MAC && c->alg != SGD_SM3);
-    if (chains && c->iv && (w->alg & 0xff) != SGD_ECB && memcmp(c->iv, w->iv, BLOCK) != 0)
-        memcpy(c->iv, w->iv, BLOCK);
+    if (chains && c->iv && (w->alg & 0xff) != SGD_ECB)
+        dialect_iv(c->iv, w->iv);
 }
 
 static int digest_alone(struct cardmux_sdf_call *c)
