@@ -5,7 +5,9 @@
  * Session keys under RSA. Who sees whether an unwrapping worked can, with many tries, learn what is in somebody else's
  * envelope. The card answers all failures alike and after the same time (cardmux/card.h), and here a tenant's failures
  * are counted: more than UNWRAP_BURST of them, beyond UNWRAP_PER_S, and nothing is unwrapped for it until they have
- * been forgotten at that rate. A caller whose envelopes are good never meets the limit.
+ * been forgotten at that rate. A caller whose envelopes are good never meets the limit. The bare private operation on
+ * the pair that opens envelopes tells all of what is in one, whatever its form: it is only for tenants that the operator
+ * allows it, and each of them counts.
  */
 #include "backend/broker/ops_key.h"
 
@@ -25,20 +27,25 @@ static bool unwrap_refused(struct tenant *tenant)
     return tenant->bad_unwraps >= UNWRAP_BURST;
 }
 
-static void unwrap_finish(struct broker *broker, struct job *job)
+static void unwrap_count(struct tenant *tenant)
 {
-    struct tenant *tenant = job->channel->tenant;
-    (void)broker;
-    if (job->card.status != SDR_ENCDATAERR || ++tenant->bad_unwraps < UNWRAP_BURST)
+    if (++tenant->bad_unwraps < UNWRAP_BURST)
         return;
     uint64_t now = clock_ns();
     if (tenant->bad_unwraps_told && now - tenant->bad_unwraps_told < UNWRAP_TELL_NS)
         return;
     tenant->bad_unwraps_told = now;
     broker_log(
-        "tenant %s: more than %u RSA envelopes did not open: a program gone wrong, or an attack on its keys; more "
-        "are taken at %u a second only",
+        "tenant %s: more than %u RSA envelopes did not open, or were opened bare: a program gone wrong, or an attack "
+        "on its keys; more are taken at %u a second only",
         tenant->record.name, UNWRAP_BURST, UNWRAP_PER_S);
+}
+
+static void unwrap_finish(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    if (job->card.status == SDR_ENCDATAERR)
+        unwrap_count(job->channel->tenant);
 }
 
 /* The encrypting pair of the index, for taking something out of an RSA envelope. */
@@ -171,15 +178,33 @@ enum step op_rsa_public_internal(struct broker *broker, struct job *job)
     return on_worker(job);
 }
 
+/* What it opens are session keys, in clear: as a KEK's handle, and so for whom that is. */
+static bool may_open_bare(const struct tenant *tenant)
+{
+    return tenant->record.flags & VAULT_TENANT_KEK_HANDLE &&
+           !(tenant->policy.denied.denied_classes & 1u << C_EXPORT);
+}
+
+static void bare_finish(struct broker *broker, struct job *job)
+{
+    (void)broker;
+    unwrap_count(job->channel->tenant);
+}
+
 enum step op_rsa_private_internal(struct broker *broker, struct job *job)
 {
     (void)broker;
     if (job->sqe.arg != WHICH_SIGN && job->sqe.arg != WHICH_ENCRYPT)
         return refuse(job, CM_GATE_ARG, SDR_INARGERR);
-    struct keypair *pair = find_own_pair(job, VAULT_KEY_RSA);
+    bool opens = job->sqe.arg == WHICH_ENCRYPT;
+    if (opens && !may_open_bare(job->channel->tenant))
+        return refuse(job, CM_GATE_POLICY, SDR_NOTSUPPORT);
+    struct keypair *pair = opens ? find_unwrapping(job) : find_own_pair(job, VAULT_KEY_RSA);
     if (!pair)
         return STEP_DONE;
-    job_use_key(job, job->sqe.arg == WHICH_ENCRYPT ? pair->encrypt : pair->sign);
+    job_use_key(job, opens ? pair->encrypt : pair->sign);
+    if (opens)
+        job->finish = bare_finish;
     job->secret = true;
     job->card.op = CARD_RSA_PRIVATE;
     result_in_data(job);

@@ -218,6 +218,8 @@ typedef void *SGD_HANDLE;
  * of an index, session keys the encrypting one. Operations are bare: as many bytes in and out as the modulus has, and a
  * value below it; padding is the caller's. Session keys are padded by PKCS #1 v1.5. The two internal operations also
  * serve callers whose header has uiKeyUsage behind the index, for signing or (0x00010200, ...400, ...800) encrypting.
+ * The private one with an encrypting pair opens session keys' envelopes, and is SDR_NOTSUPPORT unless the operator
+ * allows it (kek-handle).
  */
 #ifdef SGD_RSA_MAX_BITS
 #define RSAref_MAX_BITS SGD_RSA_MAX_BITS

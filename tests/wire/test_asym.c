@@ -73,6 +73,58 @@ static void test_unwrap_limit(void **state)
     assert_int_equal(SDF_DestroyKey(session, made), SDR_OK);
 }
 
+static void policy(uint32_t allow, uint32_t deny, const char *allow_class, const char *deny_class)
+{
+    struct admin_message message = {.type = ADMIN_TENANT_SET, .mask = ADMIN_SET_POLICY};
+    snprintf(message.tenant.name, sizeof message.tenant.name, "t0");
+    message.allow.flags = allow;
+    message.deny.flags = deny;
+    assert_true(!allow_class || cm_policy_name(allow_class, &message.allow.policy));
+    assert_true(!deny_class || cm_policy_name(deny_class, &message.deny.policy));
+    assert_int_equal(wire_admin(wire, &message), VAULT_OK);
+}
+
+/* The bare operation on the pair that opens envelopes gives a session key in clear: where the operator allowed it, and
+   does not deny that such keys leave; it is charged to what envelopes are charged to. On the other pair it is free. */
+static void test_opened_bare(void **state)
+{
+    typedef int inside(void *, unsigned, unsigned, uint8_t *, unsigned, uint8_t *, unsigned *);
+    inside *bare = (inside *)(void (*)(void))SDF_InternalPrivateKeyOperation_RSA; /* with uiKeyUsage */
+    uint8_t block[256], out[256], text[16] = {1, 2}, one[16], other[16];
+    void *key, *made;
+    unsigned n, taken = 0;
+    (void)state;
+    assert_int_equal(SDF_GenerateKeyWithIPK_RSA(session, 1, 128, block, &n, &made), SDR_OK);
+    policy(0, CM_ASKED_KEK_HANDLE, NULL, NULL);
+    assert_int_equal(bare(session, 1, 0x10200, block, 256, out, &n), SDR_NOTSUPPORT);
+    policy(CM_ASKED_KEK_HANDLE, 0, NULL, "key-export");
+    uint64_t refused = wire_counters(wire, 0).rejects[CM_GATE_POLICY];
+    assert_int_equal(bare(session, 1, 0x10200, block, 256, out, &n), SDR_NOTSUPPORT);
+    assert_int_equal(wire_counters(wire, 0).rejects[CM_GATE_POLICY], refused + 1);
+    assert_int_equal(bare(session, 1, 0x10100, block, 256, out, &n), SDR_OK);
+    policy(0, 0, "key-export", NULL);
+    uint32_t status = SDR_SKOPERR; /* where envelopes were refused before */
+    while (status == SDR_SKOPERR)
+        status = (uint32_t)bare(session, 1, 0x10200, block, 256, out, &n);
+    assert_int_equal(status, SDR_OK);
+    assert_true(n == 256 && out[0] == 0 && out[1] == 2 && out[239] == 0);
+    assert_int_equal(SDF_ImportKey(session, out + 240, 16, &key), SDR_OK);
+    assert_int_equal(SDF_Encrypt(session, key, SGD_SM4_ECB, NULL, text, 16, one, &n), SDR_OK);
+    assert_int_equal(SDF_Encrypt(session, made, SGD_SM4_ECB, NULL, text, 16, other, &n), SDR_OK);
+    assert_memory_equal(one, other, 16);
+    assert_int_equal(SDF_DestroyKey(session, key), SDR_OK);
+    while (taken < 100000 && (status = (uint32_t)bare(session, 1, 0x10200, block, 256, out, &n)) == SDR_OK)
+        taken++;
+    assert_int_equal(status, SDR_SKOPERR);
+    assert_int_equal(bare(session, 1, 0x10100, block, 256, out, &n), SDR_OK);
+    status = SDR_SKOPERR;
+    while (status == SDR_SKOPERR)
+        status = (uint32_t)SDF_ImportKeyWithISK_RSA(session, 1, block, 256, &key);
+    assert_int_equal(status, SDR_OK);
+    assert_int_equal(SDF_DestroyKey(session, key), SDR_OK);
+    assert_int_equal(SDF_DestroyKey(session, made), SDR_OK);
+}
+
 static void test_index_goes(void **state)
 {
     ECCrefPublicKey own, temporary;
@@ -244,6 +296,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unwrap_limit),
+        cmocka_unit_test(test_opened_bare),
         cmocka_unit_test(test_index_goes),
         cmocka_unit_test(test_restart),
         cmocka_unit_test(test_four_or_none),
