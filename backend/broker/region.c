@@ -285,7 +285,6 @@ static void channel_open(struct broker *broker, struct region *region, unsigned 
     /* it may have slept since before the last broker died */
     if (channel->epoch)
         channel_wake(channel);
-    channel_activate(broker, channel);
 }
 
 void region_attach(struct broker *broker, const struct handover *message, const int *fds)
@@ -322,6 +321,9 @@ void region_attach(struct broker *broker, const struct handover *message, const 
     tenant->counters.regions++;
     for (unsigned i = 0; i < region->qp_count; i++)
         channel_open(broker, region, i, fds[1 + i], fds[1 + region->qp_count + i]);
+    /* not before all are whole: a guest that writes into one's mark meanwhile has all of them set back */
+    for (unsigned i = 0; i < region->qp_count; i++)
+        channel_activate(broker, &region->channels[i]);
     region_write_header(broker, region);
 }
 

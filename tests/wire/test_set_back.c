@@ -9,6 +9,9 @@
  * it goes on
  *
  * Another region of the same tenant notices nothing.
+ *
+ * And a guest that writes into its marks of all queue pairs while a new broker attaches its region: each time a
+ * doorbell is to be watched, for then the marks are there, and the broker has not gone on.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,6 +21,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -180,6 +188,86 @@ static void test_answer_since(void **state)
     }
 }
 
+static struct shm_span guest;      /* an ivshmem device's memory */
+static _Atomic unsigned scribbles; /* left */
+
+int __real_epoll_ctl(int epoll, int op, int fd, struct epoll_event *event);
+int __wrap_epoll_ctl(int epoll, int op, int fd, struct epoll_event *event);
+
+int __wrap_epoll_ctl(int epoll, int op, int fd, struct epoll_event *event)
+{
+    if (op == EPOLL_CTL_ADD && event->events == (EPOLLIN | EPOLLET) && scribbles) {
+        scribbles--;
+        for (unsigned i = 0; i < CM_QP_MAX; i++)
+            shm_store32(shm_sub(guest, CM_QP_OFFSET(i), CM_QP_SIZE), offsetof(struct cm_control, mark),
+                        0x5a5a5a5au + scribbles);
+    }
+    return __real_epoll_ctl(epoll, op, fd, event);
+}
+
+/* As QEMU takes it: the memory, then the doorbells of the host's queue pairs, then the guest's own. */
+static int guest_dial(int fds[1 + 2 * CM_QP_MAX])
+{
+    int socket = raw_dial(wire_socket(wire, 0, "ivshmem"));
+    assert_true(socket >= 0);
+    for (unsigned n = 0, at = 0; n < 3 + 2 * CM_QP_MAX; n++) {
+        int64_t value;
+        union {
+            struct cmsghdr head;
+            char room[CMSG_SPACE(sizeof(int))];
+        } control = {0};
+        struct iovec part = {&value, sizeof value};
+        struct msghdr message = {
+            .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+        assert_int_equal(recvmsg(socket, &message, MSG_WAITALL), sizeof value);
+        if (n >= 2) {
+            assert_non_null(CMSG_FIRSTHDR(&message));
+            memcpy(&fds[at++], CMSG_DATA(&control.head), sizeof(int));
+        }
+    }
+    return socket;
+}
+
+static void test_marks_while_it_attaches(void **state)
+{
+    (void)state;
+    int fds[1 + 2 * CM_QP_MAX];
+    int socket = guest_dial(fds);
+    void *map = mmap(NULL, CM_REGION_IVSHMEM, PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
+    assert_ptr_not_equal(map, MAP_FAILED);
+    guest = shm_span_of(map, CM_REGION_IVSHMEM);
+    for (uint64_t since = now_s(); !shm_load64(guest, offsetof(struct cm_header, generation)); usleep(1000))
+        assert_true(now_s() - since < NOTICED_S);
+    raw_close(&raw);
+    raw_close(&neighbour);
+    wire_broker_stop(wire);
+    scribbles = CM_QP_MAX;
+    wire_broker_start(wire);
+    for (uint64_t since = now_s(); scribbles; usleep(1000))
+        assert_true(now_s() - since < NOTICED_S);
+    uint32_t status;
+    assert_true(raw_connect(&neighbour, wire_socket(wire, 0, "unix"), &status) && raw_attach(&neighbour, 10000));
+    neighbour_key = make_key(&neighbour);
+    assert_int_equal(ask(&neighbour, encrypt(&neighbour, neighbour_key), NULL), SDR_OK);
+    /* and it may go on itself, at each of its queue pairs */
+    for (unsigned i = 0; i < CM_QP_MAX; i++) {
+        struct raw pair;
+        raw_of_device(&pair, guest, i, NULL, 0);
+        pair.ring = fds[1 + i];
+        for (uint64_t since = now_s(); (pair.generation = shm_load64(guest, offsetof(struct cm_header, generation))) !=
+                                       shm_load64(pair.qp, offsetof(struct cm_control, generation));
+             usleep(1000))
+            assert_true(now_s() - since < NOTICED_S);
+        assert_true(raw_attach(&pair, 10000));
+        uint32_t key = make_key(&pair);
+        assert_int_equal(ask(&pair, encrypt(&pair, key), NULL), SDR_OK);
+    }
+    for (unsigned i = 0; i < 1 + 2 * CM_QP_MAX; i++)
+        close(fds[i]);
+    close(socket);
+    munmap(map, CM_REGION_IVSHMEM);
+}
+
 static int set_up(void **state)
 {
     uint32_t status;
@@ -208,6 +296,7 @@ int main(void)
         cmocka_unit_test(test_nothing_since),
         cmocka_unit_test(test_owner_since),
         cmocka_unit_test(test_answer_since),
+        cmocka_unit_test(test_marks_while_it_attaches),
     };
     return cmocka_run_group_tests_name("set_back", tests, set_up, tear_down);
 }
