@@ -256,6 +256,12 @@ struct random_health {
     unsigned seen, same; /* of the window: bytes so far, of these like first */
 };
 
+/* Drawn, tested and not given out yet: ops_random.c. */
+struct random_store {
+    uint8_t *bytes; /* NULL: there is none; the last `left` of them are there */
+    size_t left;
+};
+
 #define SELF_TEST_PARTS 64u /* until a first round has counted them */
 
 struct self_test {
@@ -308,6 +314,7 @@ struct broker {
     _Atomic bool
         card_failed; /* set on the broker's thread: serves nothing until an operator's test was good: card_watch.c */
     struct random_health random;
+    struct random_store random_store;
     struct self_test self_test;
     struct vault *vault;
     struct audit *audit;
@@ -513,6 +520,11 @@ void card_tested(struct broker *broker, bool good, const char *why); /* an opera
 void card_void(struct broker *broker, struct job *job);              /* came back from a card that has failed */
 bool random_holds(struct random_health *health, const uint8_t *bytes, size_t len);
 void self_test_tick(struct broker *broker); /* about once a second */
+
+/* ops_random.c */
+void random_open(struct broker *broker);
+void random_drop(struct broker *broker); /* what the card had drawn before it failed is nobody's */
+void random_close(struct broker *broker);
 
 /* admin_audit.c: what a management act says of itself. */
 void admin_audit_entry(const struct admin_message *message, enum audit_event event, struct audit_entry *entry);

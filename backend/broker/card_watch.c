@@ -169,6 +169,7 @@ void card_fail(struct broker *broker, const char *why)
     if (broker->card_failed)
         return;
     broker->card_failed = true;
+    random_drop(broker);
     snprintf(broker->card_state, sizeof broker->card_state, "failed");
     broker_log("the card failed and serves nothing until `cardmux card test` is good: %s", why);
     audit_entry(&entry, AUDIT_CARD_FAILED, NULL, broker->driver->name);

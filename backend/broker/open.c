@@ -30,6 +30,7 @@ bool broker_open_card(struct broker *broker, char *text)
     if (broker->jobs_in_card_max > broker->caps.depth)
         broker->jobs_in_card_max = broker->caps.depth;
     broker->card_fd = broker->driver->wait_fd(broker->card, false);
+    random_open(broker);
     snprintf(broker->card_state, sizeof broker->card_state, "ok");
     return true;
 }
@@ -116,5 +117,6 @@ void broker_end(struct broker *broker)
     pool_stop(broker);
     broker_end_audit(broker);
     admin_out_drop(broker);
+    random_close(broker);
     vault_close(broker->vault);
 }

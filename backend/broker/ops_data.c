@@ -104,37 +104,6 @@ enum step op_echo(struct broker *broker, struct job *job)
     return STEP_CARD;
 }
 
-static void random_finish(struct broker *broker, struct job *job)
-{
-    struct card_job *card = &job->card;
-    if (card->status != SDR_OK || random_holds(&broker->random, card->out, card->out_len))
-        return;
-    card->status = SDR_HARDFAIL;
-    card_fail(broker, "the random numbers that it delivers fail the health test");
-}
-
-/* Not in place: the health test must see what the tenant gets, and no tenant may make it fail. */
-enum step op_random(struct broker *broker, struct job *job)
-{
-    (void)broker;
-    if (job->sqe.arg < 1 || job->sqe.arg > CM_SLOT_SIZE)
-        return refuse(job, CM_GATE_ARG, SDR_INARGERR);
-    job->card.out = job->out;
-    if (job->sqe.arg > JOB_BYTES) {
-        job->big_len = job->sqe.arg;
-        job->big = malloc(job->big_len);
-        if (!job->big)
-            return refuse(job, CM_GATE_LIMIT, SDR_NOBUFFER);
-        job->card.out = job->big;
-    }
-    job->secret_out = true;
-    job->card.op = CARD_RANDOM;
-    job->card.out_cap = job->sqe.arg;
-    job->reply = REPLY_DATA;
-    job->finish = random_finish;
-    return STEP_CARD;
-}
-
 bool job_use_handle(struct job *job)
 {
     struct key *key = session_key(job->session, job->sqe.key);

@@ -85,7 +85,9 @@ static void *caller_run(void *arg)
 
 static void fails_under_load(uint32_t threads)
 {
-    struct wire_options options = {.card = "soft", .fault = "random-stuck:150", .card_threads = threads};
+    /* an inline card draws for many requests at once */
+    struct wire_options options = {
+        .card = "soft", .fault = threads ? "random-stuck:150" : "random-stuck:3", .card_threads = threads};
     struct caller callers[CALLERS];
     pthread_t ids[CALLERS];
     void *session;
@@ -126,6 +128,37 @@ static void a_card_with_threads_fails(void **state)
 {
     (void)state;
     fails_under_load(3);
+}
+
+static int compare(const void *a, const void *b)
+{
+    return memcmp(a, b, 8);
+}
+
+/* Numbers are drawn for many requests at once: no byte is given twice, however they are asked for. */
+static void what_is_drawn_is_given_once(void **state)
+{
+    static uint8_t all[40000][8];
+    uint8_t bytes[6000];
+    size_t count = 0;
+    void *sessions[2];
+    (void)state;
+    wire = wire_start(&(struct wire_options){.card = "soft"});
+    wire_use(wire, 0);
+    assert_int_equal(SDF_OpenDevice(&device), SDR_OK);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(SDF_OpenSession(device, &sessions[i]), SDR_OK);
+    for (unsigned turn = 0, size = 8; count + sizeof bytes / 8 <= sizeof all / 8; turn++, size = size * 3 % 5993 + 8) {
+        memset(bytes, 0, sizeof bytes);
+        assert_int_equal(SDF_GenerateRandom(sessions[turn & 1], size, bytes), SDR_OK);
+        for (unsigned at = 0; at + 8 <= size; at += 8)
+            memcpy(all[count++], bytes + at, 8);
+    }
+    qsort(all, count, 8, compare);
+    for (size_t i = 1; i < count; i++)
+        assert_true(compare(all[i - 1], all[i]) != 0);
+    SDF_CloseDevice(device);
+    wire_stop(wire);
 }
 
 /* Every byte value once in 256 is what good random numbers look like; what is not, is found, wherever pieces end. */
@@ -250,6 +283,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_inline_card_fails),
         cmocka_unit_test(a_card_with_threads_fails),
+        cmocka_unit_test(what_is_drawn_is_given_once),
         cmocka_unit_test(random_numbers_are_judged),
         cmocka_unit_test(the_quick_tests_are_the_plain_ones),
         cmocka_unit_test(no_act_is_left_out_of_the_audit_log),
