@@ -96,6 +96,8 @@ struct tenant {
     struct job *fetch_first, *fetch_last; /* jobs that wait until one more may be fetched */
     unsigned key_waits;                   /* jobs that wait for a fetch, or until they may begin one */
     uint64_t complained_ns;
+    unsigned set_backs; /* of its regions, that no line has told yet: region_back.c */
+    uint64_t set_backs_told;
     unsigned vsock_said, vsock_unsaid; /* lines about its device: vsock_port.c */
     uint64_t vsock_said_ns;
     struct region *regions;

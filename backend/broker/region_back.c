@@ -24,6 +24,8 @@
  */
 #include "backend/broker/broker.h"
 
+#define TELL_NS UINT64_C(10000000000) /* a line of each tenant, at most */
+
 void channel_mark(struct channel *channel)
 {
     channel->mark++;
@@ -37,6 +39,21 @@ static bool as_left(const struct channel *channel)
            (channel->cq_pos == 1 || shm_load32(channel->qp, cm_entry_offset(CM_QP_CQ, last) + 60) == last);
 }
 
+/* It may be the tenant's game, and each connection is another region. */
+static void tell(struct tenant *tenant)
+{
+    uint64_t now = clock_ns();
+    tenant->set_backs++;
+    if (tenant->set_backs_told && now - tenant->set_backs_told < TELL_NS)
+        return;
+    broker_log(
+        "tenant %s: memory that it shares with us was set back (times since this was last told: %u): the sessions "
+        "there end",
+        tenant->record.name, tenant->set_backs);
+    tenant->set_backs = 0;
+    tenant->set_backs_told = now;
+}
+
 bool channel_set_back(struct broker *broker, struct channel *channel)
 {
     struct region *region = channel->region;
@@ -47,9 +64,7 @@ bool channel_set_back(struct broker *broker, struct channel *channel)
     if (as_left(channel))
         return false;
     region->renewals++;
-    if (!(region->renewals & (region->renewals - 1))) /* it may be the tenant's game */
-        broker_log("tenant %s: the memory that it shares with us was set back (%u): its sessions end",
-                   region->tenant->record.name, region->renewals);
+    tell(region->tenant);
     region_write_header(broker, region);
     for (unsigned i = 0; i < region->qp_count; i++)
         region->channels[i].renewing = true;

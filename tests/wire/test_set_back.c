@@ -188,6 +188,42 @@ static void test_answer_since(void **state)
     }
 }
 
+static _Atomic unsigned lines;
+
+void __wrap_broker_log(const char *format, ...);
+
+void __wrap_broker_log(const char *format, ...)
+{
+    va_list args;
+    lines += strstr(format, "was set back") != NULL;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+/* Each connection is another region, but it is one tenant who would fill the log. */
+static void test_lines_are_few(void **state)
+{
+    (void)state;
+    uint64_t since = now_s();
+    lines = 0;
+    for (unsigned i = 0; i < 40; i++) {
+        struct raw game;
+        uint32_t status;
+        assert_true(raw_connect(&game, wire_socket(wire, 0, "unix"), &status) && raw_attach(&game, 10000));
+        shm_store32(game.qp, offsetof(struct cm_control, mark), 0x5a5a5a5a);
+        for (unsigned n = 0; shm_load64(game.qp, offsetof(struct cm_control, generation)) == game.generation; n++) {
+            if (n % 64 == 0)
+                raw_ring(&game);
+            assert_true(now_s() - since < NOTICED_S);
+            usleep(100);
+        }
+        raw_close(&game);
+    }
+    assert_true(lines <= 2 + (now_s() - since) / 10);
+}
+
 static struct shm_span guest;      /* an ivshmem device's memory */
 static _Atomic unsigned scribbles; /* left */
 
@@ -292,11 +328,9 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_calls_since),
-        cmocka_unit_test(test_nothing_since),
-        cmocka_unit_test(test_owner_since),
-        cmocka_unit_test(test_answer_since),
-        cmocka_unit_test(test_marks_while_it_attaches),
+        cmocka_unit_test(test_calls_since),   cmocka_unit_test(test_nothing_since),
+        cmocka_unit_test(test_owner_since),   cmocka_unit_test(test_answer_since),
+        cmocka_unit_test(test_lines_are_few), cmocka_unit_test(test_marks_while_it_attaches),
     };
     return cmocka_run_group_tests_name("set_back", tests, set_up, tear_down);
 }
