@@ -42,6 +42,7 @@ const struct sdf_case sdf_cases[] = {
     {"derive_ipsec", case_derive_ipsec},
     {"derive_ipsec_epk", case_derive_ipsec_epk},
     {"derive_tunnel", case_derive_tunnel},
+    {"derive_nothing_stays", case_derive_nothing_stays},
     {"envelope", case_envelope},
     {"debug_asym", case_debug_asym},
     {"cipher", case_cipher},

@@ -101,6 +101,7 @@ void case_derive_ike_epk(struct sdf_env *env);
 void case_derive_ipsec(struct sdf_env *env);
 void case_derive_ipsec_epk(struct sdf_env *env);
 void case_derive_tunnel(struct sdf_env *env);
+void case_derive_nothing_stays(struct sdf_env *env);
 void case_envelope(struct sdf_env *env);
 void case_debug_asym(struct sdf_env *env);
 void case_cipher(struct sdf_env *env);
