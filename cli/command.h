@@ -21,6 +21,7 @@ enum cli_status {
 
 struct cli {
     const char *socket;  /* the daemon's admin socket */
+    bool socket_named;   /* by option or environment: no configuration says otherwise */
     const char *program; /* argv[0] */
     const struct command *command;
 };

@@ -364,6 +364,21 @@ static void check_qemu(struct doctor *doctor)
                 "no qemu-system-x86_64 in PATH");
 }
 
+/* The daemon of this configuration, where nobody named a socket. */
+static long long check_its_daemon(struct doctor *doctor, const struct daemon_config *config)
+{
+    char path[4096];
+    const struct cli *named = doctor->cli;
+    struct cli its = *named;
+    snprintf(path, sizeof path, "%s/admin.sock", config->run_dir);
+    if (!named->socket_named)
+        its.socket = path;
+    doctor->cli = &its;
+    long long pid = check_daemon(doctor, config);
+    doctor->cli = named;
+    return pid;
+}
+
 void doctor_host(struct doctor *doctor)
 {
     struct config config;
@@ -375,7 +390,7 @@ void doctor_host(struct doctor *doctor)
         check_user(doctor, &config);
         check_state(doctor, config.daemon.state_dir);
         check_master_key(doctor, &config.daemon);
-        check_limits(doctor, check_daemon(doctor, &config.daemon));
+        check_limits(doctor, check_its_daemon(doctor, &config.daemon));
     }
     config_free(&config);
     check_kernel(doctor);

@@ -86,6 +86,7 @@ static bool read_globals(struct cli *cli, int argc, char **argv, enum cli_status
     while ((opt = getopt_long(argc, argv, "+:h", options, NULL)) != -1) {
         if (opt == 's') {
             cli->socket = optarg;
+            cli->socket_named = true;
             continue;
         }
         *status = CLI_DONE;
@@ -128,7 +129,8 @@ int main(int argc, char **argv)
 {
     const char *env = getenv("CARDMUX_ADMIN_SOCKET");
     wipe_alloc_for_json();
-    struct cli cli = {.socket = env && env[0] ? env : CLI_DEFAULT_SOCKET, .program = argv[0]};
+    bool named = env && env[0];
+    struct cli cli = {.socket = named ? env : CLI_DEFAULT_SOCKET, .socket_named = named, .program = argv[0]};
     enum cli_status status = CLI_USAGE;
     if (!read_globals(&cli, argc, argv, &status))
         return (int)status;

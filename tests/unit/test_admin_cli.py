@@ -324,6 +324,12 @@ def init_and_doctor(folder):
     check('doctor finds the missing key and fails', done.returncode == 1 and findings['master-key']['status'] == 'fail' and
           findings['master-key']['remedy'], done.stdout)
     check('doctor finds doors that are missing', findings['door']['status'] == 'fail' and findings['daemon']['status'] == 'ok', done.stdout)
+    found = findings_of(['doctor', '--host', '--config', config], env={'CARDMUX_ADMIN_SOCKET': ''})
+    check('doctor asks the daemon of its configuration', said(found, 'daemon', 'ok', 'the broker answers'), found)
+    found = findings_of(['doctor', '--host', '--config', config], env={'CARDMUX_ADMIN_SOCKET': f'{folder}/none'})
+    check('a socket that is named goes before it', said(found, 'daemon', 'fail', f'{folder}/none'), found)
+    found = findings_of(['--socket', f'{folder}/none', 'doctor', '--host', '--config', config], env={'CARDMUX_ADMIN_SOCKET': ''})
+    check('so does one of the option', said(found, 'daemon', 'fail', f'{folder}/none'), found)
     with open(os.open(f'{state}/master.key', os.O_CREAT | os.O_WRONLY, 0o600), 'wb') as file:
         file.write(before)
     os.chmod(f'{state}/master.key', 0o644)
