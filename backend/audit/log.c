@@ -270,7 +270,7 @@ enum vault_result audit_note(struct audit *audit, struct audit_entry *entry, uin
     audit_text(e->tenant, sizeof e->tenant, entry->tenant);
     audit_text(e->target, sizeof e->target, entry->target);
     audit_text(e->detail, sizeof e->detail, entry->detail);
-    request.needs_reserve = e->result == AUDIT_BEGUN || e->by == AUDIT_BY_TENANT;
+    request.needs_reserve = e->result == AUDIT_BEGUN || (e->by == AUDIT_BY_TENANT && !e->of);
     enum vault_result result = submit(audit, &request, error);
     if (result == VAULT_OK)
         entry->n = e->n;

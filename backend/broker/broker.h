@@ -113,6 +113,8 @@ struct tenant {
     struct task *makes, **makes_end;      /* and the others wait here */
     uint32_t bad_unwraps;                 /* of RSA envelopes, less what is forgotten with time: ops_asym.c */
     uint64_t bad_unwraps_at, bad_unwraps_told;
+    uint32_t pairs; /* that it replaced, less what is forgotten with time: ops_pair.c */
+    uint64_t pairs_at;
     struct admin_counters counters;
 };
 

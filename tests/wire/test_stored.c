@@ -5,6 +5,7 @@
  * encrypting pairs that applications put in: what one did, all see, also after a restart, and the audit log tells.
  */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,6 +14,7 @@
 #include <cmocka.h>
 #include <openssl/evp.h>
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include "cardmux/sdf.h"
 #include "tests/clients/sdf_cases.h"
@@ -306,7 +308,7 @@ static void test_pair_is_everybodys(void **state)
 /* The line of the audit log that has both texts. */
 static bool log_says(const char *one, const char *two)
 {
-    char text[1 << 16];
+    static char text[1 << 18];
     size_t len = 0;
     struct admin_message message;
     for (uint64_t segment = 1; segment < 100; segment++)
@@ -340,6 +342,52 @@ static void test_pair_is_told(void **state)
     assert_int_equal(SDF_GetPrivateKeyAccessRight(session, 2, NULL, 0), SDR_PRKRERR); /* its code is as it was */
     assert_int_equal(SDF_GetPrivateKeyAccessRight(session, 2, (uint8_t *)WIRE_CODE, 8), SDR_OK);
     assert_int_equal(import(session, 2, &pair), SDR_OK);
+}
+
+/* Where it cannot be recorded it is not done. */
+static void test_pair_unrecorded(void **state)
+{
+    struct pair first, refused;
+    struct rlimit was, now;
+    (void)state;
+    assert_int_equal(SDF_GetPrivateKeyAccessRight(session, 1, NULL, 0), SDR_OK);
+    assert_int_equal(import(session, 1, &first), SDR_OK);
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+    now = was;
+    now.rlim_cur = 1024; /* a full disk */
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &now), 0);
+    int status = import(session, 1, &refused);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+    assert_int_equal(status, SDR_HARDFAIL);
+    uses(session, 1, &first);
+    wire_broker_stop(wire);
+    wire_broker_start(wire);
+    uses(session, 1, &first);
+}
+
+/* However many a tenant replaced before, the log names each index; beyond the limit none is replaced. */
+static void test_pair_limit(void **state)
+{
+    struct pair last, pair;
+    unsigned done = 0;
+    int status;
+    (void)state;
+    assert_int_equal(SDF_CloseSession(session), SDR_OK); /* one that lost nothing with a broker */
+    assert_int_equal(SDF_OpenSession(device, &session), SDR_OK);
+    assert_int_equal(SDF_GetPrivateKeyAccessRight(session, 1, NULL, 0), SDR_OK);
+    assert_int_equal(SDF_GetPrivateKeyAccessRight(session, FIRST, NULL, 0), SDR_OK);
+    for (unsigned i = 0; i < 20; i++)
+        assert_int_equal(import(session, 1, &last), SDR_OK);
+    assert_false(log_says("\"key-import\"", "sm2/11"));
+    assert_int_equal(import(session, FIRST, &pair), SDR_OK);
+    assert_true(log_says("\"key-import\"", "sm2/11"));
+    uint64_t refused = wire_counters(wire, 0).rejects[CM_GATE_LIMIT];
+    while ((status = import(session, 1, &pair)) == SDR_OK && done++ < 5000)
+        last = pair;
+    assert_int_equal(status, SDR_NOBUFFER);
+    assert_int_equal(wire_counters(wire, 0).rejects[CM_GATE_LIMIT], refused + 1);
+    uses(session, 1, &last);
 }
 
 /* Many at once, of one index: one of them is there in the end, whole. */
@@ -420,7 +468,9 @@ int main(void)
         cmocka_unit_test(test_uses),
         cmocka_unit_test(test_pair_is_everybodys),
         cmocka_unit_test(test_pair_is_told),
+        cmocka_unit_test(test_pair_unrecorded),
         cmocka_unit_test(test_pairs_at_once),
+        cmocka_unit_test(test_pair_limit),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
