@@ -217,6 +217,7 @@ struct job {
     bool secret;                /* in or out held something to wipe */
     bool secret_out;            /* only what the card gave is, in big or out */
     bool marked;                /* `out` has the mark of an access code: rights.c */
+    bool kept;                  /* the vault has what came of it: done, whatever becomes of the card */
     bool wants;                 /* a key that is not in the card: keycache.h */
     unsigned want_kind, absent; /* absent: bits of kinds that were looked for in vain */
     uint32_t want_index;

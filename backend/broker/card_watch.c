@@ -195,11 +195,12 @@ static bool makes_state(uint16_t op)
     return op == CARD_HASH_START || op == CARD_MAC_START || op == CARD_AEAD_START || op == CARD_STATE_COPY;
 }
 
-/* A job that comes back from a failed card: nothing of what it brings is believed or kept. */
+/* A job that comes back from a failed card: nothing of what it brings is believed or kept. Unless the vault
+   has it already: who is told that this failed would go on with what is no more. */
 void card_void(struct broker *broker, struct job *job)
 {
     struct card_job *card = &job->card;
-    if (card->status != SDR_OK)
+    if (card->status != SDR_OK || job->kept)
         return;
     if (card->new_key)
         broker->driver->key_free(broker->card, card->new_key);

@@ -147,12 +147,14 @@ static struct job *job_make(struct broker *broker, struct channel *channel, cons
     job->finish = NULL;
     job->reply = REPLY_NONE;
     job->makes_handle = job->secret = job->secret_out = false;
-    job->wants = false;
+    job->wants = job->kept = false;
     job->absent = 0;
     job->value = 0;
     job->big = NULL;
     job->task.lengthy = false;
     struct card_job *card = &job->card;
+    card->op = 0; /* none yet: some never have one */
+    card->derive = NULL;
     card->alg = sqe->alg;
     card->key = card->key2 = NULL;
     card->state = NULL;

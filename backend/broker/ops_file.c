@@ -69,6 +69,7 @@ static void file_work(struct broker *broker, struct task *task)
     if (result == VAULT_IO || result == VAULT_DAMAGED)
         broker_log("tenant %u: a file cannot be used: %s", tenant, error);
     job->card.status = file_status(result, job->sqe.op != CM_OP_FILE_READ);
+    job->kept = job->card.status == SDR_OK && job->sqe.op != CM_OP_FILE_READ;
 }
 
 static enum step file_start(struct job *job)

@@ -81,6 +81,7 @@ static void pair_work(struct broker *broker, struct task *task)
     job->card.status = pair ? open_pair(broker, job, pair) : SDR_NOBUFFER;
     if (job->card.status == SDR_OK)
         job->card.status = keep_pair(broker, &job->channel->tenant->record, job, pair);
+    job->kept = job->card.status == SDR_OK;
     vault_secret_free(pair);
 }
 

@@ -14,8 +14,10 @@
 #include <cmocka.h>
 #include <openssl/evp.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 
+#include "backend/broker/broker.h"
 #include "cardmux/sdf.h"
 #include "tests/clients/sdf_cases.h"
 #include "tests/clients/sm2_raw.h"
@@ -344,6 +346,50 @@ static void test_pair_is_told(void **state)
     assert_int_equal(import(session, 2, &pair), SDR_OK);
 }
 
+/* The card fails between what a worker did and the answer. */
+static _Atomic bool fails_now;
+
+void __real_job_finish_on_broker(struct broker *broker, struct task *task);
+void __wrap_job_finish_on_broker(struct broker *broker, struct task *task);
+
+void __wrap_job_finish_on_broker(struct broker *broker, struct task *task)
+{
+    if (atomic_exchange(&fails_now, false))
+        card_fail(broker, "so the test wants it");
+    __real_job_finish_on_broker(broker, task);
+}
+
+static void heal(void)
+{
+    uint8_t random[16];
+    assert_false(fails_now);
+    assert_int_equal(SDF_GenerateRandom(session, sizeof random, random), SDR_HARDFAIL);
+    struct admin_message test = {.type = ADMIN_CARD_TEST};
+    assert_int_equal(wire_admin(wire, &test), VAULT_OK);
+}
+
+static void test_kept_though_the_card_fails(void **state)
+{
+    struct pair pair;
+    uint8_t name[] = "kept", text[4] = "text", back[4];
+    unsigned len = sizeof back;
+    (void)state;
+    fails_now = true;
+    assert_int_equal(import(session, 2, &pair), SDR_OK);
+    heal();
+    uses(session, 2, &pair);
+    assert_int_equal(SDF_CreateFile(session, name, 4, 64), SDR_OK);
+    fails_now = true;
+    assert_int_equal(SDF_WriteFile(session, name, 4, 0, sizeof text, text), SDR_OK);
+    heal();
+    fails_now = true; /* nothing was kept: no answer of it is believed */
+    assert_int_equal(SDF_ReadFile(session, name, 4, 0, &len, back), SDR_HARDFAIL);
+    heal();
+    len = sizeof back;
+    assert_int_equal(SDF_ReadFile(session, name, 4, 0, &len, back), SDR_OK);
+    assert_memory_equal(back, text, sizeof text);
+}
+
 /* Where it cannot be recorded it is not done. */
 static void test_pair_unrecorded(void **state)
 {
@@ -468,6 +514,7 @@ int main(void)
         cmocka_unit_test(test_uses),
         cmocka_unit_test(test_pair_is_everybodys),
         cmocka_unit_test(test_pair_is_told),
+        cmocka_unit_test(test_kept_though_the_card_fails),
         cmocka_unit_test(test_pair_unrecorded),
         cmocka_unit_test(test_pairs_at_once),
         cmocka_unit_test(test_pair_limit),
