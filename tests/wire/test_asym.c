@@ -90,7 +90,7 @@ static void test_opened_bare(void **state)
 {
     typedef int inside(void *, unsigned, unsigned, uint8_t *, unsigned, uint8_t *, unsigned *);
     inside *bare = (inside *)(void (*)(void))SDF_InternalPrivateKeyOperation_RSA; /* with uiKeyUsage */
-    uint8_t block[256], out[256], text[16] = {1, 2}, one[16], other[16];
+    uint8_t block[256], out[256], low[256] = {0, 1}, text[16] = {1, 2}, one[16], other[16];
     void *key, *made;
     unsigned n, taken = 0;
     (void)state;
@@ -101,7 +101,7 @@ static void test_opened_bare(void **state)
     uint64_t refused = wire_counters(wire, 0).rejects[CM_GATE_POLICY];
     assert_int_equal(bare(session, 1, 0x10200, block, 256, out, &n), SDR_NOTSUPPORT);
     assert_int_equal(wire_counters(wire, 0).rejects[CM_GATE_POLICY], refused + 1);
-    assert_int_equal(bare(session, 1, 0x10100, block, 256, out, &n), SDR_OK);
+    assert_int_equal(bare(session, 1, 0x10100, low, 256, out, &n), SDR_OK);
     policy(0, 0, "key-export", NULL);
     uint32_t status = SDR_SKOPERR; /* where envelopes were refused before */
     while (status == SDR_SKOPERR)
@@ -116,7 +116,7 @@ static void test_opened_bare(void **state)
     while (taken < 100000 && (status = (uint32_t)bare(session, 1, 0x10200, block, 256, out, &n)) == SDR_OK)
         taken++;
     assert_int_equal(status, SDR_SKOPERR);
-    assert_int_equal(bare(session, 1, 0x10100, block, 256, out, &n), SDR_OK);
+    assert_int_equal(bare(session, 1, 0x10100, low, 256, out, &n), SDR_OK);
     status = SDR_SKOPERR;
     while (status == SDR_SKOPERR)
         status = (uint32_t)SDF_ImportKeyWithISK_RSA(session, 1, block, 256, &key);
