@@ -51,6 +51,8 @@ int ground_master(struct ground *ground, const struct daemon_config *daemon, cha
 ssize_t ground_passphrase(const struct daemon_config *daemon, bool at_start, uint8_t *out, char *text);
 /* A rekey may begin: none is under way, and the file is the one that we know. */
 int ground_rekey_look(struct ground *ground, const struct daemon_config *daemon, char *text);
+/* Wipes what was to be the next master key and what seals it; not where its file is written, and may be the vault's. */
+void ground_next_forget(struct ground *ground);
 /* Makes the next master key and writes its file in that form, sealed by seals->next where it is not MASTER_FILE. Then,
    when the broker has said how it went, the end of it. */
 int ground_rekey_begin(struct ground *ground, const struct daemon_config *daemon, uint64_t round, enum master_form form,

@@ -188,6 +188,7 @@ static void next_open(struct ground *ground, const struct daemon_config *daemon,
         (ground->form != MASTER_FILE && master_key_unwrap(path, &seals->next, ground->key->next, error) == VAULT_OK) ||
         file_open(ground, daemon, path, &ground->next_form, &seals->next, ground->key->next, text) == 0;
     ground->next_left = !ground->key->has_next;
+    ground_next_forget(ground);
     if (ground->key->has_next) {
         say("a change of the master key was interrupted: the broker will say how far it came");
     } else {
@@ -278,6 +279,14 @@ int ground_rekey_look(struct ground *ground, const struct daemon_config *daemon,
     return result;
 }
 
+void ground_next_forget(struct ground *ground)
+{
+    if (!ground->key->has_next) {
+        explicit_bzero(ground->key->next, VAULT_MASTER_KEY);
+        explicit_bzero(&ground->seals->next, sizeof(ground->seals->next));
+    }
+}
+
 int ground_rekey_begin(struct ground *ground, const struct daemon_config *daemon, uint64_t round, enum master_form form,
                        char *text)
 {
@@ -288,6 +297,9 @@ int ground_rekey_begin(struct ground *ground, const struct daemon_config *daemon
     }
     if (next_path(daemon, path)) {
         return fail(text, "the master key's path is too long");
+    }
+    if (form == MASTER_FILE) { /* nothing seals it */
+        explicit_bzero(&ground->seals->next, sizeof(ground->seals->next));
     }
     if (!seal_random(key->next, VAULT_MASTER_KEY)) {
         return fail(text, "no random bytes for a master key");

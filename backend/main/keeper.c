@@ -237,6 +237,7 @@ static void rekey_answer(struct keeper *keeper, uint64_t round, enum master_form
         answer->status = 1;
         snprintf(answer->text, sizeof(answer->text), "%.254s", failed);
         say("%s", failed);
+        ground_next_forget(&keeper->ground);
     } else {
         memcpy(answer->text, keeper->ground.key->next, VAULT_MASTER_KEY);
     }

@@ -101,6 +101,13 @@ static void change_forget(struct master_change *change)
     explicit_bzero(&change->ground->seals->reply, sizeof(change->ground->seals->reply));
 }
 
+/* It comes to nothing: no key is left that would have sealed the next one. */
+static void change_undo(struct master_change *change)
+{
+    change_forget(change);
+    ground_next_forget(change->ground);
+}
+
 static bool card_take(struct master_change *change, bool late, char *text)
 {
     struct ground_seals *seals = change->ground->seals;
@@ -140,7 +147,11 @@ static void change_end(struct master_change *change, bool late)
 {
     char text[GROUND_TEXT] = "";
     bool ok = change->form == MASTER_CARD ? card_take(change, late, text) : passphrase_take(change, late, text);
-    change_forget(change);
+    if (ok) {
+        change_forget(change);
+    } else {
+        change_undo(change);
+    }
     change->on_made(change, ok ? NULL : text);
 }
 
@@ -157,7 +168,7 @@ int master_change_start(struct master_change *change, enum master_form form, uin
         return -1;
     }
     if (form == MASTER_CARD ? card_start(change, text) : passphrase_start(change, text)) {
-        change_forget(change);
+        change_undo(change);
         return -1;
     }
     change->form = form;
@@ -167,7 +178,7 @@ int master_change_start(struct master_change *change, enum master_form form, uin
     change->watch.ready = change_ready;
     if (watch_set(change->epoll_fd, &change->watch, EPOLL_CTL_ADD, EPOLLIN)) {
         snprintf(text, GROUND_TEXT, "epoll: %s", strerror(errno));
-        change_forget(change);
+        change_undo(change);
         return -1;
     }
     return 0;
@@ -189,6 +200,6 @@ int master_change_due(struct master_change *change)
 void master_change_cancel(struct master_change *change)
 {
     if (change->watch.fd >= 0) {
-        change_forget(change);
+        change_undo(change);
     }
 }
