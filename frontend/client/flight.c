@@ -302,8 +302,6 @@ static void wipe_slot(struct link *link, unsigned slot, const struct call *call)
 static void abandon(struct link *link, uint64_t mine, struct call *const *owner)
 {
     atomic_store_explicit(&link->silent, true, memory_order_relaxed);
-    if (link->queue.pumped)
-        atomic_store_explicit(&link->mute, LINK_MUTE_STREAM, memory_order_relaxed);
     for (uint64_t left = mine; left; left &= left - 1) {
         unsigned slot = (unsigned)__builtin_ctzll(left);
         uint32_t state = FLIGHT_FLYING;
@@ -436,6 +434,18 @@ static void ring(struct link *link)
         __atomic_fetch_add(&link->queue.doorbells, 1, __ATOMIC_RELAXED);
         link->queue.reach->driver->ring(link->queue.reach);
     }
+}
+
+/* While the caller has poll nobody sees that it flew: its slot comes back as that of an abandoned one. */
+bool link_probe(struct link *link, uint32_t attach)
+{
+    bool stale = false;
+    int slot = slot_claim(link, attach, &stale);
+    if (slot < 0 || !launch(link, attach, 0, (unsigned)slot, &(struct call){.op = CM_OP_ECHO}))
+        return false;
+    atomic_store(&link->flights[slot].state, FLIGHT_ABANDONED);
+    ring(link);
+    return true;
 }
 
 static uint32_t finish(struct call *calls, size_t n, uint32_t status)

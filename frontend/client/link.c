@@ -160,8 +160,7 @@ static void lose_flights(struct link *link)
         link_wake(link, lost);
 }
 
-/* Under both locks. */
-static void look(struct link *link)
+void link_look_locked(struct link *link)
 {
     if (!link->dead && !queue_alive(&link->queue))
         link->dead = true;
@@ -227,7 +226,7 @@ void link_look(struct link *link)
 {
     if (!lock_both_until(link, monotonic_ns() + WAIT_BLOCK_MS * 1000000ull))
         return;
-    look(link);
+    link_look_locked(link);
     link_unlock_both(link);
 }
 
@@ -237,8 +236,8 @@ bool link_seek(struct link *link, uint64_t budget_ns)
     char text[REACH_TEXT];
     struct queue fresh;
     pthread_mutex_lock(&current_lock);
-    bool found = link->spare.reach || queue_elsewhere(&fresh, &link->queue, budget_ns, text) == SDR_OK;
-    if (found && !link->spare.reach)
+    bool found = !link->spare.reach && queue_elsewhere(&fresh, &link->queue, budget_ns, text) == SDR_OK;
+    if (found)
         link->spare = fresh;
     pthread_mutex_unlock(&current_lock);
     return found;
@@ -246,17 +245,21 @@ bool link_seek(struct link *link, uint64_t budget_ns)
 
 bool link_take_spare(struct link *link)
 {
-    if (!link_lock_both(link, WAIT_BLOCK_MS * 1000000ull))
-        return false;
     pthread_mutex_lock(&current_lock);
     bool taken = link->spare.reach != NULL;
     pthread_mutex_unlock(&current_lock);
     if (taken) {
         link->dead = true;
-        look(link);
+        link_look_locked(link);
     }
-    link_unlock_both(link);
     return taken;
+}
+
+void link_drop_spare(struct link *link)
+{
+    pthread_mutex_lock(&current_lock);
+    queue_close(&link->spare);
+    pthread_mutex_unlock(&current_lock);
 }
 
 /* Of a way that is replaced. Where it may live yet, its broker learns that the queue pair is left. */
@@ -277,6 +280,8 @@ static uint32_t reopen(struct link *link, uint64_t since)
     char text[REACH_TEXT];
     uint32_t status = SDR_OK;
     pthread_mutex_lock(&current_lock);
+    if (link->spare.reach && (!queue_alive(&link->spare) || queue_stale(&link->spare)))
+        leave(&link->spare);
     struct queue fresh = link->spare;
     if (!link->spare.reach)
         status = queue_again(&fresh, &link->queue, since, text);
@@ -296,7 +301,7 @@ static uint32_t recover_once(struct link *link, uint64_t entered, uint64_t since
 {
     uint32_t status;
     char text[REACH_TEXT];
-    look(link);
+    link_look_locked(link);
     if (link->attached)
         return SDR_OK;
     if (link->failed_ns > entered)

@@ -56,8 +56,8 @@ struct flight {
 /* Does anybody seem to be there? pulse.c */
 enum link_mute {
     LINK_HEARD = 0,
-    LINK_MUTE,       /* nobody, and nobody answers */
-    LINK_MUTE_STREAM /* nobody, and there is no asking */
+    LINK_MUTE, /* nobody, and nobody answers */
+    LINK_ASKED /* a stream that is silent was asked; written under poll */
 };
 
 struct link {
@@ -79,7 +79,8 @@ struct link {
     _Atomic bool silent;           /* a deadline passed, and nothing was answered since */
     _Atomic uint8_t mute;          /* enum link_mute */
     _Atomic uint64_t seek_ns;      /* no search for another way before; UINT64_MAX: one is under way */
-    struct queue spare;            /* under the process's lock: another way, where spare.reach is set */
+    struct queue spare;            /* under the process's lock: another way, where spare.reach is set: while its finder
+                                      looks once more at the old one, and then until link_recover takes it */
     unsigned refs;
     _Atomic uint64_t expected_ns[CM_OP_END]; /* mean service time; a hint: an update may be lost */
     /* Threads that slept to the end though their completion had been taken, or lay there with nobody on the reach to
@@ -103,12 +104,19 @@ uint32_t link_recover(struct link *link, uint32_t *attach, uint64_t *since);
 /* Looks whether the broker was replaced or the host side is gone, and if so marks what is lost. Not while another
    thread holds the locks for long: it does so itself, before it waits for a broker. */
 void link_look(struct link *link);
+void link_look_locked(struct link *link); /* under both locks */
 
-/* Opens another way within about budget_ns, to lie ready (`spare`); by a thread that has a slot, or both locks. */
+/* Opens another way within about budget_ns, to lie ready (`spare`); by a thread that has a slot, or both locks. Its
+   caller takes it or drops it. */
 bool link_seek(struct link *link, uint64_t budget_ns);
-/* Gives the present way up for the spare one: what flies is lost, and link_recover takes the other. False: not done, as
-   others hold the locks, and the spare one lies ready still. */
+/* Gives the present way up for the spare one: what flies is lost, and link_recover takes the other. Under both locks;
+   false where there is no spare one. */
 bool link_take_spare(struct link *link);
+void link_drop_spare(struct link *link);
+
+/* Sends a request of which nobody waits for the answer: a sign of life when it comes, for who has no other. Under poll.
+   False: not sent. */
+bool link_probe(struct link *link, uint32_t attach);
 
 /* Poll and submit, within about that time. */
 bool link_lock_both(struct link *link, uint64_t ns);
@@ -117,8 +125,7 @@ void link_unlock_both(struct link *link);
 /* Wakes the threads that wait for `landed`, whoever sleeps how. Under poll. */
 void link_wake(struct link *link, uint64_t landed);
 
-/* Locks within about that time, or not. The clock is the one that can be set, since ThreadSanitizer knows no other; if
-   it is, whoever holds the lock gives it back after a deadline of his own all the same. */
+/* Locks within about that time, or not. */
 bool link_lock(pthread_mutex_t *lock, uint64_t ns);
 
 /* Is nothing known of a loss since then? No look at shared memory; link_run takes the last look. */

@@ -17,8 +17,12 @@
  * Patience is counted in looks, none of which counts for more than it should have taken: a program or machine that was
  * stopped for a while learns nothing from the time that has passed.
  *
- * A stream is asked nothing. It is hopeless where a deadline has passed and nothing has come since: other ways are
- * tried then, before each call but not more often than once in SEEK_NS. If there is none, calls wait as ever.
+ * Another way is taken only where the old one, asked once more when the other was open, is silent still: the daemon of
+ * both may have been stopped, and go on just when the other way opens.
+ *
+ * A stream has no page for questions. Where a deadline has passed there, and nothing has come since, the next who waits
+ * sends a request that is answered at once by who is there (one for each silence), and its answer, or any other, is the
+ * sign of life. So nobody leaves a stream where one call was slow. Without other ways calls wait as ever.
  */
 #include "frontend/client/pulse.h"
 
@@ -30,13 +34,20 @@
 #define LOOK_LONGEST   (2 * WAIT_BLOCK_MS * 1000000ull)
 #define SEEK_NS        1000000000u /* between two searches for another way */
 #define SEEK_LONGEST   2000000000u /* and at most a quarter of the deadline */
+#define TAKE_NS        500000000u  /* for the locks, to take what was found */
 #define HOPELESS_MS    100
 #define HOPELESS_CHECK 1 /* ms between two looks for the answer */
 
 static void heard(struct link *link)
 {
-    if (atomic_load_explicit(&link->mute, memory_order_relaxed))
+    if (atomic_load_explicit(&link->mute, memory_order_relaxed) == LINK_MUTE)
         atomic_store_explicit(&link->mute, LINK_HEARD, memory_order_relaxed);
+}
+
+/* Another number is a sign of life. For a stream under poll. */
+static uint32_t sign(const struct queue *queue)
+{
+    return queue->pumped ? queue->cq_pos : queue_answered(queue);
 }
 
 /* One thread at a time, and not all the time. True: a way is open, in link->spare. The caller has a slot or both locks,
@@ -52,42 +63,17 @@ static bool seek(struct link *link)
     return found;
 }
 
-bool pulse_gone(struct link *link, struct pulse *pulse, uint64_t now)
+/* Under both locks, attached: is there a sign of life after `seen`, or one within HOPELESS_MS? LINK_STALE, SDR_OK,
+   SDR_COMMFAIL. */
+static uint32_t wait_for_sign(struct link *link, uint32_t seen)
 {
     struct queue *queue = &link->queue;
-    if (!queue_alive(queue))
-        return true;
-    if (!queue->answers)
-        return false;
-    uint32_t answered = queue_answered(queue);
-    uint64_t span = now - pulse->at, patience = atomic_load(&link->deadline_ns) / 2;
-    if (!pulse->asked || answered != pulse->seen) {
-        if (pulse->asked)
-            heard(link);
-        pulse->asked = true;
-        pulse->seen = answered;
-        pulse->quiet_ns = 0;
-    } else {
-        pulse->quiet_ns += span < LOOK_LONGEST ? span : LOOK_LONGEST;
-    }
-    pulse->at = now;
-    queue_ask(queue);
-    if (pulse->quiet_ns < (patience < PATIENCE_NS ? patience : PATIENCE_NS))
-        return false;
-    atomic_store_explicit(&link->mute, LINK_MUTE, memory_order_relaxed);
-    return seek(link) && link_take_spare(link);
-}
-
-/* Under both locks, attached. */
-static uint32_t wait_for_sign(struct link *link)
-{
-    struct queue *queue = &link->queue;
-    uint32_t seen = queue_answered(queue);
-    queue_ask(queue);
+    if (!queue->pumped)
+        queue_ask(queue);
     for (int ms = 0; ms < HOPELESS_MS; ms += HOPELESS_CHECK) {
         if (queue_stale(queue) || !queue_alive(queue))
             return LINK_STALE;
-        if (queue_answered(queue) != seen || queue_ready(queue)) {
+        if (sign(queue) != seen || queue_ready(queue)) {
             heard(link);
             return SDR_OK;
         }
@@ -96,22 +82,90 @@ static uint32_t wait_for_sign(struct link *link)
     return SDR_COMMFAIL;
 }
 
+/* Under both locks, with another way open: takes it, unless the old one has given a sign of life since `seen`, or gives
+   one now, or has a broker that is new. LINK_STALE: what flew is lost. */
+static uint32_t leave(struct link *link, uint32_t attach, uint32_t seen)
+{
+    uint32_t status = LINK_STALE;
+    if (link->attached && link_current(link, attach))
+        status = wait_for_sign(link, seen);
+    if (status == SDR_COMMFAIL && link_take_spare(link))
+        return LINK_STALE;
+    if (status == LINK_STALE)
+        link_look_locked(link);
+    if (!link->dead) /* else it is the next one */
+        link_drop_spare(link);
+    return status;
+}
+
+/* The sign of life of this moment, where there is asking; a stream is asked where it is silent, once. */
+static bool ask(struct link *link, uint32_t attach, uint32_t *seen)
+{
+    struct queue *queue = &link->queue;
+    if (!queue->pumped) {
+        *seen = queue_answered(queue);
+        if (queue->answers)
+            queue_ask(queue);
+        return queue->answers;
+    }
+    if (!atomic_load_explicit(&link->silent, memory_order_relaxed) ||
+        !link_lock(&link->poll, WAIT_BLOCK_MS * 1000000ull))
+        return false;
+    bool silent = atomic_load_explicit(&link->silent, memory_order_relaxed);
+    if (silent && atomic_load_explicit(&link->mute, memory_order_relaxed) != LINK_ASKED && link_probe(link, attach))
+        atomic_store_explicit(&link->mute, LINK_ASKED, memory_order_relaxed);
+    *seen = sign(queue);
+    pthread_mutex_unlock(&link->poll);
+    return silent;
+}
+
+bool pulse_gone(struct link *link, struct pulse *pulse, uint64_t now)
+{
+    struct queue *queue = &link->queue;
+    uint32_t attach = atomic_load(&link->attach), seen;
+    uint64_t span = now - pulse->at, patience = atomic_load(&link->deadline_ns) / 2;
+    if (!queue_alive(queue))
+        return true;
+    pulse->at = now;
+    if (!ask(link, attach, &seen)) {
+        pulse->asked = false;
+        return false;
+    }
+    if (!pulse->asked || seen != pulse->seen || attach != pulse->attach) {
+        if (pulse->asked)
+            heard(link);
+        *pulse = (struct pulse){.at = now, .attach = attach, .seen = seen, .asked = true};
+    } else {
+        pulse->quiet_ns += span < LOOK_LONGEST ? span : LOOK_LONGEST;
+    }
+    if (pulse->quiet_ns < (patience < PATIENCE_NS ? patience : PATIENCE_NS))
+        return false;
+    if (!queue->pumped)
+        atomic_store_explicit(&link->mute, LINK_MUTE, memory_order_relaxed);
+    if (!seek(link))
+        return false;
+    if (!link_lock_both(link, TAKE_NS)) {
+        link_drop_spare(link);
+        return false;
+    }
+    bool gone = leave(link, attach, seen) == LINK_STALE;
+    link_unlock_both(link);
+    return gone;
+}
+
 uint32_t pulse_hopeless(struct link *link, uint32_t attach)
 {
     uint32_t status = LINK_STALE;
-    bool found = false;
     if (!link_lock_both(link, HOPELESS_MS * 1000000ull)) /* who has them asks */
         return atomic_load(&link->mute) == LINK_MUTE ? SDR_COMMFAIL : SDR_OK;
     if (link->attached && link_current(link, attach)) {
-        bool pumped = link->queue.pumped;
-        status = pumped ? SDR_OK : wait_for_sign(link);
-        if (status == SDR_COMMFAIL || (pumped && !queue_ready(&link->queue)))
-            found = seek(link);
+        uint32_t seen = sign(&link->queue);
+        status = wait_for_sign(link, seen);
+        if (status == SDR_COMMFAIL && seek(link))
+            status = leave(link, attach, seen);
+        if (status == LINK_STALE)
+            link_look_locked(link);
     }
     link_unlock_both(link);
-    if (found && (link_take_spare(link) || !link_current(link, attach)))
-        return LINK_STALE;
-    if (status == LINK_STALE)
-        link_look(link);
     return status;
 }

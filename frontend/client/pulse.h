@@ -9,7 +9,8 @@
 struct pulse {
     uint64_t at; /* the last look */
     uint64_t quiet_ns;
-    uint32_t seen; /* of `answered`, when it was asked last */
+    uint32_t attach; /* in which it was asked last */
+    uint32_t seen;   /* the sign of life then */
     bool asked;
 };
 
@@ -20,10 +21,10 @@ bool pulse_gone(struct link *link, struct pulse *pulse, uint64_t now);
 static inline bool pulse_is_hopeless(struct link *link)
 {
     return atomic_load_explicit(&link->silent, memory_order_relaxed) &&
-           atomic_load_explicit(&link->mute, memory_order_relaxed);
+           atomic_load_explicit(&link->mute, memory_order_relaxed) == LINK_MUTE;
 }
 
-/* Before a call is sent where it is hopeless, by a thread that has no slot. SDR_OK: a sign of life, or nobody can tell;
+/* Before a call is sent where it is hopeless, by a thread that has no slot. SDR_OK: a sign of life;
    LINK_STALE: the attachment is lost; SDR_COMMFAIL: nobody is there. */
 uint32_t pulse_hopeless(struct link *link, uint32_t attach);
 

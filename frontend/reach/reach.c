@@ -108,11 +108,22 @@ void reach_prefer(struct reach_choice *choice, const struct reach_driver *way)
     choice->ways[0] = way;
 }
 
+/* One device serves all that are ivshmem. */
+static bool same_place(const struct reach_driver *one, const struct reach_driver *other)
+{
+    bool ones = false, others = false;
+    for (size_t i = 1; i < IVSHMEM; i++) {
+        ones |= all[i] == one;
+        others |= all[i] == other;
+    }
+    return one == other || (ones && others);
+}
+
 void reach_omit(struct reach_choice *choice, const struct reach_driver *way)
 {
     size_t n = 0;
     for (size_t i = 0; i < choice->n; i++)
-        if (choice->ways[i] != way)
+        if (!same_place(choice->ways[i], way))
             choice->ways[n++] = choice->ways[i];
     choice->n = n;
 }

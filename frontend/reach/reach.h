@@ -79,7 +79,7 @@ uint32_t reach_choose(struct reach_choice *choice, const char *reach, const char
 /* Before the first reach_next: this way is tried before the others, if it is one of them. */
 void reach_prefer(struct reach_choice *choice, const struct reach_driver *way);
 
-/* The same: this way is not tried. */
+/* The same: this way is not tried, nor another driver of the same device. */
 void reach_omit(struct reach_choice *choice, const struct reach_driver *way);
 
 /* Tries the next one; from then on it is ways[next - 1]. If it fails the choice remembers why, and where next < n there

@@ -209,7 +209,38 @@ static void a_stopped_one_goes_on_where_it_was(void **state)
     assert_int_equal(daemon_stop(&daemon), 0);
 }
 
-/* A stream is asked nothing: the first call that finds nobody ends at its deadline, and the next one goes elsewhere. */
+struct sleeper {
+    pthread_t thread;
+    pid_t broker;
+    unsigned ms;
+};
+
+static void *wake_later(void *arg)
+{
+    struct sleeper *sleeper = arg;
+    usleep(sleeper->ms * 1000);
+    kill(sleeper->broker, SIGCONT);
+    return NULL;
+}
+
+static bool goes_well(void *session)
+{
+    uint8_t byte;
+    for (int tries = 0; tries < 100; tries++)
+        if (SDF_GenerateRandom(session, 1, &byte) == SDR_OK)
+            return true;
+    return false;
+}
+
+static bool keeps_key(void *session, void *key)
+{
+    for (int tries = 0; tries < 20; tries++)
+        if (use_key(session, key) == SDR_OK)
+            return true;
+    return false;
+}
+
+/* The first call that finds nobody on a stream ends at its deadline, and the next one asks, and goes elsewhere. */
 static void a_silent_stream_is_left(void **state)
 {
     struct daemon daemon = {0};
@@ -238,6 +269,34 @@ static void a_silent_stream_is_left(void **state)
     assert_int_equal(daemon_stop(&daemon), 0);
 }
 
+/* The daemon of both doors goes on while another way is sought, or is found because it goes on: it is not left. */
+static void one_that_wakes_is_not_left(void **state)
+{
+    struct daemon daemon = {0};
+    void *session, *key;
+    char extra[64], socket[200];
+    (void)state;
+    snprintf(extra, sizeof extra, "[broker]\ndeadline = %d\n", DEADLINE_MS);
+    daemon_start(&daemon, &(struct daemon_options){.tenants = 1, .extra = extra});
+    snprintf(socket, sizeof socket, "%s", daemon_socket(&daemon, 0, "unix"));
+    ways("unix,stream", socket, daemon_socket(&daemon, 0, "stream"));
+    assert_int_equal(SDF_OpenDevice(&device), SDR_OK);
+    assert_int_equal(SDF_OpenSession(device, &session), SDR_OK);
+    assert_int_equal(make_key(session, &key), SDR_OK);
+    pid_t broker = daemon_child(&daemon, "cardmux-broker");
+    for (unsigned share = 50; share < 80; share += 5) { /* the search begins at half of the deadline */
+        struct sleeper sleeper = {.broker = broker, .ms = DEADLINE_MS * share / 100};
+        assert_true(broker > 0 && kill(broker, SIGSTOP) == 0);
+        assert_int_equal(pthread_create(&sleeper.thread, NULL, wake_later, &sleeper), 0);
+        assert_true(goes_well(session));
+        pthread_join(sleeper.thread, NULL);
+        assert_true(keeps_key(session, key));
+        assert_string_equal(way_of(session), "unix");
+    }
+    assert_int_equal(SDF_CloseDevice(device), SDR_OK);
+    assert_int_equal(daemon_stop(&daemon), 0);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -260,6 +319,7 @@ int main(void)
         cmocka_unit_test(goes_on_where_somebody_answers),
         cmocka_unit_test(fails_where_nobody_answers),
         cmocka_unit_test(a_stopped_one_goes_on_where_it_was),
+        cmocka_unit_test(one_that_wakes_is_not_left),
         cmocka_unit_test(a_silent_stream_is_left),
     };
     return cmocka_run_group_tests_name("mute", tests, set_up, tear_down);
