@@ -168,17 +168,18 @@ static void count_held(void)
     }
 }
 
-/* A door makes the memory of connections that nobody will serve once, with the first of them, and keeps it: before
- * anything is counted. QEMU's handshake says that it was made. */
+/* A door makes the memory of connections that nobody will serve once, with the first of them (the second one beside the
+ * one that is served: the first is its heir), and keeps it: before anything is counted. QEMU's handshake says that it
+ * was made. */
 static void park_one(void)
 {
-    int knocks[2] = {knock("ivshmem"), knock("ivshmem")};
-    for (unsigned i = 0; i < 2; i++) {
+    int knocks[3] = {knock("ivshmem"), knock("ivshmem"), knock("ivshmem")};
+    for (unsigned i = 0; i < 3; i++) {
         struct pollfd heard = {.fd = knocks[i], .events = POLLIN};
         expect(poll(&heard, 1, 60000) == 1, "a QEMU is spoken to");
     }
-    close(knocks[1]);
-    close(knocks[0]);
+    for (unsigned i = 3; i; i--)
+        close(knocks[i - 1]);
 }
 
 int main(void)
