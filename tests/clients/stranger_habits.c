@@ -366,7 +366,7 @@ static void *on_small_stack(void *arg)
 {
     SGD_UCHAR iv[16] = {0}, tag[16], *bytes = calloc(1, MIB);
     ECCCipher cipher;
-    SGD_HANDLE s;
+    SGD_HANDLE s = NULL;
     SGD_UINT32 n, t;
     (void)arg;
     NEED(bytes != NULL && SDF_OpenSession(device, &s) == SDR_OK);

@@ -45,7 +45,7 @@ static bool reached(enum stage wanted)
 /* From one stage to the next, by one thread. */
 static bool moved(enum stage from, enum stage to)
 {
-    int expected = from;
+    int expected = (int)from;
     return atomic_compare_exchange_strong_explicit(&stage, &expected, to, memory_order_seq_cst, memory_order_seq_cst);
 }
 
