@@ -78,6 +78,10 @@ void channel_renew(struct broker *broker, struct channel *channel)
     channel->renewing = false;
     channel_begin(broker, channel);
     cm_ring_clear(channel->qp, CM_QP_CQ);
+    /* Whoever owned it then owns it again, as after the start of a broker. A reset instead would wipe the slots, of
+       which he may be taking a result at this moment. */
+    channel->epoch = shm_load32(channel->qp, offsetof(struct cm_control, epoch_wanted));
+    channel->used = ~0ull;
     channel->generation = region_generation(broker, channel->region);
     channel_mark(channel);
     shm_store32(channel->qp, offsetof(struct cm_control, broker_sleeps), !channel->active);

@@ -103,6 +103,8 @@ static void goes_on_anew(uint32_t key, bool rings)
     struct cm_cqe cqe;
     struct cm_header header;
     uint64_t since = now_s(), generation;
+    size_t unread = cm_slot_offset(0) + CM_SLOT_SIZE - 4; /* of an answer of then that is being taken */
+    shm_store32(raw.qp, unread, 4711);
     raw_submit(&raw, encrypt(&raw, key));
     if (rings)
         raw_ring(&raw);
@@ -114,6 +116,7 @@ static void goes_on_anew(uint32_t key, bool rings)
         shm_copy_in(&header, raw.all, 0, sizeof header);
         assert_true(now_s() - since < NOTICED_S);
     } while (header.generation != generation || shm_load32(raw.qp, offsetof(struct cm_control, epoch)) != raw.epoch);
+    assert_int_equal(shm_load32(raw.qp, unread), 4711);
     raw.generation = generation;
     raw.sq_pos = raw.cq_pos = 1;
     cm_ring_clear(raw.qp, CM_QP_CQ);
