@@ -6,8 +6,8 @@
  * envelope. The card answers all failures alike and after the same time (cardmux/card.h), and here a tenant's failures
  * are counted: more than UNWRAP_BURST of them, beyond UNWRAP_PER_S, and nothing is unwrapped for it until they have
  * been forgotten at that rate. A caller whose envelopes are good never meets the limit. The bare private operation on
- * the pair that opens envelopes tells all of what is in one, whatever its form: it is only for tenants that the operator
- * allows it, and each of them counts.
+ * the pair that opens envelopes tells all of what is in one, whatever its form: it is only for tenants that the
+ * operator allows it, and each of them counts.
  */
 #include "backend/broker/ops_key.h"
 
@@ -179,10 +179,9 @@ enum step op_rsa_public_internal(struct broker *broker, struct job *job)
 }
 
 /* What it opens are session keys, in clear: as a KEK's handle, and so for whom that is. */
-static bool may_open_bare(const struct tenant *tenant)
+static bool may_open_bare(const struct job *job)
 {
-    return tenant->record.flags & VAULT_TENANT_KEK_HANDLE &&
-           !(tenant->policy.denied.denied_classes & 1u << C_EXPORT);
+    return job->channel->tenant->record.flags & VAULT_TENANT_KEK_HANDLE && !class_denied(job, C_EXPORT);
 }
 
 static void bare_finish(struct broker *broker, struct job *job)
@@ -197,7 +196,7 @@ enum step op_rsa_private_internal(struct broker *broker, struct job *job)
     if (job->sqe.arg != WHICH_SIGN && job->sqe.arg != WHICH_ENCRYPT)
         return refuse(job, CM_GATE_ARG, SDR_INARGERR);
     bool opens = job->sqe.arg == WHICH_ENCRYPT;
-    if (opens && !may_open_bare(job->channel->tenant))
+    if (opens && !may_open_bare(job))
         return refuse(job, CM_GATE_POLICY, SDR_NOTSUPPORT);
     struct keypair *pair = opens ? find_unwrapping(job) : find_own_pair(job, VAULT_KEY_RSA);
     if (!pair)

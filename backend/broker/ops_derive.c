@@ -16,23 +16,16 @@ _Static_assert(3u * (CARD_PKE_HEAD + CARD_DERIVE_KEY_MAX) <= JOB_BYTES && 2u * C
                "of four keys TLS's texts, of three all results, fit into a job: one of the two never needs `big`");
 _Static_assert(CM_DERIVE_HANDLES + CM_DERIVE_CLEAR_MAX <= JOB_BYTES, "handles fit into a job");
 
-static bool denied(const struct job *job, enum cm_class class)
-{
-    const struct tenant *tenant = job->channel->tenant;
-    return tenant->restricted && tenant->policy.denied.denied_classes >> class & 1;
-}
-
 static bool alg_denied(const struct job *job, enum cm_alg alg)
 {
-    const struct tenant *tenant = job->channel->tenant;
-    return tenant->restricted && tenant->policy.denied.denied_algs >> alg & 1;
+    return job->channel->tenant->policy.denied.denied_algs >> alg & 1;
 }
 
 /* Refuses what the policy's columns of the table cannot say. */
 static bool may(struct job *job, const struct cm_derive *derive)
 {
     uint32_t status = SDR_OK;
-    if (derive->point && denied(job, C_AGREE))
+    if (derive->point && class_denied(job, C_AGREE))
         status = SDR_NOTSUPPORT;
     else if (derive->point && alg_denied(job, A_SM2))
         status = SDR_ALGNOTSUPPORT;

@@ -49,6 +49,11 @@ bool session_key_bits_ok(uint32_t bits)
     return bits == 128 || bits == 192 || bits == 256;
 }
 
+bool class_denied(const struct job *job, enum cm_class class)
+{
+    return job->channel->tenant->policy.denied.denied_classes >> class & 1;
+}
+
 void result_in_data(struct job *job)
 {
     job->card.out = job->out;

@@ -28,6 +28,8 @@ enum step verify_under_point(struct job *job);
 bool session_key_bits_ok(uint32_t bits);
 
 /* Results of up to JOB_BYTES go where? */
+/* For what the policy's columns of the operation table cannot say: is this class denied to the tenant too? */
+bool class_denied(const struct job *job, enum cm_class class);
 void result_in_data(struct job *job);
 void result_in_param(struct job *job);
 
